@@ -1,0 +1,1 @@
+"""Prefect blocks: where a target is, its secrets, its limits."""

@@ -1,0 +1,1 @@
+"""Actions: what an operator does to bring service back."""

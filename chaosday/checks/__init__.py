@@ -1,0 +1,1 @@
+"""Checks: evidence in, Finding out; they touch nothing."""

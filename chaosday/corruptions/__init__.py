@@ -1,0 +1,1 @@
+"""Corruptions: known damage, planted in copies, stated exactly."""

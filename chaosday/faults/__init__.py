@@ -1,0 +1,1 @@
+"""Faults, by family: one file, one frozen class; its fields are its JSON."""

@@ -1,0 +1,220 @@
+"""The History: what was asked of the system, and what it said.
+
+One row an operation. In memory it is an Arrow table, on disk Parquet, in a notebook a DataFrame.
+
+=============  ======================  ==========================================================
+column         type                    meaning
+=============  ======================  ==========================================================
+``index``      int64                   position in order of invocation, from 0, unique
+``process``    int64                   the logical client; it has one operation open at a time
+``f``          dictionary<string>      what was asked: read, write, cas, insert, transfer, txn ...
+``key``        int64 or string         what it was asked of; null where the store is one object
+``value``      int64 or string         what was asked (written, added, enqueued); null if nothing
+``result``     int64 or string         what came back; null if nothing did
+``start_ns``   int64                   monotonic nanoseconds at invocation
+``end_ns``     int64, null if no end   monotonic nanoseconds at completion
+``status``     dictionary<string>      ``ok``, ``failed`` (provably no effect), ``unknown``
+``error``      string                  why it is not ok, in the store's words
+=============  ======================  ==========================================================
+
+``key``, ``value`` and ``result`` are int64 when every one of them is a whole number, and JSON text
+otherwise (so that ``1`` and ``"1"`` stay apart). An operation that never ended is ``unknown`` and
+stays concurrent with everything that follows (Jepsen's ``info``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from chaosday.errors import MalformedHistory
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+STATUSES = ("ok", "failed", "unknown")
+OK, FAILED, UNKNOWN = range(3)
+NEVER_NS = np.iinfo(np.int64).max
+PAYLOAD = ("key", "value", "result")
+COLUMNS = ("index", "process", "f", *PAYLOAD, "start_ns", "end_ns", "status", "error")
+_INTEGERS = ("index", "process", "start_ns", "end_ns")
+
+
+class History:
+    """A columnar history; immutable, cheap to slice and to convert."""
+
+    def __init__(self, table: pa.Table) -> None:
+        missing = [name for name in COLUMNS if name not in table.column_names]
+        if missing:
+            raise MalformedHistory(f"a history needs the columns {', '.join(missing)}")
+        self.table = table.combine_chunks()
+
+    def __len__(self) -> int:
+        return int(self.table.num_rows)
+
+    @classmethod
+    def from_rows(cls, rows: Iterable[Mapping[str, Any]]) -> History:
+        """Build from dicts with the columns as keys (tests, small imports); absent means null."""
+        listed = list(rows)
+        columns = {name: [row.get(name) for row in listed] for name in COLUMNS}
+        if all(value is None for value in columns["index"]):
+            columns["index"] = list(range(len(listed)))
+        return cls.from_columns(columns)
+
+    @classmethod
+    def from_columns(cls, columns: Mapping[str, Sequence[Any] | NDArray[Any] | pa.Array]) -> History:
+        """Build from one sequence a column; ``status`` as words or as codes into ``STATUSES``."""
+        count = len(columns["f"])
+        arrays: dict[str, pa.Array] = {}
+        for name in COLUMNS:
+            column = columns.get(name)
+            if column is None:
+                column = np.arange(count) if name == "index" else [None] * count
+            arrays[name] = _typed(name, column)
+        return cls(pa.table(arrays))
+
+    @classmethod
+    def from_pandas(cls, frame: pd.DataFrame) -> History:
+        """The inverse of ``to_pandas``."""
+        table = pa.Table.from_pandas(frame, preserve_index=False)
+        return cls.from_columns({name: _whole(table[name]) for name in table.column_names})
+
+    def to_pandas(self) -> pd.DataFrame:
+        """A DataFrame with one row an operation and the columns above; whole numbers stay whole (Int64)."""
+        import pandas as pd
+
+        frame: pd.DataFrame = self.table.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
+        return frame
+
+    @classmethod
+    def read(cls, path: Path) -> History:
+        """Read a Parquet history."""
+        try:
+            return cls(pq.read_table(path))
+        except (pa.ArrowInvalid, OSError) as error:
+            raise MalformedHistory(f"{path} is not a Parquet history: {_first_line(error)}") from None
+
+    def write(self, path: Path) -> None:
+        """Write as Parquet with page checksums, so that damage to the evidence itself shows."""
+        pq.write_table(self.table, path, compression="zstd", write_page_checksum=True)
+
+    def integers(self, name: str, null: int = -1) -> NDArray[np.int64]:
+        """A column as int64, ``null`` where it is null; an error if it holds anything else."""
+        column = self.table[name]
+        if pa.types.is_null(column.type):
+            return np.full(len(self), null, dtype=np.int64)
+        if not pa.types.is_integer(column.type):
+            raise MalformedHistory(f"column {name} holds {column.type}, whole numbers are needed")
+        filled: NDArray[np.int64] = column.fill_null(null).to_numpy().astype(np.int64, copy=False)
+        return filled
+
+    def ends_ns(self) -> NDArray[np.int64]:
+        """Completion times, ``NEVER_NS`` for what is unknown or never ended."""
+        ends = self.integers("end_ns", null=NEVER_NS)
+        return np.where(self.statuses() == UNKNOWN, NEVER_NS, ends)
+
+    def statuses(self) -> NDArray[np.int8]:
+        """Codes into ``STATUSES``, one an operation."""
+        return _codes(self.table["status"], STATUSES)
+
+    def is_f(self, *names: str) -> NDArray[np.bool_]:
+        """True where the operation is one of ``names``."""
+        column = self.table["f"].combine_chunks()
+        words = column.dictionary.to_pylist()
+        wanted = np.array([word in names for word in words] or [False])
+        return wanted[column.indices.to_numpy(zero_copy_only=False)] if len(words) else np.zeros(len(self), bool)
+
+    def where(self, mask: NDArray[np.bool_]) -> History:
+        """The operations where ``mask`` is true, in the same order."""
+        return History(self.table.filter(pa.array(mask)))
+
+    def with_column(self, name: str, values: Sequence[Any] | NDArray[Any] | pa.Array) -> History:
+        """A copy with one column replaced."""
+        position = self.table.column_names.index(name)
+        return History(self.table.set_column(position, name, _typed(name, values)))
+
+
+def _typed(name: str, values: Sequence[Any] | NDArray[Any] | pa.Array) -> pa.Array:
+    if name == "status":
+        return _status_column(values)
+    if name == "f":
+        return _as_array(values, pa.string()).dictionary_encode()
+    if name in _INTEGERS:
+        return _as_array(values, pa.int64())
+    if name == "error":
+        return _as_array(values, pa.string())
+    return payload_column(values)
+
+
+def _as_array(values: Any, kind: pa.DataType) -> pa.Array:
+    if isinstance(values, pa.ChunkedArray):
+        values = values.combine_chunks()
+    if isinstance(values, pa.Array):
+        return values if values.type == kind else values.cast(kind)
+    return pa.array(values, kind)
+
+
+def payload_column(values: Any) -> pa.Array:
+    """int64 if every value is a whole number or null, JSON text otherwise."""
+    if isinstance(values, pa.ChunkedArray):
+        values = values.combine_chunks()
+    if isinstance(values, pa.Array):
+        return values
+    if isinstance(values, np.ndarray) and np.issubdtype(values.dtype, np.integer):
+        return pa.array(values.astype(np.int64, copy=False))
+    if all(value is None or (isinstance(value, (int, np.integer)) and not isinstance(value, bool)) for value in values):
+        try:
+            return pa.array(values, pa.int64())
+        except OverflowError:
+            pass
+    return pa.array([None if value is None else to_json(value) for value in values], pa.string())
+
+
+def to_json(value: Any) -> str:
+    """The JSON text under which a value that is not a whole number is stored."""
+    return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY).decode()
+
+
+def _status_column(values: Any) -> pa.DictionaryArray:
+    if isinstance(values, (pa.Array, pa.ChunkedArray)):
+        codes = _codes(values, STATUSES)
+    elif isinstance(values, np.ndarray) and np.issubdtype(values.dtype, np.integer):
+        codes = values.astype(np.int8)
+    else:
+        known = {word: code for code, word in enumerate(STATUSES)}
+        try:
+            codes = np.array([UNKNOWN if word is None else known[word] for word in values], dtype=np.int8)
+        except KeyError as error:
+            raise MalformedHistory(f"status {error} is none of {', '.join(STATUSES)}") from None
+    return pa.DictionaryArray.from_arrays(pa.array(codes, pa.int8()), pa.array(STATUSES))
+
+
+def _codes(column: Any, words: Sequence[str]) -> NDArray[np.int8]:
+    if isinstance(column, pa.ChunkedArray):
+        column = column.combine_chunks()
+    if not pa.types.is_dictionary(column.type):
+        column = column.dictionary_encode()
+    try:
+        to_code = np.array([words.index(word) for word in column.dictionary.to_pylist()] or [0], dtype=np.int8)
+    except ValueError as error:
+        raise MalformedHistory(f"unknown status: {error}") from None
+    codes: NDArray[np.int8] = to_code[column.indices.fill_null(0).to_numpy(zero_copy_only=False)]
+    return codes
+
+
+def _whole(column: pa.ChunkedArray) -> pa.Array:
+    """A float column that pandas made of whole numbers with gaps, as the int64 it was."""
+    if pa.types.is_floating(column.type):
+        return column.cast(pa.int64())
+    return column.combine_chunks()
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -1,0 +1,1 @@
+"""The nouns: frozen values and the verbs they have. Imports no family and no Prefect."""

@@ -1,0 +1,22 @@
+"""An Action is what an operator would do to bring service back: promote, restart, repoint."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+
+from pydantic import Field
+
+from chaosday.model.base import Model
+from chaosday.model.target import Target
+
+
+class Action(Model):
+    """Part of the experiment, not of its undo: journaled before it happens, like every act."""
+
+    kind: str
+    target: str = Field(default="", description="Name of the target it acts on")
+
+    @abstractmethod
+    def act(self, targets: Mapping[str, Target]) -> str:
+        """Do it and say in words what was done; raises a ``ChaosdayError`` if it did not work."""

@@ -1,0 +1,31 @@
+"""A Probe asks a target a read-only question."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+from pydantic import Field
+
+from chaosday.model.base import Model
+from chaosday.model.target import Target
+
+
+class ProbeReading(Model):
+    """An answer: ``healthy`` is None when there was no answer, which is never taken for health."""
+
+    probe: str
+    healthy: bool | None
+    value: float | None = None
+    unit: str = ""
+    words: str = ""
+
+
+class Probe(Model):
+    """A read-only question about steady state; a Guard is a probe with a tolerance."""
+
+    kind: str
+    target: str = Field(default="", description="Name of the target it asks")
+
+    @abstractmethod
+    def read(self, target: Target) -> ProbeReading:
+        """Ask once; an unreachable target is ``healthy=None`` with the reason in words."""

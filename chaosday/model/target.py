@@ -1,0 +1,105 @@
+"""A Target can be reached and hurt; what it can do, it offers as capabilities."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any, Protocol, TypeVar, cast, runtime_checkable
+
+from pydantic import BaseModel, SecretStr
+
+from chaosday.errors import CapabilityMissing
+from chaosday.model.base import Model
+
+T = TypeVar("T")
+
+
+class ShellResult(Model):
+    """How a command ended: exit code, and what it printed."""
+
+    code: int
+    out: str = ""
+    err: str = ""
+
+
+@runtime_checkable
+class Shell(Protocol):
+    """Runs POSIX ``sh`` on the target."""
+
+    def run(self, script: str, *, timeout_s: float = 30, stdin: str = "", sudo: bool = False) -> ShellResult:
+        """Run a script; ``TargetUnreachable`` on time-out. A non-zero exit is a result, not an error."""
+
+
+class ProcessIdentity(Model):
+    """A process that cannot be mistaken for a later one with the same number."""
+
+    pid: int
+    started: str
+    """When it started, in the words of the target's own process table; opaque, compared for equality."""
+    command: str = ""
+
+
+@runtime_checkable
+class Processes(Protocol):
+    """The processes that make up the target, now."""
+
+    def processes(self) -> list[ProcessIdentity]:
+        """The main process first, then its descendants; empty when it is down."""
+
+
+@runtime_checkable
+class Sql(Protocol):
+    """A database that speaks SQL through a DB-API connection."""
+
+    def connect(self, *, timeout_s: float = 5, autocommit: bool = True) -> Any:
+        """A new DB-API connection; ``TargetUnreachable`` or ``AccessDenied`` in words."""
+
+
+class Target(Model):
+    """Where something is and how to reach it; connections are opened when used, not before.
+
+    A subclass sets ``kind``, gives every field a default, and returns from ``capabilities`` what it
+    offers: a mapping from protocol (``Shell``, ``Processes``, ``Sql``, ``LeaseHolder``, ...) to the
+    object that serves it. The core asks for a capability and never for a class.
+    """
+
+    kind: str
+
+    @abstractmethod
+    def capabilities(self) -> Mapping[type[Any], Any]:
+        """Protocol -> the object that serves it."""
+
+    @abstractmethod
+    def reach(self) -> str:
+        """Reach it, read-only, and say in words what answered; raises ``TargetUnreachable`` or ``AccessDenied``."""
+
+    def close(self) -> None:
+        """Let go of every connection; may be called any number of times."""
+
+    def capability(self, protocol: type[T]) -> T:
+        """The capability, or ``CapabilityMissing`` that names what the target does offer."""
+        offered = self.capabilities()
+        if protocol not in offered:
+            has = ", ".join(sorted(p.__name__ for p in offered)) or "nothing"
+            raise CapabilityMissing(f"a {self.kind} target offers {has}, not {protocol.__name__}")
+        return cast(T, offered[protocol])
+
+    def public(self) -> dict[str, Any]:
+        """Its fields without secrets, fit for plan, journal and report; enough to find it again."""
+        return cast(dict[str, Any], _without_secrets(self))
+
+
+def _without_secrets(value: Any) -> Any:
+    if isinstance(value, SecretStr):
+        return None
+    if isinstance(value, BaseModel):
+        return {
+            name: _without_secrets(getattr(value, name))
+            for name in type(value).model_fields
+            if not isinstance(getattr(value, name), SecretStr)
+        }
+    if isinstance(value, Mapping):
+        return {key: _without_secrets(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_secrets(item) for item in value]
+    return value

@@ -1,0 +1,1 @@
+"""Probes: read-only questions to a target."""

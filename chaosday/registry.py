@@ -1,0 +1,50 @@
+"""The families and their members, found by looking: a new member is one file in the family's folder.
+
+Everything that lists members (JSON schema, Prefect form, ``chaosday catalogue``, docs, conformance
+tests) asks here, so that a new file appears everywhere unasked.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import inspect
+import pkgutil
+from functools import cache
+
+from chaosday.errors import UnknownName
+from chaosday.model.base import Model
+
+FAMILIES = ("faults", "targets", "workloads", "probes", "checks", "corruptions", "actions")
+
+
+@cache
+def members(family: str) -> dict[str, type[Model]]:
+    """Every public member of a family by its ``kind``, sorted by name."""
+    if family not in FAMILIES:
+        raise UnknownName(f"no family {family!r}; there are {', '.join(FAMILIES)}")
+    found: dict[str, type[Model]] = {}
+    package = importlib.import_module(f"chaosday.{family}")
+    for info in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        module = importlib.import_module(info.name)
+        for _, item in inspect.getmembers(module, inspect.isclass):
+            if item.__module__ == info.name and issubclass(item, Model) and (kind := kind_of(item)):
+                found[kind] = item
+    return dict(sorted(found.items()))
+
+
+def member(family: str, kind: str) -> type[Model]:
+    """The member called ``kind``, or ``UnknownName`` with the nearest names."""
+    known = members(family)
+    if kind not in known:
+        near = difflib.get_close_matches(kind, known, 3) or sorted(known)
+        raise UnknownName(f"no {family[:-1]} called {kind!r}; did you mean {', '.join(near)}?")
+    return known[kind]
+
+
+def kind_of(model: type[Model]) -> str | None:
+    """The ``kind`` a model carries as its default, or None for an abstract one."""
+    if inspect.isabstract(model) or "kind" not in model.model_fields:
+        return None
+    default = model.model_fields["kind"].default
+    return default if isinstance(default, str) else None

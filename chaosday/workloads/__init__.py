@@ -1,0 +1,1 @@
+"""Workloads: issue operations, record the History."""

@@ -1,0 +1,1 @@
+"""Flows: pipelines that read aloud, and the commands that start them."""
