@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast, runtime_checkable
 
 from pydantic import BaseModel, SecretStr
@@ -53,6 +54,23 @@ class Sql(Protocol):
 
     def connect(self, *, timeout_s: float = 5, autocommit: bool = True) -> Any:
         """A new DB-API connection; ``TargetUnreachable`` or ``AccessDenied`` in words."""
+
+
+@runtime_checkable
+class ServerFiles(Protocol):
+    """A database server whose programs and data directory are on this machine."""
+
+    @property
+    def data_directory(self) -> Path | None: ...
+
+    @property
+    def bin_directory(self) -> Path | None: ...
+
+    @property
+    def port(self) -> int: ...
+
+    def secret(self) -> str | None:
+        """The password, for a tool's environment and nothing else."""
 
 
 class Target(Model):
