@@ -23,7 +23,9 @@ class PostgreSQLDatabase(Block):
     host: str = Field(default="127.0.0.1", description="Host name or address")
     port: int = Field(default=5432, ge=1, le=65535)
     user: str = Field(default="chaosday", description="An account with rights on the schema chaosday only")
-    password: SecretStr | None = Field(default=None, title="Password", description="Empty: libpq's own places are asked")
+    password: SecretStr | None = Field(
+        default=None, title="Password", description="Empty: libpq's own places are asked"
+    )
     database: str = Field(default="postgres")
     sslmode: str = Field(default="", description="libpq's sslmode; empty is its default")
 

@@ -141,7 +141,11 @@ class Client(threading.Thread):
 
 
 def run_clients(
-    sql: Sql, directory: Path, stop: Stop, settings: ClientSettings, step_for: Callable[[Client], Callable[[Client], None]]
+    sql: Sql,
+    directory: Path,
+    stop: Stop,
+    settings: ClientSettings,
+    step_for: Callable[[Client], Callable[[Client], None]],
 ) -> None:
     """Run the clients until ``stop``, cutting operations that outlive their time-out.
 

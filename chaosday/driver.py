@@ -62,7 +62,9 @@ class Driver:
         if answer.strip() != b"ready":
             process.kill()
             process.wait()
-            raise ChaosdayError(f"the {workload.kind} workload did not start; see {workload.kind}.driver.log in the run")
+            raise ChaosdayError(
+                f"the {workload.kind} workload did not start; see {workload.kind}.driver.log in the run"
+            )
         return cls(process, workload)
 
     def alive(self) -> bool:

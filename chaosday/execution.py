@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -112,7 +113,9 @@ class Execution:
     def baseline(self) -> list[ProbeReading]:
         """Require the steady state, start the workloads, and let them run undisturbed."""
         readings = self._read_steady_state()
-        self.directory.write_json("observations/steady_state_before.json", [r.model_dump(mode="json") for r in readings])
+        self.directory.write_json(
+            "observations/steady_state_before.json", [r.model_dump(mode="json") for r in readings]
+        )
         if self.ready:
             self._guarded(self._start_workloads)
             self._wait("baseline", self.experiment.baseline_s)
@@ -128,7 +131,7 @@ class Execution:
                 break
             self._say("inject", f"{fault.kind} on {fault.target}")
             self.injected = True
-            self._guarded(lambda plan=plan: self._strike(plan))
+            self._guarded(partial(self._strike, plan))
         return self.bites
 
     def observe(self) -> None:
@@ -256,7 +259,7 @@ class Execution:
         for action in actions:
             self._say(phase, f"{action.kind} on {action.target}")
             self.journal.append("action", action=action.model_dump(mode="json"))
-            words = self._guarded(lambda action=action: action.act(self.targets))
+            words = self._guarded(partial(action.act, self.targets))
             self.journal.append("action_done", kind=action.kind, words=words)
 
     def _settle(self) -> None:
@@ -264,7 +267,7 @@ class Execution:
         if settle.probe is None:
             return
         self._say("rollback", "waiting until it is itself again")
-        done = settled(settle, self.targets[settle.probe.target], self.clock)
+        done = settled(settle, settle.probe, self.targets[settle.probe.target], self.clock)
         self.journal.append("settled", **done.model_dump(mode="json"))
         if not done.settled:
             self.fall_short(f"settle: not back within {settle.timeout_s:g} s: {done.words}")
@@ -303,7 +306,9 @@ class Execution:
                 return
             dead = next((d for d in self._drivers if not d.alive()), None)
             if dead is not None:
-                self.stop(f"the {dead.workload.kind} workload ended by itself; see history/{dead.workload.kind}.driver.log")
+                self.stop(
+                    f"the {dead.workload.kind} workload ended by itself; see history/{dead.workload.kind}.driver.log"
+                )
             self._say(phase, words, gone_s, seconds)
             self.clock.sleep(min(0.1, seconds - gone_s))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from chaosday.clock import Clock
 from chaosday.experiment import Settle
 from chaosday.model.base import Model
+from chaosday.model.probe import Probe
 from chaosday.model.target import Target
 
 
@@ -17,11 +18,11 @@ class Settled(Model):
     words: str = ""
 
 
-def settled(settle: Settle, target: Target, clock: Clock) -> Settled:
+def settled(settle: Settle, probe: Probe, target: Target, clock: Clock) -> Settled:
     """Ask until it holds or the time-out is over."""
     began_ns, run, attempts, words = clock.monotonic_ns(), 0, 0, ""
     while True:
-        reading = settle.probe.read(target)
+        reading = probe.read(target)
         attempts += 1
         run = run + 1 if reading.healthy is True else 0
         words = reading.words

@@ -53,7 +53,7 @@ def read_everywhere(
     return found
 
 
-def _wait_for(connection: Any, position: str, name: str) -> None:
+def _wait_for(connection: Any, position: str | None, name: str) -> None:
     deadline = time.monotonic() + CATCH_UP_S
     reached = "select pg_is_in_recovery() and pg_last_wal_replay_lsn() >= %s::pg_lsn"
     while not connection.execute(reached, (position,)).fetchone()[0]:

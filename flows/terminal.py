@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from chaosday.verdict import Verdict
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from chaosday.progress import PHASES, Step, listening
 from chaosday.run_directory import RunDirectory
-from chaosday.verdict import Verdict
 
 COLOURS = {"pass": "green", "violated": "red", "inconclusive": "yellow", "revert_failed": "magenta"}
 console = Console(stderr=False, highlight=False)
@@ -71,7 +71,9 @@ def show_plan(plan: dict[str, Any], shortfalls: list[str]) -> None:
         console.print(f"  target {name}: {target['is'] or 'not reached'}", soft_wrap=True)
     table = Table("at", "fault", "affects", "undo", "ends by itself")
     for fault in plan["faults"]:
-        undo = fault["undo"] if isinstance(fault["undo"], str) else ", ".join(f"{k}={v}" for k, v in fault["undo"].items())
+        undo = (
+            fault["undo"] if isinstance(fault["undo"], str) else ", ".join(f"{k}={v}" for k, v in fault["undo"].items())
+        )
         table.add_row(
             f"{fault['at_s']:g} s",
             fault["fault"]["kind"],

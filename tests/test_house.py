@@ -74,7 +74,9 @@ def test_the_kernel_does_not_import_prefect() -> None:
 
 def test_importing_chaosday_brings_in_nothing_heavy() -> None:
     """``import chaosday`` is free; what costs is imported where it is used."""
-    program = "import sys, chaosday; print([n for n in ('pandas','pyarrow','numpy','scipy','pydantic') if n in sys.modules])"
+    program = (
+        "import sys, chaosday; print([n for n in ('pandas','pyarrow','numpy','scipy','pydantic') if n in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=True)
     assert done.stdout.strip() == "[]"
 

@@ -27,7 +27,9 @@ def command(name: str | None, as_json: bool) -> None:
         _one(member(families[0], name), as_json)
         return
     if as_json:
-        schemas = {family: {kind: model.model_json_schema() for kind, model in members(family).items()} for family in families}
+        schemas = {
+            family: {kind: model.model_json_schema() for kind, model in members(family).items()} for family in families
+        }
         click.echo(orjson.dumps(schemas, option=orjson.OPT_INDENT_2))
         return
     for family in families:
@@ -38,8 +40,8 @@ def command(name: str | None, as_json: bool) -> None:
 
 def summary(model: type[Model]) -> str:
     """The first sentence of a member's docstring."""
-    text = " ".join(inspect.getdoc(model).split("\n\n")[0].split()) if inspect.getdoc(model) else ""
-    return text.split(". ")[0].rstrip(".")
+    first = (inspect.getdoc(model) or "").split("\n\n")[0]
+    return " ".join(first.split()).split(". ")[0].rstrip(".")
 
 
 def _one(model: type[Model], as_json: bool) -> None:

@@ -57,5 +57,7 @@ def unprivileged() -> Account:
     try:
         nobody = pwd.getpwnam("nobody")
     except KeyError:
-        raise CapabilityMissing("PostgreSQL refuses to run as root and there is no user 'nobody' to step down to") from None
+        raise CapabilityMissing(
+            "PostgreSQL refuses to run as root and there is no user 'nobody' to step down to"
+        ) from None
     return Account(nobody.pw_uid, nobody.pw_gid)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from chaosday.clock import SystemClock
 from chaosday.errors import TargetUnreachable
 from chaosday.experiment import Experiment, parse
 from chaosday.lab import postgres
@@ -16,7 +17,6 @@ from chaosday.model.target import Route, Sql
 from chaosday.probes.postgresql.replicating import PostgresReplicating
 from chaosday.proxy.client import ProxyProcess
 from chaosday.settling import settled
-from chaosday.clock import SystemClock
 
 Arm = Literal["asynchronous", "synchronous"]
 ARMS: tuple[Arm, ...] = ("asynchronous", "synchronous")
@@ -65,7 +65,7 @@ def _ready(experiment: Experiment, arm: Arm, standby: str) -> None:
             connection.execute(f"alter system set synchronous_standby_names = '{standby}'")
             connection.execute("select pg_reload_conf()")
     probe = PostgresReplicating(target="primary", synchronous=arm == "synchronous")
-    done = settled(experiment.settle.model_copy(update={"probe": probe}), primary, SystemClock())
+    done = settled(experiment.settle, probe, primary, SystemClock())
     if not done.settled:
         raise TargetUnreachable(f"the standby does not stream: {done.words}")
 

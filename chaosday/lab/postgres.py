@@ -95,7 +95,7 @@ class Node:
         if check and done.returncode != 0:
             words = (done.stderr or done.stdout).strip().splitlines() or ["no output"]
             raise TargetUnreachable(f"{program} of node {self.name} failed: {words[-1]}")
-        return done.stdout + done.stderr
+        return str(done.stdout) + str(done.stderr)
 
     def start(self, timeout_s: float = 30) -> None:
         """Start the server and wait until it answers."""
@@ -150,7 +150,9 @@ def rewind(old: Node, new: Node) -> None:
 def primary(directory: Path, *, name: str = "primary", extra: str = "") -> Node:
     """Initialise a cluster with data checksums and SCRAM, start it, and give it amcheck."""
     account = unprivileged()
-    node = Node(name, directory / name, free_port(), secrets.token_hex(12), _usable_binaries(directory, account), account)
+    node = Node(
+        name, directory / name, free_port(), secrets.token_hex(12), _usable_binaries(directory, account), account
+    )
     _private(node.data, account)
     password_file = directory / f"{name}.pw"
     password_file.touch(0o600)

@@ -18,6 +18,7 @@ from chaosday.journal import read as read_journal
 from chaosday.reporting.matrix import matrix_table
 from chaosday.reporting.timeline import series, spans, svg
 from chaosday.run_directory import RunDirectory
+from chaosday.sight import KillMatrix
 
 PACKAGES = ("chaosday", "prefect", "psycopg", "pyarrow", "numpy", "pydantic")
 OUTCOMES = {"pass": "pass", "violated": "violated", "inconclusive": "inconclusive", "revert_failed": "revert failed"}
@@ -41,7 +42,7 @@ def html(directory: RunDirectory) -> str:
         "verdict": verdict,
         "proofs": _proofs(verdict),
         "findings": _optional(directory, "findings.json") or [],
-        "matrix": matrix_table(matrix) if matrix else None,
+        "matrix": matrix_table(KillMatrix.model_validate(matrix)) if matrix else None,
         "faults": _faults(plan, verdict),
         "versions": _versions(plan),
         "experiment": yaml.safe_dump(plan["experiment"], sort_keys=False, allow_unicode=True),
@@ -78,19 +79,16 @@ def _proofs(verdict: dict[str, Any]) -> list[dict[str, Any]]:
         "sight": "Could these checks have seen damage in this data?",
         "clean": "Is everything as it was?",
     }
-    return [
-        {"name": name, "question": question, **verdict["proofs"][name]}
-        for name, question in questions.items()
-    ]
+    return [{"name": name, "question": question, **verdict["proofs"][name]} for name, question in questions.items()]
 
 
 def _faults(plan: dict[str, Any], verdict: dict[str, Any]) -> list[dict[str, Any]]:
-    bites = {bite["lease_id"] if "lease_id" in bite else bite["fault"]: bite for bite in verdict.get("bites", [])}
-    cleans = {clean["fault"]: clean for clean in verdict.get("cleans", [])}
+    bites = {(bite["fault"], bite["target"]): bite for bite in verdict["bites"]}
+    cleans = {(clean["fault"], clean["target"]): clean for clean in verdict["cleans"]}
     rows = []
     for fault in plan["faults"]:
-        kind = fault["fault"]["kind"]
-        bite, clean = bites.get(kind), cleans.get(kind)
+        kind, target = fault["fault"]["kind"], fault["fault"]["target"]
+        bite, clean = bites.get((kind, target)), cleans.get((kind, target))
         undo = fault["undo"]
         fields = {k: v for k, v in fault["fault"].items() if k not in ("kind", "ttl_s")}
         rows.append(

@@ -54,9 +54,11 @@ def series(history: History, buckets: int = BUCKETS) -> Series:
     span_ns = max(int(moment.max()) + 1, 1)
     bucket = (moment * buckets // span_ns).astype(np.int64)
     bucket_s = span_ns / buckets / 1e9
-    rates = [np.bincount(bucket[status == code], minlength=buckets) / bucket_s for code in (OK, FAILED, UNKNOWN)]
+    ok, failed, unknown = (
+        np.bincount(bucket[status == code], minlength=buckets) / bucket_s for code in (OK, FAILED, UNKNOWN)
+    )
     done = (status == OK) & (ended >= 0)
-    return Series(bucket_s, *rates, p95_ms=_percentile_by(bucket[done], (ended - start)[done] / 1e6, buckets))
+    return Series(bucket_s, ok, failed, unknown, _percentile_by(bucket[done], (ended - start)[done] / 1e6, buckets))
 
 
 def _percentile_by(bucket: NDArray[np.int64], latency_ms: NDArray[np.float64], buckets: int) -> NDArray[np.float64]:

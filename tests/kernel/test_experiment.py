@@ -16,7 +16,10 @@ pytestmark = pytest.mark.kernel
 
 GOOD: dict[str, Any] = {
     "title": "small",
-    "targets": {"db": {"kind": "postgresql", "port": 5432}, "door": {"kind": "proxy_route", "upstream": "127.0.0.1:5432"}},
+    "targets": {
+        "db": {"kind": "postgresql", "port": 5432},
+        "door": {"kind": "proxy_route", "upstream": "127.0.0.1:5432"},
+    },
     "workloads": [{"kind": "ledger", "target": "db"}],
     "faults": [{"at_s": 1, "fault": {"kind": "network.proxy.latency", "target": "door", "delay_ms": 50}}],
     "checks": [{"kind": "ledger"}],
@@ -101,7 +104,9 @@ def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
 
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
-TREES = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3))
+TREES = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3)
+)
 PLACES = [
     "title", "seed", "targets", "targets.db", "targets.db.port", "targets.db.kind", "workloads", "workloads.0",
     "workloads.0.clients", "faults", "faults.0", "faults.0.at_s", "faults.0.fault", "faults.0.fault.kind",

@@ -104,7 +104,9 @@ def test_an_error_of_the_statement_is_failed_and_a_lost_connection_is_unknown(
             # Killed in the middle of an insert, which a lock on the table holds up.
             with admin.transaction():
                 admin.execute(f"lock table {workload.table} in exclusive mode")
-                waiting = "select pid from pg_stat_activity where application_name = 'chaosday' and wait_event_type = 'Lock'"
+                waiting = (
+                    "select pid from pg_stat_activity where application_name = 'chaosday' and wait_event_type = 'Lock'"
+                )
                 while not (found := observer.execute(waiting).fetchall()):
                     pass
                 for (pid,) in found:

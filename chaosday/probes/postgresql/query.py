@@ -34,7 +34,9 @@ class PostgresQuery(Probe):
         except ChaosdayError as error:
             return ProbeReading(probe=self.kind, healthy=None, words=str(error))
         except psycopg.Error as error:
-            return ProbeReading(probe=self.kind, healthy=None, words=f"the query failed: {error.sqlstate or 'no answer'}")
+            return ProbeReading(
+                probe=self.kind, healthy=None, words=f"the query failed: {error.sqlstate or 'no answer'}"
+            )
         if not row or row[0] is None:
             return ProbeReading(probe=self.kind, healthy=None, words="the query returned nothing")
         try:
