@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -28,6 +29,7 @@ from chaosday.run_directory import RunDirectory
 from chaosday.settling import settled
 from chaosday.statistics import operations_needed
 from chaosday.verdict import Verdict, conclude, judge_checks
+from chaosday.watching import watched_over
 
 
 class Execution:
@@ -61,18 +63,21 @@ class Execution:
         self._guarding = Guarding(experiment.guards, self.targets)
         self._plans: list[tuple[float, Any, FaultPlan]] = []
         self._stop = threading.Event()
+        self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
+        self._stack.enter_context(watched_over(self.directory.run, self.directory.journal_path))
         self.lifecycle.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        try:
-            self.lifecycle.__exit__(kind, error, trace)
-        finally:
-            self.close()
+        with self._stack:
+            try:
+                self.lifecycle.__exit__(kind, error, trace)
+            finally:
+                self.close()
 
     @property
     def ready(self) -> bool:

@@ -84,7 +84,7 @@ def _experiment(arm: Arm, seed: int, primary: Node, proxy: ProxyProcess) -> dict
     upstream, control = f"127.0.0.1:{primary.port}", str(proxy.state_file)
     return {
         "title": f"Failover with {arm} replication",
-        "hypothesis": "Every write that was acknowledged survives the loss of the primary while its standby is cut off.",
+        "hypothesis": "Every acknowledged write survives the loss of the primary while its standby is cut off.",
         "seed": seed,
         "targets": {
             "primary": _server(primary),

@@ -153,4 +153,4 @@ def _without_secrets(value: Any) -> Any:
         return {key: _without_secrets(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_without_secrets(item) for item in value]
-    return value
+    return str(value) if isinstance(value, Path) else value
