@@ -1,4 +1,4 @@
-"""The demo in figures: right verdicts, cold and warm times, kills at random moments, acknowledged operations a second."""
+"""The demo in figures: right verdicts, cold and warm times, kills at random moments, operations a second."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LOAD_S = 5.0
 
 
 def run(*, quick: bool) -> dict[str, Any]:
-    """Figures; ``right`` counts demos with both verdicts right, ``agreed`` arms whose lost keys a plain query confirms."""
+    """``right`` counts demos with both verdicts right, ``agreed`` arms whose lost keys a plain query confirms."""
     folder = Path(tempfile.mkdtemp(prefix="chaosday-figures-"))
     folder.chmod(0o711)
     try:

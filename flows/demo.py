@@ -107,12 +107,10 @@ def result_of(arm: str, directory: RunDirectory) -> ArmResult:
 
 def show(results: list[ArmResult]) -> None:
     """The table at the end, and where to read on."""
-    table = Table(
-        "replication", "verdict", "acknowledged", "lost", "bite", "sight", "clean", "loss rate at most (95 %)"
-    )
+    table = Table("replication", "verdict", "acked", "lost", "bite", "sight", "clean", "loss rate (95 %)")
     for each in results:
         colour = COLOURS[each.verdict]
-        bound = "" if each.loss_upper_bound_95 is None else f"{each.loss_upper_bound_95:.3%}"
+        bound = "" if each.loss_upper_bound_95 is None else f"at most {each.loss_upper_bound_95:.2%}"
         marks = ["[green]✓[/]" if each.proofs.get(name) else "[red]✗[/]" for name in ("bite", "sight", "clean")]
         verdict = f"[bold {colour}]{each.verdict}[/]" + ("" if each.right else f" (should be {each.expected})")
         table.add_row(each.name, verdict, f"{each.acknowledged:,}", f"{each.lost:,}", *marks, bound)
