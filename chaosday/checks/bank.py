@@ -131,7 +131,7 @@ def _unexplained(balance: NDArray[np.int64], moved: Transfers, facts: Facts) -> 
         [open_ones.where(np.arange(len(open_ones)) == n).effect(facts.accounts) for n in range(len(open_ones))]
     )
     choices = (np.arange(1 << len(open_ones))[:, None] >> np.arange(len(open_ones))) & 1
-    touched = np.flatnonzero(effects.any(axis=0))
+    touched = np.flatnonzero(low < high)
     explained = (choices @ effects[:, touched] == (balance - sure)[touched]).all(axis=1).any()
     return accounts[touched] if not explained else accounts[:0]
 
