@@ -18,7 +18,7 @@ def checks_of(directory: RunDirectory) -> list[Check]:
     """The checks of the run's experiment, from its plan; ``EvidenceMissing`` if the plan has none that we know."""
     plan: dict[str, Any] = directory.read_json("plan.json")
     try:
-        checks: list[Check] = TypeAdapter(list[any_of("checks")]).validate_python(plan["experiment"]["checks"])  # type: ignore[misc]
+        checks: list[Check] = TypeAdapter(list[any_of("checks")]).validate_python(plan["experiment"]["checks"])  # type: ignore[misc,arg-type]
     except ValidationError as error:
         raise EvidenceMissing(
             f"{directory.run}: its plan names checks that this version lacks: {in_words(error)}"

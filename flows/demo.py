@@ -13,12 +13,12 @@ from rich.table import Table
 
 from chaosday.clock import SystemClock
 from chaosday.errors import EvidenceMissing
+from chaosday.journal import Journal
 from chaosday.lab.failover import ARMS, Arm, FailoverLab, failover_lab
 from chaosday.model.base import Model
 from chaosday.model.finding import Outcome
 from chaosday.run_directory import RunDirectory, runs_root
 from chaosday.verdict import Verdict
-from chaosday.journal import Journal
 from chaosday.watching import watched_over
 from flows.session import prefect_session
 from flows.terminal import COLOURS, console, watching
@@ -107,12 +107,10 @@ def result_of(arm: str, directory: RunDirectory) -> ArmResult:
 
 def show(results: list[ArmResult]) -> None:
     """The table at the end, and where to read on."""
-    table = Table(
-        "replication", "verdict", "acknowledged", "lost", "bite", "sight", "clean", "loss rate at most (95 %)"
-    )
+    table = Table("replication", "verdict", "acked", "lost", "bite", "sight", "clean", "loss rate (95 %)")
     for each in results:
         colour = COLOURS[each.verdict]
-        bound = "" if each.loss_upper_bound_95 is None else f"{each.loss_upper_bound_95:.3%}"
+        bound = "" if each.loss_upper_bound_95 is None else f"at most {each.loss_upper_bound_95:.2%}"
         marks = ["[green]✓[/]" if each.proofs.get(name) else "[red]✗[/]" for name in ("bite", "sight", "clean")]
         verdict = f"[bold {colour}]{each.verdict}[/]" + ("" if each.right else f" (should be {each.expected})")
         table.add_row(each.name, verdict, f"{each.acknowledged:,}", f"{each.lost:,}", *marks, bound)

@@ -92,7 +92,12 @@ def _experiment(arm: Arm, seed: int, primary: Node, proxy: ProxyProcess) -> dict
             "service": {"kind": "postgresql", "password": primary.password, "via": "front"},
             "front": {"kind": "proxy_route", "route": "front", "upstream": upstream, "control": control},
             "replication": {"kind": "proxy_route", "route": "replication", "upstream": upstream, "control": control},
-            "primary_process": {"kind": "local_process", "pid_file": str(primary.pid_file), "tree": True},
+            "primary_process": {
+                "kind": "local_process",
+                "pid_file": str(primary.pid_file),
+                "tree": True,
+                "state_dir": str(proxy.state_file.parent / "leases"),
+            },
         },
         "workloads": [
             {"kind": "ledger", "target": "service", "clients": 4, "replicas": ["primary"]},
