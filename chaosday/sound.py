@@ -6,24 +6,40 @@ told from "damaged". Each kind of evidence has one builder; what no builder know
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
-from chaosday import ledger
+from chaosday import bank, ledger
 from chaosday.evidence import Evidence
 
 
-def sound_copy(evidence: Evidence, pieces: Iterable[str]) -> tuple[Evidence, list[str]]:
+def sound_copy(evidence: Evidence, pieces: Collection[str]) -> tuple[Evidence, list[str]]:
     """A copy in which each of ``pieces`` (``history``, ``rows/NAME``, ``observations/NAME``) is sound,
     and the names of those for which no sound copy can be made.
 
-    The history itself is taken at its word: it is what everything else is rebuilt from.
+    The history is what everything else is rebuilt from and is taken at its word, except for what a
+    bank's reads showed, which is rebuilt too.
     """
     unknown = []
     copy = evidence
+    # A store of which a replica was read as well is what that replica is compared with.
+    stores = {f"rows/{_store_of(piece[5:])}" for piece in pieces if piece.startswith("rows/") and "." in piece}
+    facts = bank.Facts.of(evidence.observation("bank")) if evidence.has("observations/bank") else None
     for piece in sorted(pieces):
         family, _, name = piece.partition("/")
-        if family == "rows" and ledger.is_ledger(evidence.rows(name)):
+        table = evidence.rows(name) if family == "rows" else None
+        if piece == "history":
+            if facts is not None:
+                copy = copy.replaced(history=bank.sound_history(evidence.history(), facts))
+        elif table is not None and ledger.is_ledger(table):
             copy = copy.replaced(rows={name: ledger.sound_rows(evidence.history())})
-        elif piece != "history":
+        elif table is not None and facts is not None and bank.is_bank(table):
+            copy = copy.replaced(rows={name: bank.sound_rows(evidence.history(), facts)})
+        elif table is not None and _store_of(name) in evidence.row_names():
+            copy = copy.replaced(rows={name: evidence.rows(_store_of(name))})
+        elif piece != "observations/bank" and piece not in stores:
             unknown.append(piece)
     return copy, unknown
+
+
+def _store_of(name: str) -> str:
+    return name.rpartition(".")[0]
