@@ -118,7 +118,11 @@ def _experiment(arm: Arm, seed: int, primary: Node, proxy: ProxyProcess) -> dict
         "settle": {"probe": {"kind": "postgresql.write", "target": "service"}},
         "after_s": 1.0,
         "evidence": [],
-        "checks": [{"kind": "ledger"}],
+        "checks": [
+            {"kind": "ledger"},
+            {"kind": "bank"},
+            {"kind": "replica_rows", "store": "survivor", "replica": "survivor.primary"},
+        ],
         "blast_radius": {"max_targets": 2},
         "loss_rate_to_see": 0.005,
     }
