@@ -37,7 +37,10 @@ def pipeline(run: Execution) -> Verdict:
         rollback(run)
     verify(run)
     prove(run)
-    return report(run)
+    verdict = report(run)
+    if verdict.outcome is not Outcome.VIOLATED:
+        run.clean_up()
+    return verdict
 
 
 def as_state(verdict: Verdict) -> Any:

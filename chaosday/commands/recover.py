@@ -22,6 +22,6 @@ def command(runs: Path | None, as_json: bool) -> int:
     if as_json:
         click.echo(orjson.dumps([each.model_dump(mode="json") for each in did]))
     else:
-        for line in words(did) or ["nothing to recover"]:
+        for line in words(did):
             click.echo(line)
     return 0 if all(each.ok for each in did) else 3

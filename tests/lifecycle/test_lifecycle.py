@@ -234,8 +234,20 @@ def test_a_failing_renewal_is_recorded_and_not_raised(made: Callable[..., Lifecy
     life.heal_all()
     assert "is gone" in life.interruptions[0]
     assert "renew_failed" in _events(tmp_path)
-    count = threading.active_count()
-    assert count < 20
+
+
+def test_one_heartbeat_is_enough_for_what_is_armed_later(made: Callable[..., Lifecycle]) -> None:
+    """Faults armed after the start are renewed too, and all of it stops at once when a guard says so."""
+    life = made(max_affected=2)
+    before = threading.active_count()
+    life.start_heartbeat(0.01)
+    plans = [life.plan(BoxFault(ttl_s=60)) for _ in range(2)]
+    for plan in plans:
+        life.arm(plan)
+    _until(lambda: {plan.lease.id for plan in plans} == set(BOX.renewals))
+    life.stop_heartbeat()
+    _until(lambda: threading.active_count() == before)
+    life.heal_all()
 
 
 def test_marks_are_never_used_twice(made: Callable[..., Lifecycle]) -> None:
