@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from chaosday.errors import CapabilityMissing, TargetUnreachable
+from chaosday.lab.account import owner_of
+from chaosday.model.target import ServerFiles
 
 PAGE_BYTES = 8192
 SLICE_PAGES = 32
@@ -82,6 +84,16 @@ class Server:
     def arguments(self) -> list[str]:
         """As PostgreSQL's programs take them; the password goes through the environment."""
         return ["-h", self.host, "-p", str(self.port), "-U", self.user, "--no-password"]
+
+
+def tools_of(files: ServerFiles) -> tuple[PostgresTools, Server]:
+    """The programs for a target whose files are on this machine, run under the account that owns its
+    data, and where it answers."""
+    found = files.bin_directory or Path(shutil.which("pg_amcheck") or "").parent
+    run_as = owner_of(files.data_directory).popen_arguments() if files.data_directory else {}
+    return PostgresTools(found, run_as), Server(
+        files.port, files.host, files.user, files.database, files.secret() or ""
+    )
 
 
 @dataclass(frozen=True)
@@ -188,6 +200,17 @@ def slice_pages(observation: Mapping[str, Any]) -> bytes | None:
     """The pages that were kept, or None where there are none."""
     kept = observation.get("slice")
     return zlib.decompress(base64.b64decode(kept["pages"])) if kept else None
+
+
+def largest_table(tools: PostgresTools, server: Server, schema: str) -> str:
+    """The file path of the schema's largest table, empty where it has none that holds anything."""
+    quoted = schema.replace("'", "''")
+    query = (
+        "select pg_relation_filepath(oid) from pg_class "  # noqa: S608
+        f"where relnamespace = (select oid from pg_namespace where nspname = '{quoted}') "
+        "and relkind = 'r' and pg_relation_size(oid) > 0 order by pg_relation_size(oid) desc limit 1"
+    )
+    return _ask(tools, server, query) or ""
 
 
 def relation_path(tools: PostgresTools, server: Server, table: str) -> str:

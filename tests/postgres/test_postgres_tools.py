@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from chaosday.checks.amcheck import Amcheck
 from chaosday.checks.pg_checksums import PgChecksums
@@ -22,7 +23,10 @@ from chaosday.postgres_tools import (
     observe_checksums,
     relation_path,
 )
+from chaosday.probes.postgresql.amcheck import PostgresAmcheck
+from chaosday.probes.postgresql.checksums import PostgresChecksums
 from chaosday.proof import prove, sight_of
+from chaosday.targets.postgresql import PostgreSQL
 from tests.postgres.cluster import TABLE, Cluster, cluster, sql
 
 pytestmark = pytest.mark.lab
@@ -143,3 +147,24 @@ def test_errors_in_words(running: Cluster, tmp_path: Path) -> None:
     for check in (Amcheck(), PgChecksums()):
         with pytest.raises(MalformedInput):
             judge(check, {"something": "else"})
+
+
+def test_the_probes_collect_what_the_checks_judge(running: Cluster) -> None:
+    """Aimed at a target, both probes answer and leave the observation that their check reads."""
+    target = PostgreSQL(
+        port=running.server.port,
+        password=SecretStr(running.server.password),
+        data_directory=running.data,
+        bin_directory=running.tools.bin_directory,
+    )
+    pages = PostgresChecksums(slice_schema="public")
+    assert pages.read(target).healthy is True
+    assert PostgresAmcheck(tables=[TABLE]).read(target).healthy is True
+    collected = pages.collect(target, running.scratch) | PostgresAmcheck(tables=[TABLE]).collect(
+        target, running.scratch
+    )
+    evidence = Evidence(NOWHERE).replaced(observations=collected)
+    assert [check.judge(evidence).outcome for check in (PgChecksums(), Amcheck())] == [Outcome.PASS] * 2
+    assert collected["pg_checksums"]["slice"]["relation"].startswith("base/")
+    unreachable = target.model_copy(update={"port": 1})
+    assert pages.read(unreachable).healthy is None
