@@ -106,7 +106,16 @@ class ServerFiles(Protocol):
     def bin_directory(self) -> Path | None: ...
 
     @property
+    def host(self) -> str: ...
+
+    @property
     def port(self) -> int: ...
+
+    @property
+    def user(self) -> str: ...
+
+    @property
+    def database(self) -> str: ...
 
     def secret(self) -> str | None:
         """The password, for a tool's environment and nothing else."""
