@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast, runtime_checkable
 
 from pydantic import BaseModel, SecretStr
@@ -55,7 +54,7 @@ class Restart(Protocol):
     """A target that may be started again by whoever undoes its stop."""
 
     def restart_script(self) -> str:
-        """POSIX ``sh`` that starts it where it is down, and does nothing where it runs: run any number of times."""
+        """POSIX ``sh`` that starts it where it is down, and does nothing where it runs: any number of times."""
 
 
 @runtime_checkable
@@ -93,32 +92,6 @@ class Sql(Protocol):
 
     def connect(self, *, timeout_s: float = 5, autocommit: bool = True) -> Any:
         """A new DB-API connection; ``TargetUnreachable`` or ``AccessDenied`` in words."""
-
-
-@runtime_checkable
-class ServerFiles(Protocol):
-    """A database server whose programs and data directory are on this machine."""
-
-    @property
-    def data_directory(self) -> Path | None: ...
-
-    @property
-    def bin_directory(self) -> Path | None: ...
-
-    @property
-    def host(self) -> str: ...
-
-    @property
-    def port(self) -> int: ...
-
-    @property
-    def user(self) -> str: ...
-
-    @property
-    def database(self) -> str: ...
-
-    def secret(self) -> str | None:
-        """The password, for a tool's environment and nothing else."""
 
 
 class Target(Model):
@@ -168,4 +141,4 @@ def _without_secrets(value: Any) -> Any:
         return {key: _without_secrets(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_without_secrets(item) for item in value]
-    return str(value) if isinstance(value, Path) else value
+    return value
