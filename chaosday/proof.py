@@ -61,6 +61,7 @@ def prove(
     subjects = [
         _Subject.of(name, check, evidence, clock, budget_s) for name, check in zip(_names(checks), checks, strict=True)
     ]
+    evidence = _ground(evidence, subjects)
     classes = [_Planter(c, seed) for c in (all_corruptions() if corruptions is None else corruptions)]
     classes = _for_stores(classes, evidence, subjects)
     for size, repetition in ((size, n) for n in range(repetitions) for size in sizes):
@@ -244,6 +245,23 @@ class _Planter:
                 seconds=tally.seconds,
                 why=tally.missed,
             )
+
+
+def _ground(evidence: Evidence, subjects: Sequence[_Subject]) -> Evidence:
+    """What damage is planted in: the run's evidence, or, where that is damaged already, a sound copy of it.
+
+    Damage that is planted where real damage is can hide behind it (a row that is lost cannot become
+    stale), which would say something about the run and nothing about the check.
+    """
+    if all(subject.baseline.outcome is not Outcome.VIOLATED for subject in subjects):
+        return evidence
+    try:
+        ground, _ = sound_copy(evidence, set().union(*(subject.reads for subject in subjects)))
+    except ChaosdayError:
+        return evidence
+    for subject in subjects:
+        subject.baseline = judge_checks([subject.check], ground)[0]
+    return ground
 
 
 def _recall(tally: _Tally, size: int) -> SizeRecall:

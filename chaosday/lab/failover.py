@@ -60,8 +60,9 @@ def failover_lab(arm: Arm, directory: Path, *, seed: int = 1) -> Iterator[Failov
 def _ready(experiment: Experiment, arm: Arm, standby: str) -> None:
     """Set the arm's kind of replication and wait until it is really streaming."""
     primary = experiment.targets["primary"]
-    if arm == "synchronous":
-        with primary.capability(Sql).connect() as connection:
+    with primary.capability(Sql).connect() as connection:
+        connection.execute("create extension amcheck")
+        if arm == "synchronous":
             connection.execute(f"alter system set synchronous_standby_names = '{standby}'")
             connection.execute("select pg_reload_conf()")
     probe = PostgresReplicating(target="primary", synchronous=arm == "synchronous")
@@ -117,8 +118,17 @@ def _experiment(arm: Arm, seed: int, primary: Node, proxy: ProxyProcess) -> dict
         "repairs": [{"kind": "postgresql.rejoin", "target": "primary", "source": "standby"}],
         "settle": {"probe": {"kind": "postgresql.write", "target": "service"}},
         "after_s": 1.0,
-        "evidence": [],
-        "checks": [{"kind": "ledger"}],
+        "evidence": [
+            {"kind": "postgresql.amcheck", "target": "standby"},
+            {"kind": "postgresql.checksums", "target": "standby"},
+        ],
+        "checks": [
+            {"kind": "ledger"},
+            {"kind": "bank"},
+            {"kind": "replica_rows", "store": "survivor", "replica": "survivor.primary"},
+            {"kind": "amcheck"},
+            {"kind": "pg_checksums"},
+        ],
         "blast_radius": {"max_targets": 2},
         "loss_rate_to_see": 0.005,
     }

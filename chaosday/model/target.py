@@ -55,7 +55,7 @@ class Restart(Protocol):
     """A target that may be started again by whoever undoes its stop."""
 
     def restart_script(self) -> str:
-        """POSIX ``sh`` that starts it where it is down, and does nothing where it runs: it is run any number of times."""
+        """POSIX ``sh`` that starts it where it is down, and does nothing where it runs: any number of times."""
 
 
 @runtime_checkable

@@ -182,14 +182,24 @@ def test_what_the_budget_left_out_is_said(evidence: Evidence) -> None:
 
 def test_a_promise_names_the_cell_that_broke_it(evidence: Evidence) -> None:
     """Only promised classes decide; a broken promise names class and check."""
-    empty = evidence.replaced(rows={"survivor": evidence.rows("survivor").slice(0, 0)})
+    history = evidence.history()
+    no_updates = evidence.replaced(history=history.where(~history.is_f("update")))
     proof = prove(evidence, [OnlyCounts()], corruptions=[RowDeleted(), ValueFlipped()], sizes=[1], repetitions=2)
     assert sight_of(proof, ["row_deleted"]).proven, sight_of(proof, ["row_deleted"]).reasons
     broken = sight_of(proof, ["value_flipped"])
     assert broken.reasons == ["sight: 2 of 2 plantings of value_flipped x only_counts missed"]
     assert "does not apply" in sight_of(proof, ["no_such_class"]).reasons[0]
-    barren = prove(empty, [LedgerCheck()], corruptions=[StaleVersion()], sizes=[1])
+    barren = prove(no_updates, [LedgerCheck()], corruptions=[StaleVersion()], sizes=[1])
     assert any("could not be planted" in reason for reason in sight_of(barren, ["stale_version"]).reasons)
+
+
+def test_on_a_damaged_run_damage_is_planted_in_a_sound_copy(evidence: Evidence) -> None:
+    """Real damage cannot hide planted damage: with half of the rows lost every class is still caught."""
+    rows = evidence.rows("survivor")
+    damaged = evidence.replaced(rows={"survivor": rows.slice(0, rows.num_rows // 2)})
+    proof = prove(damaged, [LedgerCheck()], sizes=[1, 10], repetitions=1, budget_s=60)
+    assert sight_of(proof).proven, sight_of(proof).reasons
+    assert len([each for each in proof.classes if each.planted]) >= 15
 
 
 class OnlyCounts(Check):
