@@ -68,8 +68,19 @@ def judged(path: Path, model: str, format: str | None, given: Mapping[str, Any])
 
 
 def recheck(runs: Sequence[Path], *, as_json: bool) -> int:
-    """Judge runs again by their own checks, when ``--as`` names no model."""
-    raise UsageError(f"say what {runs[0]} is to be judged as: --as MODEL, of {', '.join(models())}")
+    """Judge runs again by their own checks, when ``--as`` names no model; the exit code is the worst finding's."""
+    from chaosday.rejudging import judge_again, shown
+    from chaosday.run_directory import RunDirectory
+    from chaosday.verdict import EXIT_CODES, worst
+
+    outcomes = []
+    for run in runs:
+        if not run.is_dir():
+            raise UsageError(f"say what {run} is to be judged as: --as MODEL, of {', '.join(models())}")
+        findings = judge_again(RunDirectory.open(run))
+        outcomes += [finding.outcome for finding in findings]
+        click.echo(orjson.dumps([f.model_dump(mode="json") for f in findings]) if as_json else shown(findings))
+    return EXIT_CODES[worst(outcomes)]
 
 
 @click.command("check")
