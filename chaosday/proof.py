@@ -175,10 +175,10 @@ class _Planter:
             self.finished, self.why = True, "no check reads what it damages"
             return
         answers = [self._ask(subject, planted, size) for subject in readers]
-        given = [answer for answer in answers if answer is not None]
-        if given:
+        # Where the one check that could have seen it was too slow to be asked, nobody missed it.
+        if any(answers) or None not in answers:
             self.planted += 1
-            self.caught += any(given)
+            self.caught += any(answers)
 
     def _ask(self, subject: _Subject, planted: Planted, size: int) -> bool | None:
         tally = self.tallies.setdefault(subject.name, _Tally())
