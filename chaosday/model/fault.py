@@ -100,11 +100,11 @@ class Fault(Model):
 
     def heal(self, target: Target, lease: Lease) -> None:
         """End it: idempotent, safe before a finished inject, touching only what carries the mark."""
-        target.capability(LeaseHolder).heal(lease.id)
+        target.capability(LeaseHolder).heal(lease.id, lease.undo)
 
     def residue(self, target: Target, lease: Lease) -> list[str]:
         """What of ours is still there after heal, one line each."""
-        return target.capability(LeaseHolder).residue(lease.id)
+        return target.capability(LeaseHolder).residue(lease.id, lease.undo)
 
     def lease(self, context: PlanContext, undo: Undo) -> Lease:
         """The lease of this fault, for ``plan`` to put into its result."""

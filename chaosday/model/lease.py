@@ -59,11 +59,15 @@ class LeaseHolder(Protocol):
     def renew(self, lease_id: str, ttl_s: float) -> None:
         """Move the deadline to ``ttl_s`` from now; ``LeaseError`` if it already fired."""
 
-    def heal(self, lease_id: str) -> None:
-        """Run the undo now and forget the lease. Any number of times, from any process."""
+    def heal(self, lease_id: str, undo: Undo | None = None) -> None:
+        """Run the undo now and forget the lease. Any number of times, from any process.
 
-    def residue(self, lease_id: str) -> list[str]:
-        """What of this lease is still there, one line each; empty when clean."""
+        A lease that is not stored any more has fired, or was healed; ``undo`` is then run again all the
+        same, because a fault injected after its lease had fired is ended by nothing else.
+        """
+
+    def residue(self, lease_id: str, undo: Undo | None = None) -> list[str]:
+        """What is still there, one line each: what the undo's residue script finds, and the lease itself."""
 
     def leases(self) -> list[LeaseState]:
         """Every lease of ours that this target holds, healed or not."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast, runtime_checkable
 
 from pydantic import BaseModel, SecretStr
@@ -37,6 +38,8 @@ class ProcessIdentity(Model):
     started: str
     """When it started, in the words of the target's own process table; opaque, compared for equality."""
     command: str = ""
+    root: int = 0
+    """The main process that it descends from, where that was asked; 0 or its own number for a main one."""
 
 
 @runtime_checkable
@@ -48,11 +51,59 @@ class Processes(Protocol):
 
 
 @runtime_checkable
+class Restart(Protocol):
+    """A target that may be started again by whoever undoes its stop."""
+
+    def restart_script(self) -> str:
+        """POSIX ``sh`` that starts it; run only when it is down."""
+
+
+@runtime_checkable
+class Route(Protocol):
+    """A way through a fault proxy: something to connect to that leads to a server."""
+
+    def address(self) -> tuple[str, int]:
+        """Where clients connect."""
+
+    def repoint(self, host: str, port: int) -> None:
+        """Lead new connections elsewhere, and reset those there are."""
+
+    def inject(self, lease_id: str, toxic: Mapping[str, Any]) -> None:
+        """Begin a toxic (``kind`` and its fields) under an armed lease; ``LeaseError`` if there is none."""
+
+    def counters(self) -> dict[str, Any]:
+        """``toxics`` in force, and counts: connections, bytes each way, discarded bytes, resets."""
+
+    def probe(self, timeout_s: float) -> float | None:
+        """Seconds that a client of ours waits for an answer through the route; None if none came in time."""
+
+    def throughput(self, direction: str, size_bytes: int, timeout_s: float) -> float:
+        """Bytes a second ``upstream`` or ``downstream`` that a client of ours gets through the route."""
+
+
+@runtime_checkable
 class Sql(Protocol):
     """A database that speaks SQL through a DB-API connection."""
 
     def connect(self, *, timeout_s: float = 5, autocommit: bool = True) -> Any:
         """A new DB-API connection; ``TargetUnreachable`` or ``AccessDenied`` in words."""
+
+
+@runtime_checkable
+class ServerFiles(Protocol):
+    """A database server whose programs and data directory are on this machine."""
+
+    @property
+    def data_directory(self) -> Path | None: ...
+
+    @property
+    def bin_directory(self) -> Path | None: ...
+
+    @property
+    def port(self) -> int: ...
+
+    def secret(self) -> str | None:
+        """The password, for a tool's environment and nothing else."""
 
 
 class Target(Model):

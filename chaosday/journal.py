@@ -1,0 +1,278 @@
+"""The Journal: what *we* did, written down before it is done.
+
+One JSON object a line, each holding the hash of the one before, each on disk before ``append`` returns.
+A write that was cut short leaves a last line without its end: nothing was done on the strength of it,
+so it is dropped (and said). Any other damage is ``MalformedJournal``. A journal cannot tell that whole
+records are missing from its end; the hashes of a finished run directory can.
+
+Several processes may append, one after the other (the run, its watchdog, ``chaosday recover``): each
+append takes the file's lock, and reads on from where it last was.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from chaosday.clock import Clock, SystemClock
+from chaosday.errors import MalformedJournal
+from chaosday.model.fault import FaultPlan
+from chaosday.model.lease import Lease
+
+GENESIS = "0" * 64
+_CANONICAL = orjson.OPT_SORT_KEYS
+
+
+@dataclass(frozen=True)
+class Record:
+    """One act: its place in the chain, when, what, and the particulars."""
+
+    seq: int
+    wall_ns: int
+    monotonic_ns: int
+    event: str
+    data: dict[str, Any]
+    prev: str
+    hash: str
+
+    def line(self) -> bytes:
+        """The record as it stands on disk, newline included."""
+        return orjson.dumps({**self._body(), "hash": self.hash}, option=_CANONICAL) + b"\n"
+
+    def _body(self) -> dict[str, Any]:
+        return {
+            "seq": self.seq,
+            "wall_ns": self.wall_ns,
+            "monotonic_ns": self.monotonic_ns,
+            "event": self.event,
+            "data": self.data,
+            "prev": self.prev,
+        }
+
+    def digest(self) -> str:
+        """SHA-256 of everything but the hash itself."""
+        return hashlib.sha256(orjson.dumps(self._body(), option=_CANONICAL)).hexdigest()
+
+
+@dataclass(frozen=True)
+class JournalReading:
+    """What a journal holds; ``torn_bytes`` were at its end, cut off in the middle of a write."""
+
+    records: list[Record]
+    torn_bytes: int = 0
+    whole_bytes: int = 0
+
+    @property
+    def torn(self) -> str:
+        """In words, or empty."""
+        if not self.torn_bytes:
+            return ""
+        return f"the last {self.torn_bytes} bytes were cut off in the middle of a write and are left out"
+
+    @property
+    def run(self) -> str:
+        """The run that it belongs to, or empty while it holds nothing."""
+        return str(self.records[0].data.get("run", "")) if self.records else ""
+
+
+@dataclass(frozen=True)
+class OpenFault:
+    """A fault that was armed and not yet observed clean; enough to end it from anywhere."""
+
+    run: str
+    fault: dict[str, Any]
+    target_name: str
+    target: dict[str, Any]
+    plan: FaultPlan
+    stage: str
+    """The last event of its life: ``arming``, ``armed``, ``injecting``, ``injected``, ``healing`` ..."""
+
+    @property
+    def lease(self) -> Lease:
+        """The undo."""
+        return self.plan.lease
+
+
+class Journal:
+    """Append-only; use ``Journal.create`` for a new run and ``Journal.resume`` to add to an old one."""
+
+    def __init__(self, path: Path, clock: Clock, descriptor: int) -> None:
+        self.path = path
+        self._clock = clock
+        self._descriptor = descriptor
+        self._lock = threading.RLock()
+        self._end = 0
+        self._seq = 0
+        self._prev = GENESIS
+        self.torn = ""
+
+    @classmethod
+    def create(cls, path: Path, run: str, *, clock: Clock | None = None) -> Journal:
+        """Start the journal of ``run`` at ``path``, which must not exist; durable before it returns."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_APPEND, 0o600)
+        journal = cls(path, clock or SystemClock(), descriptor)
+        # Without this a power cut can take the name away and leave the records nowhere to be found.
+        directory = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+        from chaosday.process_table import identity
+
+        owner = identity(os.getpid())
+        journal.append("opened", run=run, host=socket.gethostname(), pid=owner.pid, started=owner.started)
+        return journal
+
+    @classmethod
+    def resume(cls, path: Path, *, clock: Clock | None = None) -> Journal:
+        """Go on with an existing journal; ``MalformedJournal`` if its chain is broken."""
+        journal = cls(path, clock or SystemClock(), os.open(path, os.O_RDWR | os.O_APPEND))
+        try:
+            with journal._exclusive():
+                journal._catch_up()
+        except MalformedJournal:
+            journal.close()
+            raise
+        return journal
+
+    def append(self, event: str, **data: Any) -> Record:
+        """Write one record and return when it is on disk; only then may the act itself be done."""
+        with self._lock, self._exclusive():
+            self._catch_up()
+            unsigned = Record(
+                self._seq, self._clock.wall_ns(), self._clock.monotonic_ns(), event, _plain(data), self._prev, ""
+            )
+            record = Record(**{**unsigned.__dict__, "hash": unsigned.digest()})
+            line = record.line()
+            written = 0
+            while written < len(line):
+                written += os.write(self._descriptor, line[written:])
+            os.fsync(self._descriptor)
+            self._end, self._seq, self._prev = self._end + len(line), record.seq + 1, record.hash
+            return record
+
+    def reading(self) -> JournalReading:
+        """Everything so far."""
+        return read(self.path)
+
+    def close(self) -> None:
+        """Let go of the file; any number of times."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def _catch_up(self) -> None:
+        """Read what others appended since; take away a line that somebody's death cut short."""
+        size = os.fstat(self._descriptor).st_size
+        if size == self._end:
+            return
+        raw = os.pread(self._descriptor, size - self._end, self._end)
+        reading = parse(raw, seq=self._seq, prev=self._prev, name=self.path.name)
+        self._end += reading.whole_bytes
+        if reading.records:
+            self._seq, self._prev = reading.records[-1].seq + 1, reading.records[-1].hash
+        if reading.torn_bytes:
+            self.torn = reading.torn
+            os.ftruncate(self._descriptor, self._end)
+            os.fsync(self._descriptor)
+
+    @contextlib.contextmanager
+    def _exclusive(self) -> Iterator[None]:
+        # flock and not lockf: a POSIX lock is lost as soon as anybody in this process reads the file and closes it.
+        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+
+
+def read(path: Path) -> JournalReading:
+    """Every record of the journal at ``path``; needs nothing of the process that wrote it."""
+    return parse(path.read_bytes(), name=path.name)
+
+
+def parse(raw: bytes, *, seq: int = 0, prev: str = GENESIS, name: str = "journal") -> JournalReading:
+    """Records from bytes, the first being number ``seq`` after the hash ``prev``."""
+    *lines, tail = raw.split(b"\n")
+    records = []
+    for line in lines:
+        record = _record(line, f"{name}, record {seq}")
+        if record.seq != seq or record.prev != prev:
+            raise MalformedJournal(f"{name}, record {seq}: it does not follow the one before; records are missing")
+        records.append(record)
+        seq, prev = seq + 1, record.hash
+    # A write cut short is a beginning of a line. A whole object with something behind it is a changed line end.
+    if tail.rfind(b"}") not in (-1, len(tail) - 1) and _is_json(tail[: tail.rfind(b"}") + 1]):
+        raise MalformedJournal(f"{name}, record {seq}: the end of its line was changed")
+    return JournalReading(records, torn_bytes=len(tail), whole_bytes=len(raw) - len(tail))
+
+
+@dataclass
+class _Life:
+    planned: dict[str, Any] = field(default_factory=dict)
+    stage: str = ""
+
+
+def open_faults(reading: JournalReading) -> list[OpenFault]:
+    """Every fault that was armed (or was about to be) and not observed clean, in the order of arming."""
+    lives: dict[str, _Life] = {}
+    armed: list[str] = []
+    for record in reading.records:
+        lease_id = record.data.get("lease_id")
+        if not isinstance(lease_id, str):
+            continue
+        life = lives.setdefault(lease_id, _Life())
+        if record.event == "planned":
+            life.planned = record.data
+        if record.event == "arming":
+            armed.append(lease_id)
+        life.stage = record.event
+    return [
+        OpenFault(
+            run=reading.run,
+            fault=lives[lease_id].planned["fault"],
+            target_name=lives[lease_id].planned["target_name"],
+            target=lives[lease_id].planned["target"],
+            plan=FaultPlan.model_validate(lives[lease_id].planned["plan"]),
+            stage=lives[lease_id].stage,
+        )
+        for lease_id in armed
+        if lives[lease_id].stage != "clean"
+    ]
+
+
+def _record(line: bytes, where: str) -> Record:
+    try:
+        said = orjson.loads(line)
+        record = Record(**said)
+    except (orjson.JSONDecodeError, TypeError):
+        raise MalformedJournal(f"{where}: it is not a journal record") from None
+    # Comparing bytes as well: a change that JSON reads the same way is still a change.
+    if record.digest() != record.hash or record.line() != line + b"\n":
+        raise MalformedJournal(f"{where}: its content does not match its hash; it was changed after it was written")
+    return record
+
+
+def _is_json(raw: bytes) -> bool:
+    try:
+        orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return False
+    return True
+
+
+def _plain(data: dict[str, Any]) -> dict[str, Any]:
+    """``data`` as JSON gives it back, so that what is hashed is what will be read."""
+    plain: dict[str, Any] = orjson.loads(orjson.dumps(data, option=orjson.OPT_NON_STR_KEYS))
+    return plain

@@ -1,0 +1,134 @@
+"""Leases on anything that has a shell: the front of ``lease.sh``, one round trip a verb.
+
+The script is installed under its own hash in the lease directory, and goes with the last lease.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shlex
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+from chaosday.errors import AccessDenied, LeaseError, UsageError
+from chaosday.model.lease import Lease, LeaseState, Undo
+from chaosday.model.target import Shell, ShellResult
+
+ROOT_STATE_DIR = "/var/lib/chaosday/leases"
+_SEPARATOR = "--residue--"
+NOT_INSTALLED = 97
+NO_WATCHER = 6
+_WORD = re.compile(r"^[A-Za-z0-9._:@+-]+$")
+
+
+@cache
+def lease_script() -> str:
+    """The text of ``lease.sh``."""
+    return resources.files("chaosday").joinpath("lease.sh").read_text()
+
+
+class ShellLeases:
+    """A ``LeaseHolder`` over any ``Shell``; holds no connection and no state of its own."""
+
+    def __init__(self, shell: Shell, state_dir: str = ROOT_STATE_DIR, *, sudo: bool = False) -> None:
+        self._shell = shell
+        self._state = state_dir
+        self._sudo = sudo
+        digest = hashlib.sha256(lease_script().encode()).hexdigest()[:16]
+        self._installed = f"{state_dir}/lease-{digest}.sh"
+
+    def arm(self, lease: Lease) -> None:
+        """Store the undo, start its watcher, and return when both are sure; ``LeaseError`` if not."""
+        for word in (lease.run, lease.fault):
+            if not _WORD.match(word):
+                raise UsageError(f"{word!r} cannot name a lease: use letters, digits and . _ : @ + -")
+        if _SEPARATOR in lease.undo.script.splitlines():
+            raise UsageError(f"an undo may not hold the line {_SEPARATOR}")
+        scripts = f"{lease.undo.script}\n{_SEPARATOR}\n{lease.undo.residue_script}\n"
+        words = ("arm", lease.id, _centiseconds(lease.ttl_s), lease.run, lease.fault)
+        result = self._call(*words, stdin=scripts)
+        # The last lease of somebody else may have taken the script away just as this one began to use it.
+        if result.code == NO_WATCHER:
+            result = self._call(*words, stdin=scripts)
+        self._checked(result, f"lease {lease.id} could not be armed")
+
+    def renew(self, lease_id: str, ttl_s: float) -> None:
+        """Move the deadline to ``ttl_s`` from now; ``LeaseError`` if it already fired."""
+        self._checked(self._call("renew", lease_id, _centiseconds(ttl_s)), f"lease {lease_id} could not be renewed")
+
+    def heal(self, lease_id: str, undo: Undo | None = None) -> None:
+        """Run the undo and forget the lease; ``LeaseError`` with the undo's last words if it fails."""
+        script = undo.script if undo else ""
+        self._checked(self._call("heal", lease_id, stdin=script), f"lease {lease_id} could not be healed")
+
+    def residue(self, lease_id: str, undo: Undo | None = None) -> list[str]:
+        """What the residue script finds now, and the lease itself while it is stored."""
+        result = self._call("residue", lease_id, stdin=undo.residue_script if undo else "")
+        said = self._checked(result, f"residue of lease {lease_id} could not be read")
+        return [line for line in said.splitlines() if line.strip()]
+
+    def leases(self) -> list[LeaseState]:
+        """Every lease under the state directory; negative ``remaining_s`` is overdue."""
+        said = self._checked(self._call("list"), "leases could not be listed")
+        found = []
+        for line in said.splitlines():
+            lease_id, run, fault, left, state, detail = line.split(" ", 5)
+            found.append(
+                LeaseState(id=lease_id, run=run, fault=fault, remaining_s=int(left) / 100, detail=f"{state}, {detail}")
+            )
+        return found
+
+    def _call(self, *words: str, stdin: str = "") -> ShellResult:
+        arguments = " ".join(shlex.quote(word) for word in (self._state, *words))
+        installed = shlex.quote(self._installed)
+        # Nothing of ours there means that nothing is leased: the answer then needs no installation, and leaves none.
+        if words[0] == "list":
+            return self._run(
+                f"[ -d {shlex.quote(self._state)} ] || exit 0; {self._ready()}exec sh {installed} {arguments}"
+            )
+        result = self._run(f"[ -f {installed} ] || exit {NOT_INSTALLED}; exec sh {installed} {arguments}", stdin)
+        if result.code != NOT_INSTALLED:
+            return result
+        if words[0] == "renew":
+            return ShellResult(code=3, err=f"lease {words[1]} is gone: it fired or was healed")
+        if words[0] in ("heal", "residue"):
+            # No script, no lease directory of this version: look for the lease, then leave nothing behind.
+            tidy = f"rm -f {installed}; rmdir {shlex.quote(self._state)} 2>/dev/null; exit $code"
+            keep = f'for d in {shlex.quote(self._state)}/cd-*; do [ -d "$d" ] && exit $code; done; '
+            return self._run(f"{self._ready()}sh {installed} {arguments}; code=$?; {keep}{tidy}", stdin)
+        return self._run(f"{self._ready()}exec sh {installed} {arguments}", stdin)
+
+    def _ready(self) -> str:
+        """``sh`` that makes sure the script is in place; the script comes in the command, not on its input."""
+        state, installed = shlex.quote(self._state), shlex.quote(self._installed)
+        return (
+            f"umask 077; mkdir -p {state} || exit 1\n"
+            f"[ -f {installed} ] || {{ printf %s {shlex.quote(lease_script())} >{installed}.$$ && "
+            f"mv {installed}.$$ {installed}; }} || exit 1\n"
+        )
+
+    def _run(self, script: str, stdin: str = "") -> ShellResult:
+        return self._shell.run(script, stdin=stdin, timeout_s=60, sudo=self._sudo)
+
+    def _checked(self, result: ShellResult, failed: str) -> str:
+        if result.code == 0:
+            return result.out
+        lines = (result.err or result.out).strip().splitlines() or [f"exit code {result.code}"]
+        if "ermission denied" in result.err:
+            raise AccessDenied(f"{failed}: {lines[-1]}; choose a state directory that this user may write")
+        raise LeaseError(f"{failed}: {lines[-1]}")
+
+
+def default_state_dir() -> str:
+    """Where leases of this machine are kept: under /var/lib as root, in the user's state directory otherwise."""
+    if os.geteuid() == 0:
+        return ROOT_STATE_DIR
+    home = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    return f"{home}/chaosday/leases"
+
+
+def _centiseconds(seconds: float) -> str:
+    return str(max(1, round(seconds * 100)))

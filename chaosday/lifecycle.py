@@ -1,0 +1,222 @@
+"""A fault's life: plan, arm, inject, attest, heal, observed clean; each act journaled before it is done.
+
+::
+
+    with Lifecycle(run, journal, targets, seed=7) as life:
+        plan = life.plan(fault)
+        life.arm(plan)
+        life.start_heartbeat()
+        life.inject(plan)
+        bite = life.attest(plan)
+        ...
+        cleans = life.heal_all()
+
+Leaving the block heals whatever is still open, last in first out, however it is left: by its end, an
+exception, Ctrl-C, SIGTERM or SIGHUP. For the ways that leave no time (SIGKILL, a power cut, a lost network)
+there are the lease on the target, the watchdog beside us, and ``recovery.recover``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from chaosday.clock import Clock, SystemClock
+from chaosday.errors import BlastRadiusExceeded, UnknownName, UsageError
+from chaosday.journal import Journal
+from chaosday.model.clean import Clean
+from chaosday.model.fault import Bite, Fault, FaultPlan, PlanContext
+from chaosday.model.lease import LeaseHolder
+from chaosday.model.target import Target
+from chaosday.signals import StopSignals
+from chaosday.undoing import Attempt, undo
+
+PLANNED, ARMING, ARMED, INJECTING, INJECTED, CLEAN = range(6)
+
+
+@dataclass
+class _Life:
+    fault: Fault
+    target: Target
+    plan: FaultPlan
+    stage: int = PLANNED
+    beating: threading.Thread | None = None
+    seen: Clean | None = None
+
+
+class Lifecycle:
+    """Walks the faults of one run through their lives.
+
+    ``targets`` maps the names that faults use to targets. ``max_affected`` is the blast radius: the most
+    things that all open faults together may hurt, counted after selection.
+    """
+
+    def __init__(
+        self,
+        run: str,
+        journal: Journal,
+        targets: Mapping[str, Target],
+        *,
+        clock: Clock | None = None,
+        seed: int = 0,
+        max_affected: int = 1,
+    ) -> None:
+        self.run = run
+        self.signals = StopSignals()
+        self.interruptions: list[str] = []
+        """What kept a fault from lasting as long as it was meant to: renewals that failed, in words."""
+        self._journal = journal
+        self._targets = targets
+        self._clock = clock or SystemClock()
+        self._seed = seed
+        self._max_affected = max_affected
+        self._lives: dict[str, _Life] = {}
+        self._stop_beating = threading.Event()
+        self._stack = contextlib.ExitStack()
+
+    def __enter__(self) -> Self:
+        self._stack.enter_context(self.signals.handled())
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._stack:
+            self.heal_all()
+
+    def plan(self, fault: Fault) -> FaultPlan:
+        """Resolve what would be hurt, check capabilities and blast radius, and journal the plan; touches nothing."""
+        target = self._target(fault.target)
+        for protocol in fault.requires:
+            target.capability(protocol)
+        plan = fault.plan(target, self._context())
+        if not plan.affected:
+            raise UsageError(f"{fault.kind} on {fault.target!r} resolves to nothing; there is nothing to hurt")
+        self._check_radius(plan)
+        self._journal.append(
+            "planned",
+            lease_id=plan.lease.id,
+            fault=fault.model_dump(mode="json"),
+            target_name=fault.target,
+            target=target.public(),
+            plan=plan.model_dump(mode="json"),
+        )
+        self._lives[plan.lease.id] = _Life(fault, target, plan)
+        return plan
+
+    def arm(self, plan: FaultPlan) -> None:
+        """Make the undo durable on the target's side; ``LeaseError`` means that nothing may be injected."""
+        life = self._life(plan, PLANNED)
+        self._check_radius(plan)
+        self._journal.append("arming", lease_id=plan.lease.id)
+        life.stage = ARMING
+        life.target.capability(LeaseHolder).arm(plan.lease)
+        self._journal.append("armed", lease_id=plan.lease.id)
+        life.stage = ARMED
+
+    def inject(self, plan: FaultPlan) -> None:
+        """Do the harm. The lease is renewed first: one that has fired would leave the fault without an end."""
+        life = self._life(plan, ARMED)
+        life.target.capability(LeaseHolder).renew(plan.lease.id, plan.lease.ttl_s)
+        self._journal.append("injecting", lease_id=plan.lease.id)
+        life.stage = INJECTING
+        life.fault.inject(life.target, plan)
+        self._journal.append("injected", lease_id=plan.lease.id)
+        life.stage = INJECTED
+
+    def attest(self, plan: FaultPlan) -> Bite:
+        """Measure whether it hit."""
+        life = self._life(plan, INJECTED)
+        self._journal.append("attesting", lease_id=plan.lease.id)
+        bite = life.fault.attest(life.target, plan)
+        self._journal.append("attested", lease_id=plan.lease.id, bite=bite.model_dump(mode="json"))
+        return bite
+
+    def start_heartbeat(self, period_s: float = 0, *, limit_s: float = 3600) -> None:
+        """Renew the lease of every fault that is armed now or later, until healed, for at most ``limit_s``.
+
+        ``period_s`` 0 is a third of each lease. Each lease has a thread of its own, so that a target that
+        hangs does not keep the others from being renewed. A renewal that fails is recorded, never raised.
+        """
+        self._stop_beating = threading.Event()
+        until_ns = self._clock.monotonic_ns() + int(limit_s * 1e9)
+        for life in self._lives.values():
+            if life.stage in (ARMED, INJECTING, INJECTED) and life.beating is None:
+                life.beating = threading.Thread(
+                    target=self._beat, args=(life, period_s, until_ns, self._stop_beating), daemon=True
+                )
+                life.beating.start()
+
+    def stop_heartbeat(self) -> None:
+        """Let the leases run out by themselves: what a guard does that trips."""
+        self._stop_beating.set()
+
+    def heal(self, plan: FaultPlan) -> Clean:
+        """End one fault and look; any number of times."""
+        life = self._lives[plan.lease.id]
+        with self.signals.shielded():
+            life.seen = undo(life.fault, life.target, plan, self._journal)
+            if life.seen.clean:
+                life.stage = CLEAN
+        return life.seen
+
+    def heal_all(self) -> list[Clean]:
+        """End every fault of this run, last in first out, each whatever became of the others (G14).
+
+        Returns one ``Clean`` a fault that was ever armed, in the order of arming; those healed before are
+        not touched again.
+        """
+        self.stop_heartbeat()
+        armed = [life for life in self._lives.values() if life.stage > PLANNED]
+        with self.signals.shielded():
+            for life in reversed(armed):
+                if life.stage != CLEAN:
+                    self.heal(life.plan)
+        return [life.seen for life in armed if life.seen is not None]
+
+    def open_plans(self) -> list[FaultPlan]:
+        """Faults that were armed and not yet observed clean."""
+        return [life.plan for life in self._lives.values() if PLANNED < life.stage < CLEAN]
+
+    def _beat(self, life: _Life, period_s: float, until_ns: int, stop: threading.Event) -> None:
+        lease = life.plan.lease
+        period_s = period_s or lease.ttl_s / 3
+        while not stop.wait(period_s) and life.stage != CLEAN and self._clock.monotonic_ns() < until_ns:
+            tried = Attempt(f"renewing {lease.fault} on {lease.target}")
+            with tried:
+                life.target.capability(LeaseHolder).renew(lease.id, lease.ttl_s)
+            if tried.error and not stop.is_set() and life.stage != CLEAN:
+                self.interruptions.append(tried.error)
+                with Attempt("journal"):
+                    self._journal.append("renew_failed", lease_id=lease.id, error=tried.error)
+
+    def _check_radius(self, plan: FaultPlan) -> None:
+        others = (other for other in self.open_plans() if other.lease.id != plan.lease.id)
+        hurt = len(plan.affected) + sum(len(other.affected) for other in others)
+        if hurt > self._max_affected:
+            raise BlastRadiusExceeded(
+                f"{plan.lease.fault} resolves to {', '.join(plan.affected[:5])}: {hurt} hurt at once, "
+                f"and the blast radius is {self._max_affected}; select fewer, or raise max_affected"
+            )
+
+    def _context(self) -> PlanContext:
+        number = len(self._lives)
+        mark = hashlib.sha256(self.run.encode()).hexdigest()[:12]
+        seed = int.from_bytes(hashlib.sha256(f"{self._seed}/{number}".encode()).digest()[:6], "big")
+        return PlanContext(run=self.run, lease_id=f"cd-{mark}-{number:02d}", seed=seed, clock=self._clock)
+
+    def _target(self, name: str) -> Target:
+        if name not in self._targets:
+            raise UnknownName(f"no target called {name!r}; there are {', '.join(self._targets) or 'none'}")
+        return self._targets[name]
+
+    def _life(self, plan: FaultPlan, stage: int) -> _Life:
+        life = self._lives.get(plan.lease.id)
+        if life is None or life.stage != stage:
+            raise UsageError(f"{plan.lease.fault}: a life goes plan, arm, inject, attest, heal; a step was left out")
+        return life

@@ -1,0 +1,271 @@
+"""One client's connection through the proxy: two sides, and between them a stream each way.
+
+A stream is a chain of stages from its source to its sink; with no toxic in force the chain is the sink alone, and
+bytes go from one socket to the other in the same turn of the loop. A stage is put in at the source's end and,
+when its toxic goes, hands on what it holds before it is taken out: order is kept whatever comes and goes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import struct
+from collections.abc import Hashable
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from chaosday.proxy.serving import ServedRoute
+
+UPSTREAM, DOWNSTREAM = "upstream", "downstream"
+"""Towards the server, and towards the client."""
+
+_BUFFER = bytearray(256 * 1024)
+_VIEW = memoryview(_BUFFER)
+_WRITE_HIGH = 512 * 1024
+_RESET = struct.pack("ii", 1, 0)
+
+
+class Stage:
+    """One step of a stream; this one changes nothing. ``next`` is set when it is put in."""
+
+    next: Stage
+    cuts = False
+    """Whether it keeps everything from passing, the end of the connection included."""
+
+    def __init__(self, stream: Stream) -> None:
+        self.stream = stream
+
+    def feed(self, data: bytes) -> None:
+        """Bytes arrive, in order."""
+        self.next.feed(data)
+
+    def end(self) -> None:
+        """The source will send no more."""
+        self.next.end()
+
+    def release(self) -> None:
+        """The toxic is going: pass on everything held, in order, now."""
+
+    def drop(self) -> None:
+        """The connection is over: cancel timers, forget what is held."""
+
+
+class _Sink(Stage):
+    def feed(self, data: bytes) -> None:
+        stream = self.stream
+        transport = stream.sink.transport
+        if transport is not None and not transport.is_closing():
+            stream.passed += len(data)
+            transport.write(data)
+
+    def end(self) -> None:
+        stream = self.stream
+        stream.finished = True
+        transport = stream.sink.transport
+        with contextlib.suppress(OSError):
+            if transport is not None and not transport.is_closing():
+                transport.write_eof()
+        stream.connection.maybe_close()
+
+
+class Stream:
+    """Bytes from ``source`` to ``sink``, counted at both ends."""
+
+    def __init__(self, connection: Connection, name: str, source: Side, sink: Side) -> None:
+        self.connection = connection
+        self.name = name
+        self.source, self.sink = source, sink
+        self.received = self.passed = self.discarded = 0
+        self.finished = False
+        self.tail: Stage = _Sink(self)
+        self.head: Stage = self.tail
+        self._holds: set[Hashable] = set()
+
+    def put_in(self, stage: Stage) -> None:
+        """Add a stage nearest to the source."""
+        stage.next, self.head = self.head, stage
+
+    def take_out(self, stage: Stage) -> None:
+        """Let a stage pass on what it holds, and remove it."""
+        stage.release()
+        if self.head is stage:
+            self.head = stage.next
+            return
+        for other in self.stages():
+            if getattr(other, "next", None) is stage:
+                other.next = stage.next
+                return
+
+    def stages(self) -> list[Stage]:
+        """From the source's end, without the sink."""
+        found, stage = [], self.head
+        while stage is not self.tail:
+            found.append(stage)
+            stage = stage.next
+        return found
+
+    @property
+    def cut(self) -> bool:
+        """Whether nothing passes now."""
+        return any(stage.cuts for stage in self.stages())
+
+    def hold(self, why: Hashable) -> None:
+        """Stop reading from the source until every reason is gone."""
+        self._holds.add(why)
+        transport = self.source.transport
+        if transport is not None and not transport.is_closing() and transport.is_reading():
+            transport.pause_reading()
+
+    def let_go(self, why: Hashable) -> None:
+        """Take one reason away."""
+        self._holds.discard(why)
+        transport = self.source.transport
+        if not self._holds and transport is not None and not transport.is_closing() and not transport.is_reading():
+            transport.resume_reading()
+
+
+class Side(asyncio.BufferedProtocol):
+    """One socket of a connection; ``out`` is the stream it feeds, ``into`` the one that ends here."""
+
+    out: Stream
+    into: Stream
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Nagle off: with it a commit that waits for an answer takes 40 ms more."""
+        self.transport = cast(asyncio.Transport, transport)
+        sock = transport.get_extra_info("socket")
+        with contextlib.suppress(OSError):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.transport.set_write_buffer_limits(high=_WRITE_HIGH)
+        self.connection.made(self)
+
+    def get_buffer(self, sizehint: int) -> bytearray:
+        """One buffer for all: what is in it is used up before the loop turns."""
+        return _BUFFER
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Copied out of the buffer: a transport may keep what it is given to write (CPython 3.12 does)."""
+        self.out.received += nbytes
+        self.out.head.feed(bytes(_VIEW[:nbytes]))
+
+    def eof_received(self) -> bool:
+        """Half-closed connections stay half open, as they would without a proxy."""
+        self.out.head.end()
+        return True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell the connection that this socket is gone."""
+        self.connection.lost(self, exc)
+
+    def pause_writing(self) -> None:
+        """The socket takes no more: stop reading from the other side."""
+        self.into.hold("full")
+
+    def resume_writing(self) -> None:
+        """It takes more again."""
+        self.into.let_go("full")
+
+
+class Connection:
+    """A client, the server it is led to, and what happens in between."""
+
+    def __init__(self, route: ServedRoute, number: int) -> None:
+        self.route = route
+        self.number = number
+        self.client, self.server = Side(self), Side(self)
+        self.up = Stream(self, UPSTREAM, self.client, self.server)
+        self.down = Stream(self, DOWNSTREAM, self.server, self.client)
+        self.client.out = self.server.into = self.up
+        self.client.into = self.server.out = self.down
+        self.blocked: set[Hashable] = set()
+        """Reasons not to connect to the server yet."""
+        self.mutilated = False
+        """Whether anything of it was discarded, so that it cannot go on."""
+        self.over = False
+        self._connecting: asyncio.Task[None] | None = None
+
+    def streams(self, direction: str) -> list[Stream]:
+        """The streams of ``upstream``, ``downstream`` or ``both``."""
+        return [stream for stream in (self.up, self.down) if direction in ("both", stream.name)]
+
+    @property
+    def connected(self) -> bool:
+        """Whether the server's side is there."""
+        return self.server.transport is not None
+
+    def made(self, side: Side) -> None:
+        """A socket is there: the client's asks for the server, the server's lets the bytes run."""
+        if self.over:
+            self._abort(side)
+        elif side is self.client:
+            self.up.hold("connect")
+            self.route.accepted(self)
+        else:
+            # A stage may have asked to hold the server's bytes before there was a server.
+            self.down.hold("connect")
+            self.down.let_go("connect")
+            self.up.let_go("connect")
+
+    def connect(self) -> None:
+        """Begin to connect to the server, unless something blocks it, or it is done."""
+        if not (self.blocked or self.over or self.connected or self._connecting):
+            self._connecting = asyncio.get_running_loop().create_task(self._connect())
+
+    async def _connect(self) -> None:
+        host, port = self.route.upstream_of(self)
+        try:
+            async with asyncio.timeout(10):
+                await asyncio.get_running_loop().create_connection(lambda: self.server, host, port)
+        except OSError:
+            # What a client would see without a proxy is a refusal; a reset is the nearest thing after an accept.
+            self.reset()
+
+    def lost(self, side: Side, exc: Exception | None) -> None:
+        """A socket is gone; where its stream is cut the other side must not learn of it before the cut is mended."""
+        side.transport = None
+        if self.over:
+            return
+        if side.out.cut:
+            self.mutilated = True
+        else:
+            self.reset()
+
+    def maybe_close(self) -> None:
+        """Both sides have said all: close both."""
+        if self.up.finished and self.down.finished:
+            self._finish()
+            for side in (self.client, self.server):
+                if side.transport is not None:
+                    side.transport.close()
+
+    def reset(self) -> None:
+        """End it with a TCP reset to both sides."""
+        if self.over:
+            return
+        self._finish()
+        self.route.resets += 1
+        for side in (self.client, self.server):
+            self._abort(side)
+
+    def _finish(self) -> None:
+        self.over = True
+        task = self._connecting
+        if task is not None and not task.done() and task is not asyncio.current_task():
+            task.cancel()
+        for stream in (self.up, self.down):
+            for stage in stream.stages():
+                stage.drop()
+        self.route.finished(self)
+
+    def _abort(self, side: Side) -> None:
+        if side.transport is None:
+            return
+        sock = side.transport.get_extra_info("socket")
+        with contextlib.suppress(OSError):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        side.transport.abort()

@@ -1,0 +1,68 @@
+"""Ctrl-C, SIGTERM and SIGHUP end a run in one and the same way."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator
+from types import FrameType
+
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Stopped(KeyboardInterrupt):
+    """Somebody asked the run to stop; ``number`` is the signal's, ``exit_code`` what a shell expects."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        super().__init__(f"stopped by {signal.Signals(number).name}")
+
+    @property
+    def exit_code(self) -> int:
+        """128 and the signal's number."""
+        return 128 + self.number
+
+
+class StopSignals:
+    """Turns the first stopping signal into ``Stopped`` in the main thread; while shielded it only remembers it."""
+
+    def __init__(self) -> None:
+        self.received: int = 0
+        self._shields = 0
+        self._raised = False
+
+    @contextlib.contextmanager
+    def handled(self) -> Iterator[StopSignals]:
+        """Handle signals within the block, and put the old handlers back; outside the main thread do nothing."""
+        if threading.current_thread() is not threading.main_thread():
+            yield self
+            return
+        before = {number: signal.getsignal(number) for number in STOPPING}
+        for number in STOPPING:
+            signal.signal(number, self._handle)
+        try:
+            yield self
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler if handler is not None else signal.SIG_DFL)
+
+    @contextlib.contextmanager
+    def shielded(self) -> Iterator[None]:
+        """Let the block come to its end; a signal that came in meanwhile is raised after it."""
+        self._shields += 1
+        try:
+            yield
+        finally:
+            self._shields -= 1
+        self._raise()
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        # The first one counts: the second Ctrl-C of an impatient person must not cut the undo of the first.
+        self.received = self.received or number
+        self._raise()
+
+    def _raise(self) -> None:
+        if self.received and not self._raised and not self._shields:
+            self._raised = True
+            raise Stopped(self.received)
