@@ -27,7 +27,9 @@ def throttled(asked: Asked) -> tuple[int, str]:
         "kinesis": "ProvisionedThroughputExceededException",
         "lambda": "TooManyRequestsException",
     }
-    return (429 if asked.service == "lambda" else 400), special.get(asked.service, "ThrottlingException")
+    return (429 if asked.service == "lambda" or asked.protocol == "http" else 400), special.get(
+        asked.service, "ThrottlingException"
+    )
 
 
 def expired(asked: Asked) -> tuple[int, str]:
@@ -89,7 +91,9 @@ def _body(asked: Asked, code: str, message: str) -> tuple[str, bytes]:
     if asked.protocol == "ec2":
         whole = f"<Response><Errors><Error>{inner}</Error></Errors><RequestID>{REQUEST_ID}</RequestID></Response>"
         return "text/xml", whole.encode()
-    whole = f"<ErrorResponse><Error><Type>Sender</Type>{inner}</Error><RequestId>{REQUEST_ID}</RequestId></ErrorResponse>"
+    whole = (
+        f"<ErrorResponse><Error><Type>Sender</Type>{inner}</Error><RequestId>{REQUEST_ID}</RequestId></ErrorResponse>"
+    )
     return "text/xml", whole.encode()
 
 

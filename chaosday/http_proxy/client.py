@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import subprocess
 import sys
@@ -16,9 +17,13 @@ from chaosday.errors import ChaosdayError, LeaseError, TargetUnreachable
 from chaosday.http_proxy import canary
 from chaosday.http_proxy.canary import Seen
 from chaosday.http_proxy.rule import Match, Rule
-from chaosday.model.lease import Lease, LeaseState
+from chaosday.model.lease import Lease, LeaseState, Undo
 
 CONTROL_TIMEOUT_S = 10.0
+
+
+class ProxyGone(TargetUnreachable):
+    """The proxy does not run any more; and with it ended whatever it did."""
 
 
 @runtime_checkable
@@ -51,15 +56,19 @@ class RouteControl:
     def renew(self, lease_id: str, ttl_s: float) -> None:
         self._say("renew", id=lease_id, ttl_s=ttl_s)
 
-    def heal(self, lease_id: str) -> None:
-        self._say("heal", id=lease_id)
+    def heal(self, lease_id: str, undo: Undo | None = None) -> None:
+        with contextlib.suppress(ProxyGone):
+            self._say("heal", id=lease_id)
 
-    def residue(self, lease_id: str) -> list[str]:
-        found: list[str] = self._say("residue", id=lease_id)
-        return found
+    def residue(self, lease_id: str, undo: Undo | None = None) -> list[str]:
+        with contextlib.suppress(ProxyGone):
+            return [str(line) for line in self._say("residue", id=lease_id)]
+        return []
 
     def leases(self) -> list[LeaseState]:
-        return [LeaseState.model_validate(state) for state in self._say("leases")]
+        with contextlib.suppress(ProxyGone):
+            return [LeaseState.model_validate(state) for state in self._say("leases")]
+        return []
 
     def add(self, lease_id: str, rule: Rule) -> None:
         self._say("add", id=lease_id, rule=rule.model_dump(mode="json"))
@@ -102,6 +111,8 @@ def tell(control: Path, said: dict[str, Any]) -> Any:
             wire.sendall(orjson.dumps(said) + b"\n")
             with wire.makefile("rb") as lines:
                 answer = orjson.loads(lines.readline() or b"{}")
+    except (FileNotFoundError, ConnectionRefusedError):
+        raise ProxyGone(f"no HTTP proxy runs at {control}: start one with chaosday http-proxy") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or type(error).__name__
         raise TargetUnreachable(
@@ -125,9 +136,8 @@ class HttpProxyProcess:
         self.control = control
 
     @classmethod
-    def start(cls, directory: Path, *, lifeline: bool = True) -> Self:
-        """Start it with its control socket in ``directory``; returns once it answers."""
-        control = directory / "http-proxy.sock"
+    def start(cls, control: Path, *, lifeline: bool = True) -> Self:
+        """Start it with its control socket at ``control``; returns once it answers."""
         process = subprocess.Popen(
             [sys.executable, "-m", "chaosday.http_proxy", str(control), *(["--lifeline"] if lifeline else [])],
             stdin=subprocess.PIPE if lifeline else subprocess.DEVNULL,
@@ -155,6 +165,10 @@ class HttpProxyProcess:
             "authority_file": authority_file,
         }
         return str(tell(self.control, said)["listen"])
+
+    def wait(self) -> None:
+        """Return when it has ended."""
+        self._process.wait()
 
     def stop(self) -> None:
         """End it; any number of times."""

@@ -114,6 +114,7 @@ class Relay:
             self._drain(response_body(response, asked.method, stream))
             rule = active.rule
             self._client.wire.sendall(render(asked, rule.status, rule.code, rule.message, rule.retry_after_s))
+            self._drop_upstream()
             return whole and head.keeps_alive()
         alive = self._respond(head, asked, active, response, stream)
         if not (whole and alive and response.keeps_alive()):

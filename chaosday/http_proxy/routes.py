@@ -31,6 +31,9 @@ class Active:
     _tokens: float = 0
     _filled_s: float = field(default_factory=time.monotonic)
 
+    def __post_init__(self) -> None:
+        self._tokens = self.rule.allowed_per_s  # a client that was quiet has its allowance
+
     def strikes(self) -> bool:
         """Whether this matching request is the one that gets hurt."""
         self.seen += 1

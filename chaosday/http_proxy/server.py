@@ -8,7 +8,6 @@ Control is one JSON object a line, over a Unix socket: ``{"do": "add_route", "ro
 from __future__ import annotations
 
 import os
-import socket
 import socketserver
 import threading
 from collections.abc import Callable
@@ -140,14 +139,3 @@ def _wait_for_end(over: threading.Event) -> None:
     while os.read(0, 4096):
         pass
     over.set()
-
-
-def peer_is_alive(path: Path) -> bool:
-    """Whether a proxy answers at ``path``."""
-    try:
-        with socket.socket(socket.AF_UNIX) as wire:
-            wire.settimeout(2)
-            wire.connect(str(path))
-        return True
-    except OSError:
-        return False

