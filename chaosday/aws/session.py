@@ -11,10 +11,19 @@ from pydantic import Field, SecretStr
 from chaosday.errors import AccessDenied, CapabilityMissing, ChaosdayError, TargetUnreachable
 from chaosday.model.base import Model
 
-DENIED = (
-    "AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthFailure", "InvalidAccessKeyId", "ExpiredToken",
-    "SignatureDoesNotMatch", "InvalidClientTokenId", "UnrecognizedClientException", "ExpiredTokenException", "403",
-)  # fmt: skip
+DENIED = {
+    "AccessDenied",
+    "AccessDeniedException",
+    "UnauthorizedOperation",
+    "AuthFailure",
+    "InvalidAccessKeyId",
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "SignatureDoesNotMatch",
+    "InvalidClientTokenId",
+    "UnrecognizedClientException",
+    "403",
+}
 
 
 class Access(Model):
