@@ -18,9 +18,9 @@ from typing import Any
 import orjson
 
 from chaosday.aws.calls import Call
-from chaosday.aws.session import Access, CallFailed
+from chaosday.aws.session import Access
 from chaosday.aws.tagging import DEADLINE, LEASE, RUN, Resource, tag_call, untag_call
-from chaosday.errors import AccessDenied, ChaosdayError, LeaseError, TargetUnreachable
+from chaosday.errors import ChaosdayError, LeaseError
 from chaosday.model.lease import Lease, LeaseState, Undo
 
 FOLDER = "/chaosday/leases/"
@@ -64,11 +64,17 @@ class AccountLeases:
         self._write(lease, until, None)
 
     def heal(self, lease_id: str, undo: Undo | None = None) -> None:
-        """Every reverting call, every tag, every schedule, whatever becomes of the one before; then the record."""
+        """Every reverting call, every tag, every schedule, whatever becomes of the one before; then the record.
+
+        Without a record nothing is done: it is the first thing that arming writes and the last that healing
+        removes, and an injection is refused without it. To run the undo again all the same would undo
+        what somebody else has changed since.
+        """
         lease, _ = self._read(lease_id)
-        given = lease.undo if lease is not None else undo
-        calls, resources = _undo_of(given) if given is not None else ([], [])
-        if given is not None and given.data.get("fis"):
+        if lease is None:
+            return
+        calls, resources = _undo_of(lease.undo)
+        if lease.undo.data.get("fis"):
             calls = [*calls, *stops(self._access, lease_id)]
         failed = _all_tried(self._access, [*calls, *(untag_call(resource) for resource in resources)])
         if self._role:
@@ -181,7 +187,7 @@ def _all_tried(access: Access, calls: list[Call]) -> list[str]:
     for call in calls:
         try:
             call.run(access)
-        except (CallFailed, AccessDenied, TargetUnreachable) as error:
+        except ChaosdayError as error:
             failed.append(str(error))
     return failed
 

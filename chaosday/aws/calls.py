@@ -23,6 +23,7 @@ class Call(Model):
     def run(self, access: Access) -> dict[str, Any]:
         """Make the call; an error in our words unless it is one of ``done_if``."""
         from botocore.exceptions import BotoCoreError, ClientError
+        from botocore.parsers import ResponseParserError
 
         try:
             answer: dict[str, Any] = getattr(access.client(self.service), self.operation)(**self.parameters)
@@ -30,7 +31,7 @@ class Call(Model):
             if error.response.get("Error", {}).get("Code") in self.done_if:
                 return {}
             raise explained(error, self.words) or error from None
-        except BotoCoreError as error:
+        except (BotoCoreError, ResponseParserError) as error:
             raise explained(error, self.words) or error from None
         return answer
 

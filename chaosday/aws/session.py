@@ -136,6 +136,7 @@ class spoken:
 def explained(error: BaseException, doing: str) -> ChaosdayError | None:
     """The error in our words, or None where it is none of boto3's."""
     from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.parsers import ResponseParserError
 
     if isinstance(error, ClientError):
         code = error.response.get("Error", {}).get("Code", "error")
@@ -145,6 +146,8 @@ def explained(error: BaseException, doing: str) -> ChaosdayError | None:
         return CallFailed(f"{doing}: {code}: {words}", code)
     if isinstance(error, BotoCoreError):
         return TargetUnreachable(f"{doing}: {type(error).__name__}; is the endpoint right, are there credentials?")
+    if isinstance(error, ResponseParserError):
+        return CallFailed(f"{doing}: the service gave an answer that is none of its own; is it ill?")
     return None
 
 

@@ -14,7 +14,10 @@ from chaosday.aws.tagging import Resource
 
 
 class EksNodegroup(AccountFault):
-    """Scales managed node groups of a cluster to ``nodes``, and back to their own size."""
+    """Scales managed node groups of a cluster to ``nodes``, and back to their own size.
+
+    The tag that says so is on the cluster, so that one experiment at a time has its node groups.
+    """
 
     kind: Literal["cloud.eks.nodegroup"] = "cloud.eks.nodegroup"
     what: ClassVar[str] = "node group"
@@ -24,13 +27,14 @@ class EksNodegroup(AccountFault):
     def found(self, aws: Aws) -> list[Resource]:
         names = every(aws, "eks", "list_nodegroups", "nodegroups", clusterName=self.cluster)
         groups = [self._group(aws, name) for name in names]
+        cluster = aws.client("eks").describe_cluster(name=self.cluster)["cluster"]
         return [
             Resource(
                 kind="eks",
                 id=one["nodegroupName"],
                 arn=one["nodegroupArn"],
-                tag_id=one["nodegroupArn"],
-                tags=one.get("tags") or {},
+                tag_id=cluster["arn"],
+                tags=(one.get("tags") or {}) | (cluster.get("tags") or {}),
                 detail=one["scalingConfig"],
             )
             for one in groups

@@ -74,7 +74,7 @@ class FisExperiment(Fault):
                 break
             time.sleep(0.5)
         during = Reading(value=len(ran), unit=UNIT, by=BY)
-        why = f"cloud.fis: {found.get('id', 'no experiment')} is {state.get('status')}: {', '.join(ran) or 'no action ran'}"
+        why = f"cloud.fis: experiment {found.get('id')} is {state.get('status')}: {', '.join(ran) or 'nothing ran'}"
         return Bite(fault=self.kind, target=self.target, bit=bool(ran), baseline=plan.baseline, during=during, why=why)
 
     def snapshot(self, target: Target, plan: FaultPlan) -> dict[str, Any]:
