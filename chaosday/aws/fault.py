@@ -85,7 +85,7 @@ class AccountFault(Fault):
             snapshot=before,
             lasting=dict.fromkeys(before, self.lasting) if self.lasting else {},
             baseline=Reading(value=0, unit=self.unit, by="the account's own description of it"),
-            mechanism=f"{', '.join(sorted({call.words for call in changes}))}; {how if reverts else 'nothing to revert'}",
+            mechanism=f"{', '.join(sorted({call.words for call in changes}))}; {how if reverts else 'no undo'}",
             data={"changes": [call.model_dump(mode="json") for call in changes], "resources": kept},
         )
 

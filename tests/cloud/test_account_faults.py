@@ -249,7 +249,7 @@ def test_no_credential_in_anything_written(moto: str, tmp_path: object) -> None:
         everything = [path.read_text(), record, schedules, plan.model_dump_json(), repr(aws), str(aws.public())]
         assert not any("canary-access" in text or "canary-secret" in text for text in everything)
     dead = AwsAccount(endpoint_url="http://127.0.0.1:1", access_key=aws.access_key, secret_key=aws.secret_key)
-    with pytest.raises(Exception) as caught:  # noqa: PT011
+    with pytest.raises(Exception) as caught:
         dead.reach()
     assert "canary" not in str(caught.value)
 

@@ -13,11 +13,11 @@ from pathlib import Path
 FOLDERS = ("bin", "tmp", "proc", "sys", "dev", "etc", "data")
 
 
-def busybox_image(out: Path, tag: str) -> None:
-    """Write an image called ``tag`` that holds busybox and a link for each of its applets."""
+def busybox_image(out: Path, tag: str, *extra: Path) -> None:
+    """Write an image called ``tag`` that holds busybox, a link for each of its applets, and ``extra`` programs."""
     program = Path(shutil.which("busybox") or "/bin/busybox")
     applets = subprocess.run([program, "--list"], check=True, capture_output=True, text=True).stdout.split()
-    layer = _layer(program, applets)
+    layer = _layer([program, *extra], applets)
     digest = hashlib.sha256(layer).hexdigest()
     config = {
         "architecture": "amd64",
@@ -36,18 +36,19 @@ def busybox_image(out: Path, tag: str) -> None:
             archive.addfile(entry, io.BytesIO(data))
 
 
-def _layer(program: Path, applets: list[str]) -> bytes:
+def _layer(programs: list[Path], applets: list[str]) -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as layer:
         for folder in FOLDERS:
             entry = tarfile.TarInfo(folder)
             entry.type, entry.mode = tarfile.DIRTYPE, 0o1777 if folder in ("tmp", "data") else 0o755
             layer.addfile(entry)
-        data = program.read_bytes()
-        entry = tarfile.TarInfo("bin/busybox")
-        entry.size, entry.mode = len(data), 0o755
-        layer.addfile(entry, io.BytesIO(data))
-        for applet in applets:
+        for program in programs:
+            data = program.read_bytes()
+            entry = tarfile.TarInfo(f"bin/{program.name}")
+            entry.size, entry.mode = len(data), 0o755
+            layer.addfile(entry, io.BytesIO(data))
+        for applet in (name for name in applets if name != "busybox"):
             link = tarfile.TarInfo(f"bin/{applet}")
             link.type, link.linkname = tarfile.SYMTYPE, "busybox"
             layer.addfile(link)

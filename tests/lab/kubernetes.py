@@ -24,9 +24,9 @@ from pathlib import Path
 from tests.lab.images import busybox_image
 
 PROGRAMS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet")
-NEEDS = ("etcd", "containerd", "ctr", "runc", "openssl", "ip", "iptables", "nsenter", "unshare", "busybox")
+NEEDS = ("etcd", "containerd", "ctr", "runc", "openssl", "ip", "iptables", "nsenter", "unshare", "busybox", "kubectl")
 HOST, NODE, POD_GATEWAY = "198.18.64.1", "198.18.64.2", "198.18.65.1"
-IMAGE, PAUSE = "lab.local/busybox:1", "lab.local/pause:3"
+IMAGE, PAUSE, HELPER = "lab.local/busybox:1", "lab.local/pause:3", "lab.local/helper:1"
 API = f"https://{NODE}:16443"
 
 
@@ -83,11 +83,8 @@ class KubernetesLab:
 
     def _namespaces(self) -> None:
         init = "mount --make-rshared /; ip link set lo up; sleep infinity & while :; do wait; done"
-        self._holder = subprocess.Popen(
-            ["unshare", "--mount", "--propagation", "private", "--net", "--pid", "--fork", "--kill-child", "--mount-proc",
-             "sh", "-c", init],
-            stdout=subprocess.DEVNULL,
-        )  # fmt: skip
+        isolated = "unshare --mount --propagation private --net --pid --fork --kill-child --mount-proc sh -c"
+        self._holder = subprocess.Popen([*isolated.split(), init], stdout=subprocess.DEVNULL)
         children = Path(f"/proc/{self._holder.pid}/task/{self._holder.pid}/children")
         self._wait("namespaces", lambda: bool(children.read_text().split()))
         self._inner = int(children.read_text().split()[0])
@@ -139,7 +136,7 @@ class KubernetesLab:
         config = f"--kubeconfig={self.kubeconfig}"
         self._run(
             "controller-manager", self.programs["kube-controller-manager"], config, "--leader-elect=false",
-            f"--service-account-private-key-file={folder}/sa.key", "--controllers=*,-ttl,-csrsigning",
+            f"--service-account-private-key-file={folder}/sa.key", f"--root-ca-file={folder}/pki/apiserver.crt", "--controllers=*,-ttl,-csrsigning",
             "--pod-eviction-timeout=10s", "--node-monitor-grace-period=12s", f"--cert-dir={folder}/pki-cm",
         )  # fmt: skip
         certificates = f"--cert-dir={folder}/pki-s"
@@ -153,10 +150,19 @@ class KubernetesLab:
         socket = folder / "c.sock"
         self._run("containerd", "containerd", "-c", str(folder / "config.toml"))
         self._wait("containerd", socket.exists)
-        for name, tag in (("pause.tar", PAUSE), ("busybox.tar", IMAGE)):
-            busybox_image(self.directory / name, tag)
-            command = self.inside("ctr", "-a", str(socket), "-n", "k8s.io", "images", "import", str(self.directory / name))
-            self._wait(tag, lambda command=command: subprocess.run(command, capture_output=True).returncode == 0)
+        kubectl = Path(shutil.which("kubectl") or "")
+        for name, tag, extra in (
+            ("pause.tar", PAUSE, []),
+            ("busybox.tar", IMAGE, []),
+            ("helper.tar", HELPER, [kubectl]),
+        ):
+            busybox_image(self.directory / name, tag, *extra)
+            command = self.inside(
+                "ctr", "-a", str(socket), "-n", "k8s.io", "images", "import", str(self.directory / name)
+            )
+            self._wait(
+                tag, lambda command=command: subprocess.run(command, capture_output=True, check=False).returncode == 0
+            )
         config = self.directory / "kubelet.json"
         config.write_text(json.dumps(_KUBELET))
         # The API server reaches its services by their names; a kubelet needs a name for its own node only.
@@ -233,7 +239,11 @@ def _network(folder: Path) -> dict[str, object]:
         "bridge": "ckbr0",
         "isGateway": True,
         "ipMasq": False,
-        "ipam": {"type": "host-local", "dataDir": f"{folder}/ipam", "ranges": [[{**addresses, "gateway": POD_GATEWAY}]]},
+        "ipam": {
+            "type": "host-local",
+            "dataDir": f"{folder}/ipam",
+            "ranges": [[{**addresses, "gateway": POD_GATEWAY}]],
+        },
     }
     return {"cniVersion": "0.4.0", "name": "lab", "plugins": [bridge]}
 
