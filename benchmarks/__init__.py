@@ -1,1 +1,1 @@
-"""Figures, each by one command: ``python -m benchmarks NAME [--quick] [--json]``. They print and never assert a time."""
+"""Figures, each by one command: ``python -m benchmarks NAME [--quick] [--json]``; they never assert a time."""

@@ -35,7 +35,8 @@ class Guardrails(Block):
             raise Refused(f"protected_names: {', '.join(named)} may not be a target")
         if experiment.blast_radius.max_targets > self.max_targets:
             raise BlastRadiusExceeded(
-                f"max_targets: the experiment allows itself {experiment.blast_radius.max_targets}, the guardrails {self.max_targets}"
+                f"max_targets: the experiment allows itself {experiment.blast_radius.max_targets}, "
+                f"the guardrails {self.max_targets}"
             )
         last_s = max((each.at_s for each in experiment.faults), default=0)
         length_s = experiment.baseline_s + last_s + experiment.fault_window_s + experiment.after_s
@@ -46,5 +47,6 @@ class Guardrails(Block):
         for each in experiment.faults:
             if each.fault.ttl_s > self.max_ttl_s:
                 raise Refused(
-                    f"max_ttl_s: {each.fault.kind} asks for {each.fault.ttl_s:g} s, the guardrails allow {self.max_ttl_s} s"
+                    f"max_ttl_s: {each.fault.kind} asks for {each.fault.ttl_s:g} s, "
+                    f"the guardrails allow {self.max_ttl_s} s"
                 )

@@ -50,11 +50,12 @@ class PostgreSQLDatabase(Block):
             words = target.reach()
             with target.connect() as connection:
                 allowed = connection.execute(
-                    "select has_database_privilege(current_database(), 'CREATE') or "
-                    "coalesce((select has_schema_privilege(oid, 'CREATE') from pg_namespace where nspname = 'chaosday'), false)"
+                    "select has_database_privilege(current_database(), 'CREATE') or exists(select 1 "
+                    "from pg_namespace where nspname = 'chaosday' and has_schema_privilege(oid, 'CREATE'))"
                 ).fetchone()[0]
         except (ChaosdayError, psycopg.Error) as error:
             return f"cannot be used: {str(error).splitlines()[0]}"
         if not allowed:
-            return f"{words}; reached, but {self.user} may not create a schema: GRANT CREATE ON DATABASE {self.database} TO {self.user}"
+            grant = f"GRANT CREATE ON DATABASE {self.database} TO {self.user}"
+            return f"{words}; reached, but {self.user} may not create a schema: {grant}"
         return f"{words}; ready"

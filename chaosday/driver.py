@@ -7,6 +7,7 @@ which is also what happens when whoever started it dies.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -71,12 +72,10 @@ class Driver:
         return self._process.poll() is None
 
     def stop(self) -> bool:
-        """Ask it to stop; after a grace it is killed, and its open operations are ``unknown``. True if it ended by itself."""
-        if self._process.stdin is not None and not self._process.stdin.closed:
-            try:
+        """Ask it to stop; true if it ended by itself. After a grace it is killed: what was open is ``unknown``."""
+        if self._process.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):
                 self._process.stdin.close()
-            except BrokenPipeError:
-                pass
         try:
             self._process.wait(STOP_GRACE_S)
         except subprocess.TimeoutExpired:

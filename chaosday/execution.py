@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -21,6 +22,7 @@ from chaosday.model.fault import Bite, FaultPlan
 from chaosday.model.finding import Finding
 from chaosday.model.probe import ProbeReading
 from chaosday.model.target import Target
+from chaosday.model.workload import Workload
 from chaosday.progress import Step, say
 from chaosday.proof import KillMatrix, prove
 from chaosday.recorder import seal
@@ -28,6 +30,7 @@ from chaosday.run_directory import RunDirectory
 from chaosday.settling import settled
 from chaosday.statistics import operations_needed
 from chaosday.verdict import Verdict, conclude, judge_checks
+from chaosday.watching import watched_over
 
 
 class Execution:
@@ -58,21 +61,25 @@ class Execution:
         self.matrix: KillMatrix | None = None
         self.injected = False
         self._drivers: list[Driver] = []
+        self._prepared: list[Workload] = []
         self._guarding = Guarding(experiment.guards, self.targets)
         self._plans: list[tuple[float, Any, FaultPlan]] = []
         self._stop = threading.Event()
+        self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
+        self._stack.enter_context(watched_over(self.directory.run, self.directory.journal_path))
         self.lifecycle.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        try:
-            self.lifecycle.__exit__(kind, error, trace)
-        finally:
-            self.close()
+        with self._stack:
+            try:
+                self.lifecycle.__exit__(kind, error, trace)
+            finally:
+                self.close()
 
     @property
     def ready(self) -> bool:
@@ -202,6 +209,17 @@ class Execution:
         self.journal.append("verdict", outcome=verdict.outcome.value, reasons=verdict.reasons)
         return verdict
 
+    def clean_up(self) -> None:
+        """Take away what workloads and probes made in the target, once nobody needs to look at it any more.
+
+        After a violation everything stays where it is: the damage is in there.
+        """
+        for workload in self._prepared:
+            self._guarded_quietly(partial(workload.clean_up, self.targets[workload.target]))
+        settle = [self.experiment.settle.probe] if self.experiment.settle.probe else []
+        for probe in [*self.experiment.steady_state, *settle] if self._prepared else []:
+            self._guarded_quietly(partial(probe.clean_up, self.targets[probe.target]))
+
     def close(self) -> None:
         """Let go of everything; the lifecycle has undone what was still on. Any number of times."""
         self._guarding.stop()
@@ -237,6 +255,7 @@ class Execution:
             mine = workload.model_copy(update={"scope": self.directory.token})
             target = self.targets[workload.target]
             self.journal.append("prepare", workload=mine.model_dump(mode="json"))
+            self._prepared.append(mine)
             mine.prepare(target)
             self._drivers.append(Driver.begin(mine, target, self.directory.history_directory, self.experiment.seed))
         self.journal.append("workloads_started", pids=[driver.pid for driver in self._drivers])
@@ -295,6 +314,13 @@ class Execution:
         except ChaosdayError as error:
             self.fall_short(str(error))
             return None
+
+    def _guarded_quietly(self, act: Callable[[], Any]) -> None:
+        """Do it after the verdict: what does not work any more is journaled and changes nothing."""
+        try:
+            act()
+        except ChaosdayError as error:
+            self.journal.append("left_behind", reason=str(error))
 
     def _wait(self, phase: str, seconds: float, words: str = "") -> None:
         """Wait in small steps, cut short by a stop or a guard, telling how far along."""

@@ -101,6 +101,10 @@ class Experiment(Model):
             if name not in self.targets:
                 known = ", ".join(sorted(self.targets))
                 raise ValueError(f"{where}: no target is called {name!r}; there are {known}")
+        for name, target in self.targets.items():
+            via = getattr(target, "via", "")
+            if via and (via not in self.targets or via == name):
+                raise ValueError(f"targets.{name}.via: no route is called {via!r}")
         scopes = [workload.kind for workload in self.workloads]
         if len(scopes) != len(set(scopes)):
             raise ValueError("workloads: each kind at most once")

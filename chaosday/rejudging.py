@@ -18,7 +18,7 @@ def checks_of(directory: RunDirectory) -> list[Check]:
     """The checks of the run's experiment, from its plan; ``EvidenceMissing`` if the plan has none that we know."""
     plan: dict[str, Any] = directory.read_json("plan.json")
     try:
-        checks: list[Check] = TypeAdapter(list[any_of("checks")]).validate_python(plan["experiment"]["checks"])  # type: ignore[misc]
+        checks: list[Check] = TypeAdapter(list[any_of("checks")]).validate_python(plan["experiment"]["checks"])  # type: ignore[misc,arg-type]
     except ValidationError as error:
         raise EvidenceMissing(
             f"{directory.run}: its plan names checks that this version lacks: {in_words(error)}"
@@ -29,3 +29,13 @@ def checks_of(directory: RunDirectory) -> list[Check]:
 def judge_again(directory: RunDirectory) -> list[Finding]:
     """The findings of the run's own checks on the run's own evidence."""
     return judge_checks(checks_of(directory), directory.evidence())
+
+
+def shown(findings: list[Finding]) -> str:
+    """Findings as lines for a terminal."""
+    lines = []
+    for finding in findings:
+        found = ", ".join(f"{each.count:,} {each.name}" for each in finding.anomalies) or "; ".join(finding.reasons)
+        examined = f"{finding.examined:,} {finding.examined_unit} examined"
+        lines.append(f"{finding.check}: {finding.outcome.value}, {examined}{': ' + found if found else ''}")
+    return "\n".join(lines)

@@ -21,7 +21,7 @@ _TURN_NS = 50_000
 
 
 @dataclass(frozen=True)
-class LedgerRun:
+class Run:
     """What was asked and what a sound store holds afterwards."""
 
     history: History
@@ -45,7 +45,7 @@ def simulate_ledger(
     writers: int = 8,
     update_share: float = 0.3,
     unsettled_share: float = 0.02,
-) -> LedgerRun:
+) -> Run:
     """Make up ``operations`` ledger operations, the given share of them failed or unknown, half each."""
     rng = np.random.default_rng(seed)
     clients = [_Writer(number) for number in range(writers)]
@@ -74,7 +74,7 @@ def simulate_ledger(
             strict=True,
         ):
             columns[name].append(item)
-    return LedgerRun(_history(columns), _rows(rows))
+    return Run(_history(columns), _rows(rows))
 
 
 def _target(client: _Writer, updating: bool, pick: float) -> tuple[int, int]:

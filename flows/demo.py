@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 import orjson
-from chaosday.verdict import Verdict
-from chaosday.watchdog import guarded
 from rich.table import Table
 
 from chaosday.clock import SystemClock
 from chaosday.errors import EvidenceMissing
+from chaosday.journal import Journal
 from chaosday.lab.failover import ARMS, Arm, FailoverLab, failover_lab
 from chaosday.model.base import Model
 from chaosday.model.finding import Outcome
 from chaosday.run_directory import RunDirectory, runs_root
+from chaosday.verdict import Verdict
+from chaosday.watching import watched_over
 from flows.session import prefect_session
 from flows.terminal import COLOURS, console, watching
 
@@ -48,15 +50,22 @@ class ArmResult(Model):
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output, nothing else there.")
 @click.option("--seed", default=1, show_default=True, type=click.IntRange(0), help="The seed of everything random.")
 def command(as_json: bool, seed: int) -> int:
-    """Start a real PostgreSQL primary and standby, cut the standby off, go on writing, kill the primary, promote the
-    standby: once with asynchronous and once with synchronous replication. Exits 0 if each gave the verdict it should."""
+    """Start a real PostgreSQL primary and standby, cut the standby off, go on writing, kill the primary, and
+    promote the standby: once with asynchronous and once with synchronous replication.
+
+    Exits 0 if each gave the verdict that it should."""
     root = runs_root().resolve()
     results: list[ArmResult] = []
     directory = RunDirectory.create(root, "demo", SystemClock())
-    with guarded(directory.run, directory.path), prefect_session(directory.path / "prefect"):
+    journal = Journal.create(directory.journal_path, directory.run)
+    home = directory.path / "prefect"
+    with watched_over(directory.run, directory.journal_path), prefect_session(home):
         for arm in ARMS:
             with watching(quiet=as_json, title=arm):
                 results.append(run_arm(arm, directory.path, seed))
+    shutil.rmtree(home, ignore_errors=True)
+    journal.append("closed")
+    journal.close()
     ok = all(result.right for result in results)
     if as_json:
         click.echo(orjson.dumps({"ok": ok, "arms": [result.model_dump() for result in results]}))
@@ -98,12 +107,10 @@ def result_of(arm: str, directory: RunDirectory) -> ArmResult:
 
 def show(results: list[ArmResult]) -> None:
     """The table at the end, and where to read on."""
-    table = Table(
-        "replication", "verdict", "acknowledged", "lost", "bite", "sight", "clean", "loss rate at most (95 %)"
-    )
+    table = Table("replication", "verdict", "acked", "lost", "bite", "sight", "clean", "loss rate (95 %)")
     for each in results:
         colour = COLOURS[each.verdict]
-        bound = "" if each.loss_upper_bound_95 is None else f"{each.loss_upper_bound_95:.3%}"
+        bound = "" if each.loss_upper_bound_95 is None else f"at most {each.loss_upper_bound_95:.2%}"
         marks = ["[green]✓[/]" if each.proofs.get(name) else "[red]✗[/]" for name in ("bite", "sight", "clean")]
         verdict = f"[bold {colour}]{each.verdict}[/]" + ("" if each.right else f" (should be {each.expected})")
         table.add_row(each.name, verdict, f"{each.acknowledged:,}", f"{each.lost:,}", *marks, bound)

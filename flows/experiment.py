@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from chaosday.verdict import Verdict
 from prefect import flow
 from prefect.states import Completed, Failed
 
@@ -14,6 +13,7 @@ from chaosday.execution import Execution
 from chaosday.experiment import Experiment
 from chaosday.model.finding import Outcome
 from chaosday.run_directory import RunDirectory, runs_root
+from chaosday.verdict import Verdict
 from tasks.baseline import baseline
 from tasks.inject import inject
 from tasks.observe import observe
@@ -37,7 +37,10 @@ def pipeline(run: Execution) -> Verdict:
         rollback(run)
     verify(run)
     prove(run)
-    return report(run)
+    verdict = report(run)
+    if verdict.outcome is not Outcome.VIOLATED:
+        run.clean_up()
+    return verdict
 
 
 def as_state(verdict: Verdict) -> Any:

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 import orjson
-from chaosday.verdict import Verdict
 
 from chaosday.clock import SystemClock
 from chaosday.execution import Execution
 from chaosday.experiment import Experiment, load
 from chaosday.run_directory import RunDirectory, runs_root
+from chaosday.verdict import Verdict
 from flows.terminal import show_plan, show_verdict, watching
 
 

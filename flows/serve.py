@@ -11,9 +11,9 @@ import urllib.request
 from pathlib import Path
 
 import click
-from chaosday.watchdog import end_tree
 
 from chaosday.errors import ChaosdayError
+from chaosday.watchdog import end_tree
 from flows.session import QUIET
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from chaosday.verdict import Verdict
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from chaosday.progress import PHASES, Step, listening
 from chaosday.run_directory import RunDirectory
+from chaosday.verdict import Verdict
 
 COLOURS = {"pass": "green", "violated": "red", "inconclusive": "yellow", "revert_failed": "magenta"}
 console = Console(stderr=False, highlight=False)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from chaosday.proof import KillMatrix
 from prefect import task
 
 from chaosday.execution import Execution
+from chaosday.proof import KillMatrix
 from tasks.settings import ACT
 
 

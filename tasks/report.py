@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from chaosday.verdict import Verdict
 from prefect import task
 from prefect.artifacts import create_markdown_artifact
 
 from chaosday.execution import Execution
 from chaosday.reporting.page import markdown, write_report
+from chaosday.verdict import Verdict
 from tasks.settings import ACT
 
 

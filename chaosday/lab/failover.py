@@ -60,8 +60,9 @@ def failover_lab(arm: Arm, directory: Path, *, seed: int = 1) -> Iterator[Failov
 def _ready(experiment: Experiment, arm: Arm, standby: str) -> None:
     """Set the arm's kind of replication and wait until it is really streaming."""
     primary = experiment.targets["primary"]
-    if arm == "synchronous":
-        with primary.capability(Sql).connect() as connection:
+    with primary.capability(Sql).connect() as connection:
+        connection.execute("create extension amcheck")
+        if arm == "synchronous":
             connection.execute(f"alter system set synchronous_standby_names = '{standby}'")
             connection.execute("select pg_reload_conf()")
     probe = PostgresReplicating(target="primary", synchronous=arm == "synchronous")
@@ -84,7 +85,7 @@ def _experiment(arm: Arm, seed: int, primary: Node, proxy: ProxyProcess) -> dict
     upstream, control = f"127.0.0.1:{primary.port}", str(proxy.state_file)
     return {
         "title": f"Failover with {arm} replication",
-        "hypothesis": "Every write that was acknowledged survives the loss of the primary while its standby is cut off.",
+        "hypothesis": "Every acknowledged write survives the loss of the primary while its standby is cut off.",
         "seed": seed,
         "targets": {
             "primary": _server(primary),
@@ -92,7 +93,12 @@ def _experiment(arm: Arm, seed: int, primary: Node, proxy: ProxyProcess) -> dict
             "service": {"kind": "postgresql", "password": primary.password, "via": "front"},
             "front": {"kind": "proxy_route", "route": "front", "upstream": upstream, "control": control},
             "replication": {"kind": "proxy_route", "route": "replication", "upstream": upstream, "control": control},
-            "primary_process": {"kind": "local_process", "pid_file": str(primary.pid_file), "tree": True},
+            "primary_process": {
+                "kind": "local_process",
+                "pid_file": str(primary.pid_file),
+                "tree": True,
+                "state_dir": str(proxy.state_file.parent / "leases"),
+            },
         },
         "workloads": [
             {"kind": "ledger", "target": "service", "clients": 4, "replicas": ["primary"]},
@@ -112,8 +118,18 @@ def _experiment(arm: Arm, seed: int, primary: Node, proxy: ProxyProcess) -> dict
         "repairs": [{"kind": "postgresql.rejoin", "target": "primary", "source": "standby"}],
         "settle": {"probe": {"kind": "postgresql.write", "target": "service"}},
         "after_s": 1.0,
-        "evidence": [],
-        "checks": [{"kind": "ledger"}],
+        "evidence": [
+            {"kind": "postgresql.amcheck", "target": "standby"},
+            {"kind": "postgresql.checksums", "target": "standby"},
+        ],
+        "checks": [
+            {"kind": "ledger"},
+            {"kind": "bank"},
+            {"kind": "replica_rows", "store": "survivor", "replica": "survivor.primary"},
+            {"kind": "amcheck"},
+            {"kind": "pg_checksums"},
+            {"kind": "expectations"},
+        ],
         "blast_radius": {"max_targets": 2},
         "loss_rate_to_see": 0.005,
     }

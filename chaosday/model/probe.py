@@ -35,3 +35,6 @@ class Probe(Model):
     def collect(self, target: Target, scratch: Path) -> dict[str, Any]:
         """What to keep for the checks, as observations by name; ``scratch`` is a folder for copies."""
         return {self.kind: self.read(target).model_dump(mode="json")}
+
+    def clean_up(self, target: Target) -> None:
+        """Take away what reading had to make; nothing, for most probes."""

@@ -55,7 +55,7 @@ class Restart(Protocol):
     """A target that may be started again by whoever undoes its stop."""
 
     def restart_script(self) -> str:
-        """POSIX ``sh`` that starts it; run only when it is down."""
+        """POSIX ``sh`` that starts it where it is down, and does nothing where it runs: any number of times."""
 
 
 @runtime_checkable
@@ -80,6 +80,12 @@ class Route(Protocol):
     def throughput(self, direction: str, size_bytes: int, timeout_s: float) -> float:
         """Bytes a second ``upstream`` or ``downstream`` that a client of ours gets through the route."""
 
+    def stand(self, count: int = 1) -> None:
+        """Place connections of ours in the route, led to the server, that say nothing."""
+
+    def standing_was_reset(self, timeout_s: float) -> bool:
+        """Whether one of them is reset within ``timeout_s``; False where none was placed."""
+
 
 @runtime_checkable
 class Sql(Protocol):
@@ -100,7 +106,16 @@ class ServerFiles(Protocol):
     def bin_directory(self) -> Path | None: ...
 
     @property
+    def host(self) -> str: ...
+
+    @property
     def port(self) -> int: ...
+
+    @property
+    def user(self) -> str: ...
+
+    @property
+    def database(self) -> str: ...
 
     def secret(self) -> str | None:
         """The password, for a tool's environment and nothing else."""
@@ -153,4 +168,4 @@ def _without_secrets(value: Any) -> Any:
         return {key: _without_secrets(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_without_secrets(item) for item in value]
-    return value
+    return str(value) if isinstance(value, Path) else value

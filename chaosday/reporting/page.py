@@ -97,11 +97,18 @@ def _faults(plan: dict[str, Any], verdict: dict[str, Any]) -> list[dict[str, Any
                 "fields": ", ".join(f"{name} {value}" for name, value in fields.items() if value not in ("", None, [])),
                 "affects": fault["affects"],
                 "measured": bite["why"] if bite else "not measured",
-                "undo": undo if isinstance(undo, str) else ", ".join(f"{k}: {v}" for k, v in undo.items()),
+                "undo": _undo(undo),
                 "after": _after(clean) if clean else ["not injected"],
             }
         )
     return rows
+
+
+def _undo(undo: str | dict[str, Any]) -> str:
+    if isinstance(undo, dict):
+        return ", ".join(f"{name}: {value}" for name, value in undo.items())
+    # ":" is the shell's way of doing nothing.
+    return "nothing to undo" if undo.strip() in ("", ":") else undo
 
 
 def _after(clean: dict[str, Any]) -> list[str]:

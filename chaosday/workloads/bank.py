@@ -45,8 +45,8 @@ class Bank(Workload):
                 connection,
                 f"create schema if not exists {SCHEMA}",
                 f"create table if not exists {self.table} (account bigint primary key, balance bigint not null)",
-                f"insert into {self.table} select n, {self.opening_balance} from generate_series(0, {self.accounts - 1}) n "
-                "on conflict do nothing",
+                f"insert into {self.table} select account, {self.opening_balance} "
+                f"from generate_series(0, {self.accounts - 1}) account on conflict do nothing",
             )
 
     def run(self, target: Target, directory: Path, stop: Stop, seed: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Literal
 
 from chaosday.errors import ChaosdayError
@@ -37,3 +38,12 @@ class PostgresWrite(Probe):
             words = getattr(error, "sqlstate", None) or "connection lost"
             return ProbeReading(probe=self.kind, healthy=False, words=f"the write failed: {words}")
         return ProbeReading(probe=self.kind, healthy=True, value=float(beats), unit="beats", words="a write committed")
+
+    def clean_up(self, target: Target) -> None:
+        import psycopg
+
+        with target.capability(Sql).connect() as connection:
+            connection.execute("drop table if exists chaosday.heartbeat")
+            # Somebody else's tables keep the schema, and it is theirs then.
+            with contextlib.suppress(psycopg.Error):
+                connection.execute("drop schema if exists chaosday")
