@@ -18,7 +18,7 @@ class Scene:
 
 @dataclass(frozen=True)
 class Means:
-    """``inject`` does it; ``undo`` ends it, any number of times, even if it never was; ``residue`` prints what is left."""
+    """``inject`` does it; ``undo`` ends it, any number of times, done or not; ``residue`` says what is left."""
 
     mechanism: str
     inject: str

@@ -43,6 +43,16 @@ class Probe:
 
 
 @dataclass(frozen=True)
+class Pace:
+    """How many times to ask, how far apart, how long to wait for an answer, and how much to send."""
+
+    count: int = 20
+    gap_s: float = 0.01
+    wait_s: float = 1
+    payload_bytes: int = 56
+
+
+@dataclass(frozen=True)
 class RoundTrips:
     """What came back: counts, and times in milliseconds (NaN where nothing came)."""
 
@@ -61,16 +71,19 @@ class RoundTrips:
         return 100 * (1 - self.received / self.sent) if self.sent else math.nan
 
 
-def round_trips(shell: Shell, probe: Probe, count: int, gap_s: float = 0.01, wait_s: float = 1) -> RoundTrips:
-    """Ask ``count`` times, ``gap_s`` apart, waiting at most ``wait_s`` for an answer."""
-    return _connects(shell, probe, count, wait_s) if probe.port else _echoes(shell, probe, count, gap_s, wait_s)
+def round_trips(shell: Shell, probe: Probe, pace: Pace) -> RoundTrips:
+    """Ask as often as ``pace`` says; payload and gap are of echo requests only."""
+    return _connects(shell, probe, pace) if probe.port else _echoes(shell, probe, pace)
 
 
-def _echoes(shell: Shell, probe: Probe, count: int, gap_s: float, wait_s: float) -> RoundTrips:
+def _echoes(shell: Shell, probe: Probe, pace: Pace) -> RoundTrips:
     # Every time is printed, because the mean that -q gives is moved by one late packet. -U: until the answer
     # is in our hands; the kernel's own time stamp is taken before a delay on the way in.
-    script = f"LC_ALL=C ping -n -U -c {count} -i {gap_s:g} -W {wait_s:g} {quote(probe.host)}"
-    result = shell.run(PATH + script, timeout_s=count * gap_s + 30, sudo=True)
+    script = (
+        f"LC_ALL=C ping -n -U -c {pace.count} -i {pace.gap_s:g} -W {pace.wait_s:g} -s {pace.payload_bytes} "
+        f"{quote(probe.host)}"
+    )
+    result = shell.run(PATH + script, timeout_s=pace.count * pace.gap_s + 30, sudo=True)
     counts = _COUNTS.search(result.out)
     if counts is None:
         raise CapabilityMissing(f"ping {probe}: {' '.join((result.err or result.out).split())[:200]}")
@@ -89,14 +102,15 @@ def _echoes(shell: Shell, probe: Probe, count: int, gap_s: float, wait_s: float)
     )
 
 
-def _connects(shell: Shell, probe: Probe, count: int, wait_s: float) -> RoundTrips:
+def _connects(shell: Shell, probe: Probe, pace: Pace) -> RoundTrips:
     # The built-in /dev/tcp of bash: on nearly every host, and it tells refusal (at once) from silence.
     target = quote(f"/dev/tcp/{probe.host}/{probe.port}")
     script = (
-        f"i=0; while [ $i -lt {count} ]; do s=$(date +%s%N); "
-        f"timeout {wait_s:g} bash -c 'exec 3<>'{target} 2>/dev/null; echo $? $(($(date +%s%N) - s)); i=$((i + 1)); done"
+        f"i=0; while [ $i -lt {pace.count} ]; do s=$(date +%s%N); "
+        f"timeout {pace.wait_s:g} bash -c 'exec 3<>'{target} 2>/dev/null; "
+        "echo $? $(($(date +%s%N) - s)); i=$((i + 1)); done"
     )
-    result = shell.run(PATH + script, timeout_s=2 * wait_s * count + 10)
+    result = shell.run(PATH + script, timeout_s=2 * pace.wait_s * pace.count + 10)
     answers = [(int(code), int(ns) / 1e6) for code, ns in (line.split() for line in result.out.splitlines())]
     times = sorted(ms for code, ms in answers if code == 0)
     return RoundTrips(

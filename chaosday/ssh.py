@@ -245,10 +245,13 @@ def _exchange(channel: paramiko.Channel, stdin: bytes, deadline: float) -> Shell
     poll = select.poll()
     poll.register(channel.fileno(), select.POLLIN)
     while True:
-        while stdin and channel.send_ready():
-            stdin = stdin[channel.send(stdin[:CHUNK_BYTES]) :]
-        if not stdin and not channel.eof_sent:
-            channel.shutdown_write()
+        try:
+            while stdin and channel.send_ready():
+                stdin = stdin[channel.send(stdin[:CHUNK_BYTES]) :]
+            if not stdin and not channel.eof_sent:
+                channel.shutdown_write()
+        except OSError:
+            stdin = b""  # the command ended without reading it all; how it ended is still to come
         while channel.recv_ready():
             out += channel.recv(CHUNK_BYTES)
         while channel.recv_stderr_ready():

@@ -15,7 +15,7 @@ from chaosday.means import Means, Scene
 from chaosday.model.fault import Bite, Fault, FaultPlan, PlanContext, Reading
 from chaosday.model.lease import LeaseHolder, Undo
 from chaosday.model.target import Shell, Target
-from chaosday.round_trip import Probe, RoundTrips, round_trips
+from chaosday.round_trip import Pace, Probe, RoundTrips, round_trips
 from chaosday.tools import PATH, ask, need
 
 DUMP = {
@@ -41,6 +41,7 @@ class TrafficFault(Fault):
     tools: ClassVar[tuple[str, ...]] = ("nft", "ip", "tc")
     probe_gap_s: ClassVar[float] = 0.01
     probe_wait_s: ClassVar[float] = 1
+    probe_payload_bytes: ClassVar[int] = 56
 
     @abstractmethod
     def means(self, shell: Shell, flow: Flow, scene: Scene) -> Means:
@@ -93,7 +94,8 @@ class TrafficFault(Fault):
         """Ask the peer, and how many times; the injector has no part in it."""
         how = "TCP connections" if probe.port else "echo requests"
         count = min(self.probe_count(), 50) if probe.port else self.probe_count()
-        trips = round_trips(shell, probe, count, self.probe_gap_s, self.probe_wait_s)
+        pace = Pace(count, self.probe_gap_s, self.probe_wait_s, self.probe_payload_bytes)
+        trips = round_trips(shell, probe, pace)
         return self.reading(trips, f"{trips.sent} {how} to {probe}"), trips.sent
 
     def _probe(self, flow: Flow) -> Probe:

@@ -24,7 +24,7 @@ STEPS = 20
 
 
 class HostMemory(ScriptFault):
-    """Hold ``size_mb`` (or ``percent`` of what is available), reached over ``ramp_s``; never the last ``reserve_mb``."""
+    """Hold ``size_mb`` (or ``percent`` of what is available), reached over ``ramp_s``, and leave ``reserve_mb``."""
 
     kind: Literal["host.memory"] = "host.memory"
     size_mb: float = Field(default=0, ge=0, description="0: by per cent")

@@ -33,6 +33,8 @@ class NetworkCorrupt(TrafficFault):
     direction: Literal["either", "in", "out"] = "either"  # type: ignore[assignment]
 
     probe_gap_s = 0.002
+    # ping does not look at the first 16 bytes, where it keeps its time; of a thousand they do not matter.
+    probe_payload_bytes = 1000
 
     def probe_count(self) -> int:
         return int(min(2000, max(200, 4000 / self.percent)))
