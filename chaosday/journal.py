@@ -235,7 +235,7 @@ def open_faults(reading: JournalReading) -> list[OpenFault]:
         life = lives.setdefault(lease_id, _Life())
         if record.event == "planned":
             life.planned = record.data
-        if record.event == "arming":
+        if record.event == "arming" and lease_id not in armed:
             armed.append(lease_id)
         life.stage = record.event
     return [

@@ -93,16 +93,15 @@ class ShellLeases:
             return self._run(
                 f"[ -d {shlex.quote(self._state)} ] || exit 0; {self._ready()}exec sh {installed} {arguments}"
             )
-        result = self._run(f"[ -f {installed} ] || exit {NOT_INSTALLED}; exec sh {installed} {arguments}", stdin)
+        absent = f"exit {NOT_INSTALLED}"
+        if words[0] in ("heal", "residue"):
+            # No script and no such lease: what came on standard input is all there is to run, and nothing is left.
+            absent = f"[ -d {shlex.quote(f'{self._state}/{words[1]}')} ] && exit {NOT_INSTALLED}; exec sh"
+        result = self._run(f"[ -f {installed} ] || {{ {absent}; }}; exec sh {installed} {arguments}", stdin)
         if result.code != NOT_INSTALLED:
             return result
         if words[0] == "renew":
             return ShellResult(code=3, err=f"lease {words[1]} is gone: it fired or was healed")
-        if words[0] in ("heal", "residue"):
-            # No script, no lease directory of this version: look for the lease, then leave nothing behind.
-            tidy = f"rm -f {installed}; rmdir {shlex.quote(self._state)} 2>/dev/null; exit $code"
-            keep = f'for d in {shlex.quote(self._state)}/cd-*; do [ -d "$d" ] && exit $code; done; '
-            return self._run(f"{self._ready()}sh {installed} {arguments}; code=$?; {keep}{tidy}", stdin)
         return self._run(f"{self._ready()}exec sh {installed} {arguments}", stdin)
 
     def _ready(self) -> str:

@@ -95,10 +95,19 @@ nap() {
   sleep "$(($1 / 100)).$(printf %02d $(($1 % 100)))" 2>/dev/null || sleep $((($1 + 99) / 100))
 }
 
+# The arguments of process $1; ps cuts them at 80 columns unless told not to.
+arguments() {
+  if [ -r /proc/self/cmdline ]; then
+    tr '\0' ' ' 2>/dev/null <"/proc/$1/cmdline"
+  else
+    ps -ww -o args= -p "$1" 2>/dev/null
+  fi
+}
+
 watcher_alive() {
   watcher=$(cat "$1/watcher" 2>/dev/null) && [ -n "$watcher" ] && kill -0 "$watcher" 2>/dev/null &&
-    case $(ps -o args= -p "$watcher" 2>/dev/null || tr '\0' ' ' <"/proc/$watcher/cmdline") in
-    *" watch ${1##*/}"*) true ;;
+    case "$(arguments "$watcher") " in
+    *" watch ${1##*/} "*) true ;;
     *) false ;;
     esac
 }

@@ -205,7 +205,8 @@ class Lifecycle:
             )
 
     def _context(self) -> PlanContext:
-        number = len(self._lives)
+        # Counted in the journal and not here: a mark is never used twice, whoever goes on with the run.
+        number = sum(record.event == "planned" for record in self._journal.reading().records)
         mark = hashlib.sha256(self.run.encode()).hexdigest()[:12]
         seed = int.from_bytes(hashlib.sha256(f"{self._seed}/{number}".encode()).digest()[:6], "big")
         return PlanContext(run=self.run, lease_id=f"cd-{mark}-{number:02d}", seed=seed, clock=self._clock)

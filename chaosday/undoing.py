@@ -37,7 +37,7 @@ class Attempt:
         return True
 
 
-def undo(fault: Fault, target: Target, plan: FaultPlan, journal: Journal | None) -> Clean:
+def undo(fault: Fault, target: Target, plan: FaultPlan, journal: Journal | None, by: str = "run") -> Clean:
     """Heal, look for residue, compare with the snapshot; never raises an error of the target or the fault.
 
     A journal that cannot be written (a full disk may be the fault) does not stop an undo either.
@@ -57,7 +57,7 @@ def undo(fault: Fault, target: Target, plan: FaultPlan, journal: Journal | None)
         if journal is not None:
             attempt("journal", lambda: journal.append(event, lease_id=lease.id, **data))
 
-    note("healing")
+    note("healing", by=by)
     attempt("heal", lambda: fault.heal(target, lease))
     note("healed" if not errors else "heal_failed", errors=list(errors))
     residue = attempt("residue", lambda: fault.residue(target, lease), [])

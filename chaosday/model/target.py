@@ -79,6 +79,12 @@ class Route(Protocol):
     def throughput(self, direction: str, size_bytes: int, timeout_s: float) -> float:
         """Bytes a second ``upstream`` or ``downstream`` that a client of ours gets through the route."""
 
+    def stand(self) -> None:
+        """Place a connection of ours in the route, led to the server, that says nothing."""
+
+    def standing_was_reset(self, timeout_s: float) -> bool:
+        """Whether that connection is reset within ``timeout_s``; False where none was placed."""
+
 
 @runtime_checkable
 class Sql(Protocol):

@@ -39,6 +39,19 @@ def answer_time(address: tuple[str, int], hello: bytes, timeout_s: float) -> flo
         return None
 
 
+def was_reset(connection: socket.socket, timeout_s: float) -> bool:
+    """Whether a connection is reset within ``timeout_s``; an orderly end or silence is not a reset."""
+    connection.settimeout(timeout_s)
+    try:
+        while connection.recv(4096):
+            pass
+    except ConnectionResetError:
+        return True
+    except OSError:
+        pass
+    return False
+
+
 def throughput(
     address: tuple[str, int],
     divert: Callable[[int, tuple[str, int]], None],

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import tempfile
+import time
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +16,7 @@ from chaosday.errors import TargetUnreachable, UsageError
 from chaosday.model.lease import LeaseHolder
 from chaosday.model.target import Route, Target
 from chaosday.proxy import client as proxy
-from chaosday.proxy.probing import answer_time, throughput
+from chaosday.proxy.probing import answer_time, throughput, was_reset
 
 
 class ProxyRoute(Target):
@@ -36,6 +38,7 @@ class ProxyRoute(Target):
     hello_hex: str = Field(default="", pattern=r"^([0-9a-fA-F]{2})*$")
     """Bytes to which the server answers, for measuring; empty measures how soon it closes when we do."""
 
+    _stands: list[socket.socket] = PrivateAttr(default_factory=list)
     _own: list[proxy.ProxyProcess] = PrivateAttr(default_factory=list)
 
     def capabilities(self) -> Mapping[type[Any], Any]:
@@ -57,7 +60,8 @@ class ProxyRoute(Target):
         return {**super().public(), "route": self._name, "listen": joined, "control": str(self._client.state_file)}
 
     def close(self) -> None:
-        """End a proxy of our own."""
+        """Let go of our connections, and end a proxy of our own."""
+        self._leave()
         while self._own:
             self._own.pop().close()
         self.__dict__.pop("_client", None)
@@ -94,6 +98,28 @@ class ProxyRoute(Target):
             self._ready.call("divert", route=self._name, port=port, upstream=list(answerer))
 
         return throughput(self.address(), divert, direction, size_bytes, timeout_s)
+
+    def stand(self) -> None:
+        """Place a connection of ours in the route, led to the server, that says nothing."""
+        self._leave()
+        before = self.counters().get("accepted", 0)
+        self._stands.append(socket.create_connection(self.address(), 5))
+        # The kernel accepts before the proxy does; a connection that it has not seen is not yet one of the route's.
+        until = time.monotonic() + 5
+        while self.counters().get("accepted", 0) <= before:
+            if time.monotonic() > until:
+                raise TargetUnreachable(f"the proxy of route {self._name} accepts no connections")
+            time.sleep(0.005)
+
+    def standing_was_reset(self, timeout_s: float) -> bool:
+        """Whether it is reset within ``timeout_s``; it is taken away afterwards."""
+        found = any(was_reset(connection, timeout_s) for connection in self._stands)
+        self._leave()
+        return found
+
+    def _leave(self) -> None:
+        while self._stands:
+            self._stands.pop().close()
 
     @property
     def _name(self) -> str:

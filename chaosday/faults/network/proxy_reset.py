@@ -1,0 +1,43 @@
+"""Connections through a proxy route end with a TCP reset."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from chaosday.model.fault import FaultPlan, Reading
+from chaosday.model.target import Route, Target
+from chaosday.route_fault import RouteFault
+
+_SLACK_S = 1.0
+
+
+class ProxyReset(RouteFault):
+    """Resets the connections there are and, with ``new``, those that come while it lasts."""
+
+    kind: Literal["network.proxy.reset"] = "network.proxy.reset"
+    delay_ms: float = Field(default=0, ge=0, le=60_000)
+    """How long after the injection (or, for new connections, after they came), in milliseconds."""
+    new: bool = False
+    """Whether connections that come later are reset as well."""
+
+    def toxic(self) -> dict[str, Any]:
+        """The end."""
+        return {"kind": "reset", "delay_ms": self.delay_ms, "new": self.new}
+
+    def inject(self, target: Target, plan: FaultPlan) -> None:
+        """A connection of ours stands in the route beforehand, to learn what happens to the others."""
+        route = target.capability(Route)
+        route.stand()
+        super().inject(target, plan)
+
+    def measure(self, route: Route) -> Reading:
+        """Whether a connection of ours that stood before the fault was reset: 0 stands, 1 was reset."""
+        was_reset = route.standing_was_reset(self.delay_ms / 1000 + _SLACK_S)
+        return Reading(value=float(was_reset), unit="of our own connections reset", by="the socket of a client of ours")
+
+    def bites(self, baseline: Reading, during: Reading) -> tuple[bool, str]:
+        """It stood, and was reset."""
+        bit = baseline.value == 0 and during.value == 1
+        return bit, f"a connection of ours that stood before the fault was {'reset' if during.value else 'left alone'}"

@@ -1,0 +1,174 @@
+"""Our own side's watchdog: a process beside the run that ends everything at once when the run dies.
+
+It reads a pipe from us, and the end of that pipe is our death, whatever killed us. It stands in a session of
+its own and is nobody's child, so that neither a signal to our group nor one to our process tree reaches it.
+The lease on the target is for the case that it dies with us (a power cut): this one takes milliseconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from chaosday.errors import ChaosdayError
+from chaosday.forks import close_in_children
+
+if TYPE_CHECKING:
+    from chaosday.journal import OpenFault
+    from chaosday.model.target import ProcessIdentity
+
+_HEAL_FIRST_S = 1.5
+_HEAL_AT_MOST_S = 120.0
+_TRIES = 10
+
+
+class Watchdog:
+    """The run's end of the pipe."""
+
+    def __init__(self, process: subprocess.Popen[str], pid: int) -> None:
+        self.pid = pid
+        self._process = process
+        self._lock = threading.Lock()
+
+    @classmethod
+    def start(cls, run: str, journal_path: Path) -> Self:
+        """Start it; it watches when this returns. ``ChaosdayError`` if it does not come up."""
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+        environment.pop("CHAOSDAY_RUN", None)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "chaosday.watchdog", "--run", run, "--journal", str(journal_path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            start_new_session=True,
+            env=environment,
+        )
+        assert process.stdin is not None and process.stdout is not None
+        # A workload's forked process would hold the pipe open, and we would seem to live on in it.
+        close_in_children(process.stdin.fileno())
+        said = process.stdout.readline().split()
+        process.wait()
+        if said[:1] != ["ready"]:
+            raise ChaosdayError("the watchdog did not start; without it a killed run ends only with its leases")
+        return cls(process, int(said[1]))
+
+    def register_process(self, pid: int, *, first: str = "KILL") -> None:
+        """When we die, end this process (and not a later one of its number) with its descendants.
+
+        ``first`` is the signal to begin with, without SIG; what is left a second later is killed.
+        """
+        from chaosday.process_table import identity
+
+        self._tell({"pid": pid, "started": identity(pid).started, "first": first})
+
+    def close(self) -> None:
+        """All is well: let it go, and wait until it has gone; any number of times."""
+        pipe, answers = self._process.stdin, self._process.stdout
+        if pipe is None or answers is None or pipe.closed:
+            return
+        with contextlib.suppress(OSError):
+            self._tell({"done": True})
+        close_in_children(pipe.fileno(), forget=True)
+        with contextlib.suppress(OSError):
+            pipe.close()
+        answers.read()
+        answers.close()
+
+    def _tell(self, message: dict[str, object]) -> None:
+        pipe = self._process.stdin
+        assert pipe is not None
+        with self._lock:
+            pipe.write(json.dumps(message) + "\n")
+            pipe.flush()
+
+
+def main() -> None:
+    """The watchdog's own process: leave our tree, say so, watch."""
+    parser = argparse.ArgumentParser(prog="python -m chaosday.watchdog", description=__doc__)
+    parser.add_argument("--run", required=True)
+    parser.add_argument("--journal", required=True)
+    options = parser.parse_args()
+    if os.fork() > 0:
+        os._exit(0)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGPIPE):
+        signal.signal(number, signal.SIG_IGN)
+    os.chdir("/")
+    print("ready", os.getpid(), flush=True)
+    _watch(options.run, Path(options.journal))
+
+
+def _watch(run: str, journal: Path) -> None:
+    # What healing needs is imported before it is needed: it takes longer than the healing.
+    from chaosday import ending, recovery  # noqa: F401
+    from chaosday.model.target import ProcessIdentity
+
+    registered: dict[int, tuple[ProcessIdentity, str]] = {}
+    for line in sys.stdin:
+        with contextlib.suppress(ValueError, KeyError):
+            message = json.loads(line)
+            if message.get("done"):
+                return
+            process = ProcessIdentity(pid=message["pid"], started=message["started"])
+            registered[process.pid] = (process, message["first"])
+    _end_everything(run, journal, registered)
+
+
+def _end_everything(run: str, journal_path: Path, registered: dict[int, tuple[ProcessIdentity, str]]) -> None:
+    """Heal in parallel, give that a moment (a heal may need a process that is about to be ended), end processes."""
+    from chaosday.ending import end_processes
+    from chaosday.journal import Journal, open_faults
+    from chaosday.undoing import Attempt
+
+    did: list[str] = []
+    journal: Journal | None = None
+    with Attempt("journal"):
+        journal = Journal.resume(journal_path)
+    threads = []
+    if journal is not None:
+        for fault in open_faults(journal.reading()):
+            threads.append(threading.Thread(target=_heal, args=(fault, journal, did), daemon=True))
+            threads[-1].start()
+    _join(threads, _HEAL_FIRST_S)
+    with Attempt("processes"):
+        did += end_processes(run, registered)
+    _join(threads, _HEAL_AT_MOST_S)
+    with Attempt("processes"):
+        did += end_processes(run, registered)
+    if journal is not None:
+        with Attempt("journal"):
+            journal.append("watchdog", did=did)
+
+
+def _heal(fault: OpenFault, journal: object, did: list[str]) -> None:
+    """Several tries: what dies with us (the fault proxy) may be in the middle of it and give no answer."""
+    from chaosday.journal import Journal
+    from chaosday.recovery import heal_open
+
+    assert isinstance(journal, Journal)
+    for number in range(_TRIES):
+        ended = heal_open(fault, {}, journal, "watchdog")
+        if ended.ok:
+            did.append(f"healed {ended.fault} on {ended.target}")
+            return
+        time.sleep(min(2.0, 0.1 * 2**number))
+    did.append(f"could not heal {ended.fault} on {ended.target}: {ended.words}")
+
+
+def _join(threads: list[threading.Thread], at_most_s: float) -> None:
+    until = time.monotonic() + at_most_s
+    for thread in threads:
+        thread.join(max(0.0, until - time.monotonic()))
+
+
+if __name__ == "__main__":
+    main()

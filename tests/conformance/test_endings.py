@@ -1,0 +1,139 @@
+"""Every way to stop, at every step of every fault's life, on real victims: nothing is left (G1, G2, G15)."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from chaosday import registry
+from chaosday.journal import open_faults, read
+from chaosday.model.lease import LeaseHolder
+from chaosday.recovery import recover
+from tests.conformance.benches import BENCHES, Bench
+from tests.conformance.child import BOUNDARIES
+
+FAULTS = sorted(registry.members("faults"))
+PATIENCE_S = 30.0
+"""How long a test waits for an end that has to come; the figures are the benchmark's business, not the test's."""
+
+
+@contextlib.contextmanager
+def _run(bench: Bench, journal: Path, boundary: str, *more: str) -> Iterator[subprocess.Popen[str]]:
+    fault, target = bench.fault.model_dump_json(), json.dumps(bench.target.public())
+    command = [sys.executable, "-m", "tests.conformance.child", str(journal), fault, target, boundary, *more]
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+    assert process.stdin is not None and process.stdout is not None and process.stderr is not None
+    try:
+        said = process.stdout.readline()
+        assert said.strip() == f"at {boundary}", process.stderr.read()
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        for stream in (process.stdin, process.stdout, process.stderr):
+            stream.close()
+
+
+def _left(bench: Bench) -> list[str]:
+    """What is left of the fault, seen by the test's own means and by the target's."""
+    holder = bench.target.capability(LeaseHolder)
+    found = [f"lease {lease.id}" for lease in holder.leases() if lease.id != "cd-foreign"]
+    return [*found, "the effect"] if bench.hurt() and not bench.stays else found
+
+
+def _comes_to_an_end(bench: Bench) -> bool:
+    until = time.monotonic() + PATIENCE_S
+    while left := _left(bench):
+        if time.monotonic() > until:
+            pytest.fail(f"still there: {', '.join(left)}")
+        time.sleep(0.1)
+    return True
+
+
+def _killed(kind: str, boundary: str, directory: Path) -> str:
+    """SIGKILL at a boundary, with nobody but the lease to end it."""
+    journal = directory / "journal.jsonl"
+    with BENCHES[kind](directory) as bench:
+        foreign = bench.foreign()
+        with _run(bench, journal, boundary) as process:
+            process.kill()
+            process.wait()
+        assert _comes_to_an_end(bench)
+        assert bench.foreign() == foreign
+        did = recover([journal], {"victim": bench.target}, end_marked=False)
+        assert all(entry.ok for entry in did), did
+        assert open_faults(read(journal)) == []
+    return boundary
+
+
+def _signalled(kind: str, boundary: str, number: int, directory: Path) -> tuple[int | None, bool]:
+    """A signal at a boundary, the run's own hands to end it; its lease alone would take ten minutes."""
+    journal = directory / "journal.jsonl"
+    with BENCHES[kind](directory) as bench:
+        bench.fault = bench.fault.model_copy(update={"ttl_s": 600.0})
+        more = ("watched",) if number == signal.SIGKILL else ()
+        with _run(bench, journal, boundary, *more) as process:
+            process.send_signal(number)
+            code = process.wait(PATIENCE_S)
+            assert _comes_to_an_end(bench)
+        until = time.monotonic() + PATIENCE_S
+        while open_faults(read(journal)) and time.monotonic() < until:
+            time.sleep(0.1)
+        return code, open_faults(read(journal)) == []
+
+
+@pytest.mark.parametrize("kind", FAULTS)
+def test_a_killed_run_leaves_nothing(kind: str, tmp_path: Path) -> None:
+    """SIGKILL at every step boundary: the lease on the target ends the fault by itself (G1, G2)."""
+    places = [tmp_path / boundary for boundary in BOUNDARIES]
+    for place in places:
+        place.mkdir()
+    with ThreadPoolExecutor(len(BOUNDARIES)) as pool:
+        done = list(pool.map(_killed, [kind] * len(BOUNDARIES), BOUNDARIES, places))
+    assert done == list(BOUNDARIES)
+
+
+@pytest.mark.parametrize("kind", FAULTS)
+def test_all_ways_to_stop_end_alike(kind: str, tmp_path: Path) -> None:
+    """SIGINT and SIGTERM (by the run itself) and SIGKILL (by its watchdog), while armed and while injected (G15)."""
+    cases = [
+        (boundary, number)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
+        for boundary in ("armed", "injected")
+    ]
+    places = [tmp_path / f"{boundary}-{number}" for boundary, number in cases]
+    for place in places:
+        place.mkdir()
+    with ThreadPoolExecutor(4) as pool:
+        ended = list(pool.map(lambda case, place: _signalled(kind, *case, place), cases, places))
+    wanted = [-number if number == signal.SIGKILL else 128 + number for _, number in cases]
+    assert [code for code, _ in ended] == wanted
+    assert all(clean for _, clean in ended)
+
+
+def test_a_hung_run_wakes_to_no_injection(tmp_path: Path) -> None:
+    """A run that stood still past its deadline finds its lease gone when it wakes, and injects nothing (G1)."""
+    with BENCHES["network.proxy.blackhole"](tmp_path) as bench:
+        journal = tmp_path / "journal.jsonl"
+        with _run(bench, journal, "armed") as process:
+            os.kill(process.pid, signal.SIGSTOP)
+            assert _comes_to_an_end(bench)
+            assert process.stdin is not None and process.stderr is not None
+            process.stdin.write("go on\n")
+            process.stdin.flush()
+            os.kill(process.pid, signal.SIGCONT)
+            assert process.wait(PATIENCE_S) == 1
+            assert "LeaseError" in process.stderr.read()
+        assert not bench.hurt()
+        assert "injecting" not in [record.event for record in read(journal).records]
