@@ -191,6 +191,9 @@ class SshShell:
             raise
         transport = client.get_transport()
         assert transport is not None
+        if isinstance(transport.sock, socket.socket):
+            # Small messages follow each other: with Nagle's algorithm every command waits 40 ms for an ACK.
+            transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         transport.set_keepalive(max(1, round(self._patience.keep_alive_s)))
         return client
 
@@ -245,33 +248,46 @@ def _exchange(channel: paramiko.Channel, stdin: bytes, deadline: float) -> Shell
     poll = select.poll()
     poll.register(channel.fileno(), select.POLLIN)
     while True:
-        try:
-            while stdin and channel.send_ready():
-                stdin = stdin[channel.send(stdin[:CHUNK_BYTES]) :]
-            if not stdin and not channel.eof_sent:
-                channel.shutdown_write()
-        except OSError:
-            stdin = b""  # the command ended without reading it all; how it ended is still to come
-        while channel.recv_ready():
-            out += channel.recv(CHUNK_BYTES)
-        while channel.recv_stderr_ready():
-            err += channel.recv_stderr(CHUNK_BYTES)
-        del out[OUTPUT_LIMIT_BYTES:], err[OUTPUT_LIMIT_BYTES:]
+        stdin = _feed(channel, stdin)
+        _drain(channel, out, err)
         left = deadline - time.monotonic()
         if channel.exit_status_ready():
             ended = channel.eof_received or channel.closed
-            if ended and not channel.recv_ready() and not channel.recv_stderr_ready():
+            if left <= 0 or (ended and not channel.recv_ready() and not channel.recv_stderr_ready()):
                 break
             deadline = min(deadline, time.monotonic() + 1) if left > 1 else deadline
-            if left <= 0:
-                break
         elif channel.closed:
             raise EOFError("the connection closed before the command ended")
         elif left <= 0:
             return None
-        poll.poll(50 if stdin or channel.exit_status_ready() else min(250, max(1, left * 1000)))
+        pause_s = 0.05 if stdin or channel.exit_status_ready() else min(0.25, max(0.001, left))
+        if channel.eof_received:
+            channel.status_event.wait(pause_s)  # at its end a stream is always readable: poll would spin
+        else:
+            poll.poll(pause_s * 1000)
     code = channel.recv_exit_status()
     return ShellResult(code=code, out=out.decode(errors="replace"), err=err.decode(errors="replace"))
+
+
+def _feed(channel: paramiko.Channel, stdin: bytes) -> bytes:
+    """Send what can be sent without waiting; what is left. After the last byte, the end of the stream."""
+    try:
+        while stdin and channel.send_ready():
+            stdin = stdin[channel.send(stdin[:CHUNK_BYTES]) :]
+        if not stdin and not channel.eof_sent:
+            channel.shutdown_write()
+    except OSError:
+        return b""  # the command ended without reading it all; how it ended is still to come
+    return stdin
+
+
+def _drain(channel: paramiko.Channel, out: bytearray, err: bytearray) -> None:
+    """Take what has come; beyond a limit it is read and thrown away, or the command would stand still."""
+    while channel.recv_ready():
+        out += channel.recv(CHUNK_BYTES)
+    while channel.recv_stderr_ready():
+        err += channel.recv_stderr(CHUNK_BYTES)
+    del out[OUTPUT_LIMIT_BYTES:], err[OUTPUT_LIMIT_BYTES:]
 
 
 def _words(error: BaseException) -> str:

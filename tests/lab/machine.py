@@ -38,7 +38,9 @@ def why_no_lab() -> str:
     if os.geteuid() != 0:
         return "hosts need root: their data disks are loop mounts and their limits are cgroups"
     tried = subprocess.run(
-        ["unshare", "--net", "--mount", "ip", "link", "add", "a", "type", "veth"], capture_output=True, check=False
+        ["unshare", "--net", "ip", "link", "add", "probe0", "type", "veth", "peer", "name", "probe1"],
+        capture_output=True,
+        check=False,
     )
     if tried.returncode:
         return f"no network namespaces here: {tried.stderr.decode().strip()}"

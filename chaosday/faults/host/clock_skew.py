@@ -16,6 +16,7 @@ from chaosday.script_fault import Prepared, ScriptFault
 from chaosday.tools import ask
 
 KEEPERS = "systemd-timesyncd chrony chronyd ntp ntpd ntpsec"
+LIBRARY = "/usr/lib/*/faketime/libfaketime.so.1 /usr/lib64/faketime/libfaketime.so.1"
 CAP_SYS_TIME = 25
 
 
@@ -72,7 +73,9 @@ class HostClockSkew(ScriptFault):
 
     def _faked(self, shell: Shell, lease_id: str) -> Prepared:
         file, note = quote(self.faketime_file), f"/run/chaosday-{lease_id}.faketime"
-        found = ask(shell, {"now": f"cat {file}", "preload": "echo $LD_PRELOAD"})
+        found = ask(shell, {"now": f"cat {file}", "library": f"ls {LIBRARY}"})
+        if not found["library"]:
+            raise CapabilityMissing("the target lacks libfaketime; install: apt install faketime")
         if not found["now"]:
             raise CapabilityMissing(
                 f"{self.faketime_file} is not there or empty; start the service with FAKETIME_TIMESTAMP_FILE"
@@ -84,17 +87,22 @@ class HostClockSkew(ScriptFault):
             undo=f"[ -e {note} ] || exit 0\ncat {note} > {file} && rm -f {note}\n",
             residue=f"[ ! -e {note} ] || echo the clock is still ours: {note}\n",
         )
-        return Prepared(means, {}, {"faketime": f"cat {file}"})
+        return Prepared(means, {"library": found["library"].split()[0]}, {"faketime": f"cat {file}"})
 
     def measure(self, shell: Shell, lease_id: str, data: dict[str, Any], *, hurt: bool) -> Reading:
+        faked = ""
+        if self.faketime_file:
+            # As a service that was started under it sees the time.
+            settings = f"FAKETIME_TIMESTAMP_FILE={quote(self.faketime_file)} FAKETIME_NO_CACHE=1 DONT_FAKE_MONOTONIC=1"
+            faked = f"env LD_PRELOAD={quote(str(data['library']))} {settings} "
         clock = SystemClock()
         before = clock.wall_ns()
-        theirs = int(shell.run("date +%s%N").out)
+        theirs = int(shell.run(f"{faked}date +%s%N").out)
         after = clock.wall_ns()
         return Reading(value=round((theirs - (before + after) / 2) / 1e9, 2), unit="s ahead", by="our own clock")
 
     def snapshot(self, target: Target, plan: FaultPlan) -> dict[str, Any]:
-        now = self.measure(target.capability(Shell), plan.lease.id, {}, hurt=False)
+        now = self.measure(target.capability(Shell), plan.lease.id, plan.data, hurt=False)
         strayed = abs(now.value - plan.baseline.value)
         # Two readings of a clock never agree to the digit; a second is far below any skew worth asking for.
         return super().snapshot(target, plan) | ({"clock": f"off by {strayed:g} s"} if strayed > 1 else {})
