@@ -21,7 +21,7 @@ class ShellGuard(Protocol):
         """POSIX ``sh`` that is true while the lease is armed and its undo has not begun."""
 
 
-def guarded(target: Target, lease: Lease, script: str, *, timeout_s: float = 30) -> str:
+def guarded(target: Target, lease: Lease, script: str, *, stdin: str = "", timeout_s: float = 30) -> str:
     """Run an injecting script on the target; what it printed. ``LeaseError`` where the lease had ended.
 
     Between our last look at the lease and the act, the lease may fire: our network is cut, or we are
@@ -38,7 +38,7 @@ def guarded(target: Target, lease: Lease, script: str, *, timeout_s: float = 30)
         f"( {PATH}{script}\n)\ncode=$?\narmed && exit $code\n"
         f'sh -c {quote(lease.undo.script)} >&2; echo "lease {lease.id} ended meanwhile" >&2; exit {LEASE_GONE}\n'
     )
-    result = target.capability(Shell).run(PATH + whole, timeout_s=timeout_s, sudo=True)
+    result = target.capability(Shell).run(PATH + whole, timeout_s=timeout_s, stdin=stdin, sudo=True)
     if result.code == LEASE_GONE:
         raise LeaseError(f"nothing was injected: lease {lease.id} has fired or was healed")
     if result.code:

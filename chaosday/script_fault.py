@@ -61,7 +61,12 @@ class ScriptFault(Fault):
         )
 
     def inject(self, target: Target, plan: FaultPlan) -> None:
-        guarded(target, plan.lease, str(plan.data["inject"]), timeout_s=self.inject_timeout_s)
+        stdin = self.stdin(plan.data)
+        guarded(target, plan.lease, str(plan.data["inject"]), stdin=stdin, timeout_s=self.inject_timeout_s)
+
+    def stdin(self, data: dict[str, Any]) -> str:
+        """What the injecting script reads, where it is too long to be part of it."""
+        return ""
 
     def attest(self, target: Target, plan: FaultPlan) -> Bite:
         during = self.measure(target.capability(Shell), plan.lease.id, plan.data, hurt=True)

@@ -82,6 +82,29 @@ def _talk(expression: str) -> Hurt:
     )
 
 
+FILES = """
+import os, time
+def sectors(device):
+    rows = [line.split() for line in open('/proc/diskstats')]
+    return sum(int(row[9]) for row in rows if (int(row[0]), int(row[1])) == (os.major(device), os.minor(device)))
+disk = int(open('/srv/disk').read())
+wrote, error, began, before = os.urandom(1 << 16), 0, time.monotonic(), sectors(disk)
+try:
+    with open('/srv/data/looked-at', 'wb') as file:
+        file.write(wrote); file.flush(); os.fsync(file.fileno())
+    took, flushed = time.monotonic() - began, sectors(disk) - before
+    with open('/srv/data/looked-at', 'rb') as file: read = file.read()
+except OSError as failed: error = failed.errno
+else: os.unlink('/srv/data/looked-at')
+print('yes' if @TEST else '')
+"""
+
+
+def _files(test: str) -> Hurt:
+    """Whether ``test`` is true of a file written to the victim's data disk, synced, and read again."""
+    return lambda victim, lab: victim.run(f'/usr/bin/python3 -c "{FILES.replace("@TEST", test)}"').strip() == "yes"
+
+
 def _rate(file: str, per_second: float) -> Hurt:
     """Whether a counter of the host's cgroup, read from outside, grows faster than that."""
 
@@ -141,6 +164,7 @@ def _reboot() -> Iterator[Bench]:
 
 
 PEER: dict[str, Any] = {"peers": True}
+ALL: dict[str, Any] = {"percent": 100}
 FAKED = "LD_PRELOAD=$(ls /usr/lib/*/faketime/libfaketime.so.1) FAKETIME_TIMESTAMP_FILE=/etc/chaosday-lab/faketime"
 PING = "ping -n -U -q -c 20 -i 0.005 -W 0.3"
 
@@ -190,6 +214,15 @@ _HOSTS: dict[str, tuple[dict[str, Any], Hurt]] = {
         {"faketime_file": "/etc/chaosday-lab/faketime"},
         _says(f"[ $(env {FAKED} date +%s) -gt $(($(date +%s) + 1800)) ]"),
     ),
+    "storage.readonly": ({}, _files("error == 30")),
+    "storage.errno": ({}, _files("error == 5")),
+    "storage.latency": ({"delay_ms": 150}, _files("not error and took > 0.12")),
+    "storage.lost_fsync": ({}, _files("not error and flushed < 128")),
+    "storage.torn_write": (ALL, _files("not error and read != wrote")),
+    "storage.bit_flip": (ALL, _files("not error and read != wrote")),
+    "storage.stale_chunk": (ALL, _files("not error and read != wrote")),
+    "storage.misdirected_write": (ALL, _files("not error and read != wrote")),
+    "storage.truncate": (ALL, _files("not error and len(read) < len(wrote)")),
     "process.syscall": ({"pattern": "worker.py"}, _worker(lambda said: said.get("error") == 5)),
 }
 

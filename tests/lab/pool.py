@@ -71,6 +71,8 @@ for c in cpu cpuacct cpuset memory blkio; do
         cat /sys/fs/cgroup/$c/cpuset.mems > /sys/fs/cgroup/$c/work/cpuset.mems
     }
 done
+touch /srv/data/.chaosday-scratch
+stat -c %d /srv/data > /srv/disk
 /etc/init.d/labd start
 setsid /usr/bin/python3 /srv/worker.py 3>/srv/worker.log </dev/null >/dev/null 2>&1 &
 """
