@@ -20,7 +20,7 @@ from chaosday.model.target import Shell, ShellResult
 ROOT_STATE_DIR = "/var/lib/chaosday/leases"
 _SEPARATOR = "--residue--"
 NOT_INSTALLED = 97
-NO_WATCHER = 6
+_TRIES = 5
 _WORD = re.compile(r"^[A-Za-z0-9._:@+-]+$")
 
 
@@ -49,11 +49,7 @@ class ShellLeases:
             raise UsageError(f"an undo may not hold the line {_SEPARATOR}")
         scripts = f"{lease.undo.script}\n{_SEPARATOR}\n{lease.undo.residue_script}\n"
         words = ("arm", lease.id, _centiseconds(lease.ttl_s), lease.run, lease.fault)
-        result = self._call(*words, stdin=scripts)
-        # The last lease of somebody else may have taken the script away just as this one began to use it.
-        if result.code == NO_WATCHER:
-            result = self._call(*words, stdin=scripts)
-        self._checked(result, f"lease {lease.id} could not be armed")
+        self._checked(self._call(*words, stdin=scripts), f"lease {lease.id} could not be armed")
 
     def renew(self, lease_id: str, ttl_s: float) -> None:
         """Move the deadline to ``ttl_s`` from now; ``LeaseError`` if it already fired."""
@@ -86,31 +82,33 @@ class ShellLeases:
         return f'[ "$(cat {shlex.quote(f"{self._state}/{lease_id}/state")} 2>/dev/null)" = armed ]'
 
     def _call(self, *words: str, stdin: str = "") -> ShellResult:
-        arguments = " ".join(shlex.quote(word) for word in (self._state, *words))
-        installed = shlex.quote(self._installed)
-        # Nothing of ours there means that nothing is leased: the answer then needs no installation, and leaves none.
-        if words[0] == "list":
-            return self._run(
-                f"[ -d {shlex.quote(self._state)} ] || exit 0; {self._ready()}exec sh {installed} {arguments}"
-            )
+        """One verb. The script is read whole before it runs: the end of another lease may take its file away."""
+        state, installed = shlex.quote(self._state), shlex.quote(self._installed)
+        run = f'exec sh -c "$S" {installed} ' + " ".join(shlex.quote(word) for word in (self._state, *words))
         absent = f"exit {NOT_INSTALLED}"
+        if words[0] == "list":
+            # Nothing of ours there means that nothing is leased; the answer needs no script, and leaves none.
+            absent = f'for d in {state}/cd-*; do [ -d "$d" ] && exit {NOT_INSTALLED}; done; exit 0'
         if words[0] in ("heal", "residue"):
-            # No script and no such lease: what came on standard input is all there is to run, and nothing is left.
-            absent = f"[ -d {shlex.quote(f'{self._state}/{words[1]}')} ] && exit {NOT_INSTALLED}; exec sh"
-        result = self._run(f"[ -f {installed} ] || {{ {absent}; }}; exec sh {installed} {arguments}", stdin)
-        if result.code != NOT_INSTALLED:
-            return result
-        if words[0] == "renew":
+            # No such lease: what came on standard input is all there is to run.
+            places = f"{state}/{words[1]} {state}/.new-{words[1]}.*"
+            absent = f'for d in {places}; do [ -d "$d" ] && exit {NOT_INSTALLED}; done; exec sh'
+        result = self._run(f"S=$(cat {installed} 2>/dev/null) || {{ {absent}; }}; {run}", stdin)
+        if result.code == NOT_INSTALLED and words[0] == "renew":
             return ShellResult(code=3, err=f"lease {words[1]} is gone: it fired or was healed")
-        return self._run(f"{self._ready()}exec sh {installed} {arguments}", stdin)
+        for _ in range(_TRIES):
+            if result.code != NOT_INSTALLED:
+                break
+            result = self._run(self._installing() + run, stdin)
+        return result
 
-    def _ready(self) -> str:
-        """``sh`` that makes sure the script is in place; the script comes in the command, not on its input."""
+    def _installing(self) -> str:
+        """``sh`` that puts the script in place; it comes in the command, because the input is the undo's."""
         state, installed = shlex.quote(self._state), shlex.quote(self._installed)
         return (
-            f"umask 077; mkdir -p {state} || exit 1\n"
-            f"[ -f {installed} ] || {{ printf %s {shlex.quote(lease_script())} >{installed}.$$ && "
-            f"mv {installed}.$$ {installed}; }} || exit 1\n"
+            f"umask 077; S={shlex.quote(lease_script())}\n"
+            f'mkdir -p {state} && printf "%s\\n" "$S" >{installed}.$$ && mv {installed}.$$ {installed} || '
+            f"{{ [ -d {state} ] && exit 1; mkdir -p {state} && exit {NOT_INSTALLED}; exit 1; }}\n"
         )
 
     def _run(self, script: str, stdin: str = "") -> ShellResult:

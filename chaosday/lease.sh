@@ -123,6 +123,10 @@ stop_watcher() {
 forget() {
   mv "$dir" "$state/.gone-$id.$$" 2>/dev/null && rm -rf "$state/.gone-$id.$$"
   for other in "$state"/cd-*; do [ -d "$other" ] && return 0; done
+  # What an arm left that was killed before it had armed anything.
+  for other in "$state"/.new-*; do
+    kill -0 "${other##*.}" 2>/dev/null || rm -rf "$other"
+  done
   rm -f "$state"/lease-*.sh
   rmdir "$state" 2>/dev/null
   case $state in */chaosday/leases) rmdir "${state%/leases}" 2>/dev/null ;; esac
@@ -139,7 +143,6 @@ run_undo() {
 }
 
 start_watcher() {
-  cp "$self" "$dir/lease.sh"
   if [ -d /run/systemd/system ] && [ "$(id -u)" = 0 ] &&
     systemd-run --quiet --collect --unit="chaosday-$id" \
       /bin/sh "$dir/lease.sh" "$state" watch "$id" >/dev/null 2>&1; then
@@ -158,10 +161,14 @@ start_watcher() {
 arm() {
   ttl=$1 run=$2 fault=$3
   mkdir -p "$state" || die "cannot make $state; give a state directory that this user may write"
-  chmod 700 "$state"
   [ ! -d "$dir" ] || die "lease $id is already armed; heal it first" 5
   new=$state/.new-$id.$$
-  mkdir -p "$new" || die "cannot write under $state"
+  # The end of somebody else's last lease may take script and directory away at any moment before this one stands
+  # there; 97 asks for another installation.
+  if ! { mkdir -p "$new" && cp "$self" "$new/lease.sh"; }; then
+    rm -rf "$new"
+    exit 97
+  fi
   if ! {
     { echo "# undo of $id" && cat; } >"$new/all" && sed '/^--residue--$/,$d' "$new/all" >"$new/undo" &&
       sed '1,/^--residue--$/d' "$new/all" >"$new/residue" && rm -f "$new/all" &&
@@ -206,6 +213,7 @@ heal() {
     # Fired, healed, or never stored: the undo that the caller remembers is run all the same, because a fault
     # that was injected after its lease had fired is ended by nothing else.
     said=$(sh 2>&1) || die "the undo of lease $id failed: $(echo "$said" | tail -n 1)" 7
+    forget
     return 0
   fi
   if run_undo healing; then

@@ -77,6 +77,7 @@ class Lifecycle:
         self._max_affected = max_affected
         self._lives: dict[str, _Life] = {}
         self._stop_beating = threading.Event()
+        self._beats: tuple[float, int] | None = None
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
@@ -118,6 +119,7 @@ class Lifecycle:
         life.target.capability(LeaseHolder).arm(plan.lease)
         self._journal.append("armed", lease_id=plan.lease.id)
         life.stage = ARMED
+        self._start_beating(life)
 
     def inject(self, plan: FaultPlan) -> None:
         """Do the harm. The lease is renewed first: one that has fired would leave the fault without an end."""
@@ -143,17 +145,15 @@ class Lifecycle:
         ``period_s`` 0 is a third of each lease. Each lease has a thread of its own, so that a target that
         hangs does not keep the others from being renewed. A renewal that fails is recorded, never raised.
         """
-        self._stop_beating = threading.Event()
-        until_ns = self._clock.monotonic_ns() + int(limit_s * 1e9)
+        if self._stop_beating.is_set():
+            self._stop_beating = threading.Event()
+        self._beats = (period_s, self._clock.monotonic_ns() + int(limit_s * 1e9))
         for life in self._lives.values():
-            if life.stage in (ARMED, INJECTING, INJECTED) and life.beating is None:
-                life.beating = threading.Thread(
-                    target=self._beat, args=(life, period_s, until_ns, self._stop_beating), daemon=True
-                )
-                life.beating.start()
+            self._start_beating(life)
 
     def stop_heartbeat(self) -> None:
         """Let the leases run out by themselves: what a guard does that trips."""
+        self._beats = None
         self._stop_beating.set()
 
     def heal(self, plan: FaultPlan) -> Clean:
@@ -182,6 +182,12 @@ class Lifecycle:
     def open_plans(self) -> list[FaultPlan]:
         """Faults that were armed and not yet observed clean."""
         return [life.plan for life in self._lives.values() if PLANNED < life.stage < CLEAN]
+
+    def _start_beating(self, life: _Life) -> None:
+        if self._beats is None or life.stage not in (ARMED, INJECTING, INJECTED) or life.beating is not None:
+            return
+        life.beating = threading.Thread(target=self._beat, args=(life, *self._beats, self._stop_beating), daemon=True)
+        life.beating.start()
 
     def _beat(self, life: _Life, period_s: float, until_ns: int, stop: threading.Event) -> None:
         lease = life.plan.lease

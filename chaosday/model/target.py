@@ -54,7 +54,7 @@ class Restart(Protocol):
     """A target that may be started again by whoever undoes its stop."""
 
     def restart_script(self) -> str:
-        """POSIX ``sh`` that starts it; run only when it is down."""
+        """POSIX ``sh`` that starts it where it is down, and does nothing where it runs: any number of times."""
 
 
 @runtime_checkable
@@ -79,11 +79,11 @@ class Route(Protocol):
     def throughput(self, direction: str, size_bytes: int, timeout_s: float) -> float:
         """Bytes a second ``upstream`` or ``downstream`` that a client of ours gets through the route."""
 
-    def stand(self) -> None:
-        """Place a connection of ours in the route, led to the server, that says nothing."""
+    def stand(self, count: int = 1) -> None:
+        """Place connections of ours in the route, led to the server, that say nothing."""
 
     def standing_was_reset(self, timeout_s: float) -> bool:
-        """Whether that connection is reset within ``timeout_s``; False where none was placed."""
+        """Whether one of them is reset within ``timeout_s``; False where none was placed."""
 
 
 @runtime_checkable

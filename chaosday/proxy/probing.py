@@ -9,10 +9,11 @@ one connection to an answerer of ours, through the same stages as all the others
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 _PIECE = bytes(64 * 1024)
 
@@ -39,16 +40,17 @@ def answer_time(address: tuple[str, int], hello: bytes, timeout_s: float) -> flo
         return None
 
 
-def was_reset(connection: socket.socket, timeout_s: float) -> bool:
-    """Whether a connection is reset within ``timeout_s``; an orderly end or silence is not a reset."""
-    connection.settimeout(timeout_s)
-    try:
-        while connection.recv(4096):
-            pass
-    except ConnectionResetError:
-        return True
-    except OSError:
-        pass
+def any_reset(connections: Sequence[socket.socket], timeout_s: float) -> bool:
+    """Whether one of these is reset within ``timeout_s``; an orderly end or silence is not a reset."""
+    until = time.monotonic() + timeout_s
+    waiting = list(connections)
+    while waiting and (left := until - time.monotonic()) > 0:
+        for connection in select.select(waiting, [], [], left)[0]:
+            try:
+                if not connection.recv(4096):
+                    waiting.remove(connection)
+            except ConnectionResetError:
+                return True
     return False
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +16,7 @@ from chaosday.lease import ShellLeases, default_state_dir
 from chaosday.local_shell import LocalShell
 from chaosday.model.lease import LeaseHolder
 from chaosday.model.target import Processes, ProcessIdentity, Restart, Shell, Target
-from chaosday.process_table import read_table
+from chaosday.process_table import STARTED_FUNCTION, read_table
 
 
 class LocalProcess(Target):
@@ -31,7 +32,7 @@ class LocalProcess(Target):
     tree: bool = False
     """Whether its descendants belong to it."""
     restart: str = ""
-    """POSIX ``sh`` that starts it again; empty where nobody but its own supervisor may."""
+    """POSIX ``sh`` that starts it again and renews ``pid_file``; empty where only its own supervisor may."""
     state_dir: str = Field(default="", title="Lease directory")
     """Where undos are kept; empty is /var/lib/chaosday/leases as root, the user's state directory otherwise."""
 
@@ -63,8 +64,11 @@ class LocalProcess(Target):
         return [row.identity for row in rows.values()]
 
     def restart_script(self) -> str:
-        """What starts it again."""
-        return self.restart
+        """``restart``, where the process of the pid file does not run; without one nobody could tell."""
+        if not self.pid_file:
+            raise UsageError("restart needs pid_file: without it nobody could tell whether it was started again")
+        guard = f"pid=$(head -n 1 {shlex.quote(self.pid_file)} 2>/dev/null)\n"
+        return f'{STARTED_FUNCTION}{guard}[ -n "$pid" ] && [ -n "$(started "$pid")" ] || {{\n{self.restart}\n}}\n'
 
     def _words(self) -> str:
         return f"{self.pid}" if self.pid else f"of {self.pid_file or repr(self.pattern)}"

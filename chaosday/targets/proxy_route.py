@@ -16,7 +16,7 @@ from chaosday.errors import TargetUnreachable, UsageError
 from chaosday.model.lease import LeaseHolder
 from chaosday.model.target import Route, Target
 from chaosday.proxy import client as proxy
-from chaosday.proxy.probing import answer_time, throughput, was_reset
+from chaosday.proxy.probing import answer_time, any_reset, throughput
 
 
 class ProxyRoute(Target):
@@ -99,21 +99,21 @@ class ProxyRoute(Target):
 
         return throughput(self.address(), divert, direction, size_bytes, timeout_s)
 
-    def stand(self) -> None:
-        """Place a connection of ours in the route, led to the server, that says nothing."""
+    def stand(self, count: int = 1) -> None:
+        """Place connections of ours in the route, led to the server, that say nothing."""
         self._leave()
-        before = self.counters().get("accepted", 0)
-        self._stands.append(socket.create_connection(self.address(), 5))
+        wanted = self.counters().get("accepted", 0) + count
+        self._stands += [socket.create_connection(self.address(), 5) for _ in range(count)]
         # The kernel accepts before the proxy does; a connection that it has not seen is not yet one of the route's.
         until = time.monotonic() + 5
-        while self.counters().get("accepted", 0) <= before:
+        while self.counters().get("accepted", 0) < wanted:
             if time.monotonic() > until:
                 raise TargetUnreachable(f"the proxy of route {self._name} accepts no connections")
             time.sleep(0.005)
 
     def standing_was_reset(self, timeout_s: float) -> bool:
-        """Whether it is reset within ``timeout_s``; it is taken away afterwards."""
-        found = any(was_reset(connection, timeout_s) for connection in self._stands)
+        """Whether one of them is reset within ``timeout_s``; they are taken away afterwards."""
+        found = any_reset(self._stands, timeout_s)
         self._leave()
         return found
 

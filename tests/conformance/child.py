@@ -1,16 +1,14 @@
-"""A run in a process of its own, which stops at a chosen boundary and waits to be ended.
-
-``python -m tests.conformance.child JOURNAL FAULT TARGET BOUNDARY [watched]``; fault and target are JSON. It
-prints one line when it has come to the boundary, and goes on when it is sent one.
-"""
+"""A run in a process of its own, which stops at a chosen boundary and waits to be ended, or to be told to go on."""
 
 from __future__ import annotations
 
 import json
+import os
 import sys
+from multiprocessing.connection import Connection
 from pathlib import Path
 
-from chaosday import registry
+from chaosday import recovery, registry  # noqa: F401  (imported once, before the fork of each run)
 from chaosday.journal import Journal
 from chaosday.lifecycle import Lifecycle
 from chaosday.signals import Stopped
@@ -18,39 +16,42 @@ from chaosday.watchdog import Watchdog
 
 BOUNDARIES = ("planned", "armed", "injected", "attested", "healed")
 
+registry.members("faults")
+registry.members("targets")
 
-def main(journal_path: str, fault_json: str, target_json: str, boundary: str, *more: str) -> None:
+
+def main(parent: Connection, journal_path: Path, fault_json: str, target_json: str, stop_at: tuple[str, bool]) -> None:
+    """Live through a fault's life up to the boundary ``stop_at``; say so on ``parent``, and wait there for a word.
+
+    The second half of ``stop_at`` is whether a watchdog stands by.
+    """
+    os.setsid()
+    boundary, watched = stop_at
     said, where = json.loads(fault_json), json.loads(target_json)
     fault = registry.member("faults", said["kind"]).model_validate(said)
     target = registry.member("targets", where["kind"]).model_validate(where)
-    journal = Journal.create(Path(journal_path), "run-of-child")
-    watchdog = Watchdog.start("run-of-child", Path(journal_path)) if "watched" in more else None
+    journal = Journal.create(journal_path, "run-of-child")
+    watchdog = Watchdog.start("run-of-child", journal_path) if watched else None
     life = Lifecycle("run-of-child", journal, {fault.target: target})
 
     def reached(name: str) -> None:
         if name == boundary:
-            print(f"at {name}", flush=True)
-            sys.stdin.readline()
+            parent.send(name)
+            parent.recv()
 
-    with life:
-        plan = life.plan(fault)
-        reached("planned")
-        life.arm(plan)
-        reached("armed")
-        life.inject(plan)
-        if "beating" in more:
-            life.start_heartbeat()
-        reached("injected")
-        life.attest(plan)
-        reached("attested")
-        life.heal_all()
-        reached("healed")
-    if watchdog is not None:
-        watchdog.close()
-
-
-if __name__ == "__main__":
     try:
-        main(*sys.argv[1:])
+        with life:
+            plan = life.plan(fault)
+            reached("planned")
+            life.arm(plan)
+            reached("armed")
+            life.inject(plan)
+            reached("injected")
+            life.attest(plan)
+            reached("attested")
+            life.heal_all()
+            reached("healed")
     except Stopped as stopped:
         sys.exit(stopped.exit_code)
+    if watchdog is not None:
+        watchdog.close()

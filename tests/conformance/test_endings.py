@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import json
+import multiprocessing
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,7 @@ from chaosday import registry
 from chaosday.journal import open_faults, read
 from chaosday.model.lease import LeaseHolder
 from chaosday.recovery import recover
+from tests.conformance import child
 from tests.conformance.benches import BENCHES, Bench
 from tests.conformance.child import BOUNDARIES
 
@@ -27,22 +30,40 @@ PATIENCE_S = 30.0
 """How long a test waits for an end that has to come; the figures are the benchmark's business, not the test's."""
 
 
+_FORKING = multiprocessing.get_context("forkserver")
+_FORKING.set_forkserver_preload(["tests.conformance.child"])
+
+
+@dataclass
+class Running:
+    """A run that stands at a boundary."""
+
+    process: ForkServerProcess
+    pipe: Connection
+
+    def send_signal(self, number: int) -> None:
+        assert self.process.pid is not None
+        os.kill(self.process.pid, number)
+
+    def exit_code(self) -> int | None:
+        self.process.join(PATIENCE_S)
+        return self.process.exitcode
+
+
 @contextlib.contextmanager
-def _run(bench: Bench, journal: Path, boundary: str, *more: str) -> Iterator[subprocess.Popen[str]]:
+def _run(bench: Bench, journal: Path, boundary: str, *, watched: bool = False) -> Iterator[Running]:
+    ours, theirs = _FORKING.Pipe()
     fault, target = bench.fault.model_dump_json(), json.dumps(bench.target.public())
-    command = [sys.executable, "-m", "tests.conformance.child", str(journal), fault, target, boundary, *more]
-    pipe = subprocess.PIPE
-    process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
-    assert process.stdin is not None and process.stdout is not None and process.stderr is not None
+    process = _FORKING.Process(target=child.main, args=(theirs, journal, fault, target, (boundary, watched)))
+    process.start()
+    theirs.close()
     try:
-        said = process.stdout.readline()
-        assert said.strip() == f"at {boundary}", process.stderr.read()
-        yield process
+        assert ours.poll(PATIENCE_S) and ours.recv() == boundary
+        yield Running(process, ours)
     finally:
         process.kill()
-        process.wait()
-        for stream in (process.stdin, process.stdout, process.stderr):
-            stream.close()
+        process.join()
+        ours.close()
 
 
 def _left(bench: Bench) -> list[str]:
@@ -67,8 +88,8 @@ def _killed(kind: str, boundary: str, directory: Path) -> str:
     with BENCHES[kind](directory) as bench:
         foreign = bench.foreign()
         with _run(bench, journal, boundary) as process:
-            process.kill()
-            process.wait()
+            process.send_signal(signal.SIGKILL)
+            process.exit_code()
         assert _comes_to_an_end(bench)
         assert bench.foreign() == foreign
         did = recover([journal], {"victim": bench.target}, end_marked=False)
@@ -82,10 +103,9 @@ def _signalled(kind: str, boundary: str, number: int, directory: Path) -> tuple[
     journal = directory / "journal.jsonl"
     with BENCHES[kind](directory) as bench:
         bench.fault = bench.fault.model_copy(update={"ttl_s": 600.0})
-        more = ("watched",) if number == signal.SIGKILL else ()
-        with _run(bench, journal, boundary, *more) as process:
+        with _run(bench, journal, boundary, watched=number == signal.SIGKILL) as process:
             process.send_signal(number)
-            code = process.wait(PATIENCE_S)
+            code = process.exit_code()
             assert _comes_to_an_end(bench)
         until = time.monotonic() + PATIENCE_S
         while open_faults(read(journal)) and time.monotonic() < until:
@@ -127,13 +147,10 @@ def test_a_hung_run_wakes_to_no_injection(tmp_path: Path) -> None:
     with BENCHES["network.proxy.blackhole"](tmp_path) as bench:
         journal = tmp_path / "journal.jsonl"
         with _run(bench, journal, "armed") as process:
-            os.kill(process.pid, signal.SIGSTOP)
+            process.send_signal(signal.SIGSTOP)
             assert _comes_to_an_end(bench)
-            assert process.stdin is not None and process.stderr is not None
-            process.stdin.write("go on\n")
-            process.stdin.flush()
-            os.kill(process.pid, signal.SIGCONT)
-            assert process.wait(PATIENCE_S) == 1
-            assert "LeaseError" in process.stderr.read()
+            process.pipe.send("go on")
+            process.send_signal(signal.SIGCONT)
+            assert process.exit_code() == 1
         assert not bench.hurt()
         assert "injecting" not in [record.event for record in read(journal).records]

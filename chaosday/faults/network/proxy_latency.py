@@ -28,7 +28,7 @@ class ProxyLatency(RouteFault):
 
     def measure(self, route: Route) -> Reading:
         """The median round trip of clients of ours, given time for what was asked."""
-        return answer(route, self._patience_s, _PROBES)
+        return answer(route, self._patience_s, _PROBES if self.probability == 1 else 1)
 
     def silent(self, reading: Reading) -> bool:
         """Whether no answer came in that time."""

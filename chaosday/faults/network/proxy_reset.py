@@ -27,9 +27,9 @@ class ProxyReset(RouteFault):
         return {"kind": "reset", "delay_ms": self.delay_ms, "new": self.new}
 
     def inject(self, target: Target, plan: FaultPlan) -> None:
-        """A connection of ours stands in the route beforehand, to learn what happens to the others."""
+        """Connections of ours stand in the route beforehand, to learn what happens to the others."""
         route = target.capability(Route)
-        route.stand()
+        route.stand(self.tries)
         super().inject(target, plan)
 
     def measure(self, route: Route) -> Reading:

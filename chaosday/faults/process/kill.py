@@ -12,7 +12,7 @@ from chaosday.model.fault import Bite, Fault, FaultPlan, PlanContext, Reading
 from chaosday.model.lease import LeaseHolder, Undo
 from chaosday.model.target import Processes, ProcessIdentity, Restart, Shell, Target
 from chaosday.process_choice import Choice, chosen, roots_of
-from chaosday.process_table import alive_script, read_table, signal_script
+from chaosday.process_table import read_table, signal_script
 
 _POLL_S = 0.05
 _BY = "process table"
@@ -48,7 +48,7 @@ class ProcessKill(Fault):
         undo, lasting = Undo(script=":"), {"running": f"killed with SIG{self.signal}, by design"}
         restart = target.capabilities().get(Restart)
         if restart is not None:
-            undo = Undo(script=f'if [ -z "$({alive_script([roots[0]])})" ]; then\n{restart.restart_script()}\nfi')
+            undo = Undo(script=restart.restart_script())
         if restart is not None or self.respawn_within_s:
             lasting = {}
         return FaultPlan(

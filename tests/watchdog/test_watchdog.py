@@ -1,0 +1,130 @@
+"""The watchdog ends what a dead run left, at once, and nothing else."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from chaosday.journal import Journal, read
+from chaosday.local_shell import RUN_MARK
+from chaosday.process_table import identity
+from chaosday.watchdog import Watchdog
+
+PATIENCE_S = 30.0
+
+# A run that starts a process with a child of its own, one that only carries the mark, a forked child that outlives
+# it (and would hold its pipes open), and a process that is no business of anybody's.
+RUN = """
+import os, subprocess, sys, time
+from pathlib import Path
+from chaosday.journal import Journal
+from chaosday.watchdog import Watchdog
+path = Path(sys.argv[1])
+journal = Journal.create(path, "run-w")
+watchdog = Watchdog.start("run-w", path)
+def start(*command, **environment):
+    return subprocess.Popen(command, env={**os.environ, **environment}, start_new_session=True).pid
+tree = start("sh", "-c", "sleep 600 & wait")
+watchdog.register_process(tree, first=sys.argv[2])
+marked = start("sleep", "600", CHAOSDAY_RUN="run-w")
+foreign = start("sleep", "600", CHAOSDAY_RUN="run-other")
+forked = os.fork()
+if forked == 0:
+    time.sleep(600)
+watchdog.register_process(forked)
+print(watchdog.pid, tree, marked, forked, foreign, flush=True)
+sys.stdin.readline()
+watchdog.close()
+"""
+
+
+def _runs(pid: int) -> bool:
+    return bool(identity(pid).started)
+
+
+def _until(condition: Callable[[], bool]) -> None:
+    until = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < until, "it never came"
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def cleanup() -> Iterator[list[int]]:
+    pids: list[int] = []
+    yield pids
+    for pid in pids:
+        if _runs(pid):
+            os.kill(pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("first", ["KILL", "TERM"])
+def test_it_ends_the_processes_of_a_killed_run(tmp_path: Path, cleanup: list[int], first: str) -> None:
+    """Registered trees and marked processes go with the run; another run's process stays; the journal tells of it."""
+    journal = tmp_path / "journal.jsonl"
+    run = subprocess.Popen(
+        [sys.executable, "-c", RUN, str(journal), first], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert run.stdout is not None and run.stdin is not None
+    watchdog, tree, marked, forked, foreign = cleanup[:] = [int(word) for word in run.stdout.readline().split()]
+    run.kill()
+    run.wait()
+    _until(lambda: not any(_runs(pid) for pid in (tree, marked, forked, watchdog)))
+    assert _runs(foreign)
+    last = read(journal).records[-1]
+    assert last.event == "watchdog"
+    assert len(last.data["did"]) >= 3
+    run.stdout.close()
+    run.stdin.close()
+
+
+def test_told_that_all_is_well_it_goes_quietly(tmp_path: Path, cleanup: list[int]) -> None:
+    """After ``close`` nothing is ended, and the watchdog is gone."""
+    path = tmp_path / "journal.jsonl"
+    Journal.create(path, "run-q").close()
+    bystander = subprocess.Popen(["sleep", "600"], env={**os.environ, RUN_MARK: "run-q"})
+    cleanup.append(bystander.pid)
+    watchdog = Watchdog.start("run-q", path)
+    watchdog.register_process(bystander.pid)
+    watchdog.close()
+    watchdog.close()
+    _until(lambda: not _runs(watchdog.pid))
+    assert _runs(bystander.pid)
+    assert [record.event for record in read(path).records] == ["opened"]
+    bystander.kill()
+    bystander.wait()
+
+
+def test_signals_to_it_do_not_end_it(tmp_path: Path) -> None:
+    """Ctrl-C, SIGTERM and SIGHUP leave it standing, and it is nobody's child and in no group of ours."""
+    path = tmp_path / "journal.jsonl"
+    Journal.create(path, "run-s").close()
+    watchdog = Watchdog.start("run-s", path)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        os.kill(watchdog.pid, number)
+    assert os.getsid(watchdog.pid) != os.getsid(0)
+    assert os.getpgid(watchdog.pid) != os.getpgid(0)
+    assert _runs(watchdog.pid)
+    watchdog.close()
+    _until(lambda: not _runs(watchdog.pid))
+
+
+def test_a_reused_number_is_spared(tmp_path: Path, cleanup: list[int]) -> None:
+    """A registered process that is gone is not mistaken for a later one of its number."""
+    from chaosday.ending import end_processes
+    from chaosday.model.target import ProcessIdentity
+
+    later = subprocess.Popen(["sleep", "600"])
+    cleanup.append(later.pid)
+    earlier = ProcessIdentity(pid=later.pid, started="1@another-boot")
+    assert end_processes("run-none", {later.pid: (earlier, "KILL")}) == []
+    assert later.poll() is None
+    later.kill()
+    later.wait()
