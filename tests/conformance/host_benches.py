@@ -143,7 +143,8 @@ def _throttled(victim: LabHost, lab: Pool) -> bool:
 @contextlib.contextmanager
 def _busy_group() -> Iterator[Bench]:
     with _host("host.cgroup_limit", {"pattern": "lab-burner", "cpu_percent": 20}, _throttled) as bench:
-        victim = next(h for h in pool()._lab.hosts.values() if h.address == bench.target.host)
+        victim = pool().host_at(str(bench.target.public()["host"]))
+        assert victim is not None
         burner = victim.spawn(
             "echo $$ > /sys/fs/cgroup/cpu/work/cgroup.procs; echo $$ > /sys/fs/cgroup/cpuacct/work/cgroup.procs; "
             "exec sh -c 'while :; do :; done' lab-burner"

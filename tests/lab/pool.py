@@ -113,6 +113,18 @@ class Pool:
         login = {"known_hosts": str(host.known_hosts), "key_file": str(host.key), "agent": False}
         return SshHost.model_validate({"host": host.address, **login, **fields})
 
+    def host_at(self, address: str) -> LabHost | None:
+        """The host of that address."""
+        return next((host for host in self._lab.hosts.values() if host.address == address), None)
+
+    def cut_control(self) -> None:
+        """Cut this machine off from every host of the pool."""
+        self._lab.cut_control()
+
+    def restore_control(self) -> None:
+        """The end of that."""
+        self._lab.restore_control()
+
     def close(self) -> None:
         """Take everything down; any number of times."""
         for server in self._servers:
