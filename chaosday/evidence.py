@@ -32,6 +32,7 @@ class Evidence:
         self.path = path
         self._overlay: dict[str, Any] = dict(overlay or {})
         self._cache: dict[str, Any] = {}
+        self._read: set[str] | None = None
 
     def replaced(
         self,
@@ -49,6 +50,18 @@ class Evidence:
         copy = type(self)(self.path, overlay=overlay)
         copy._cache = self._cache
         return copy
+
+    def watched(self) -> tuple[Self, set[str]]:
+        """A copy, and the set in which it notes every piece that is read from it (``rows/bank``)."""
+        copy = self.replaced()
+        copy._read = set()
+        return copy, copy._read
+
+    def differing(self, other: Evidence) -> set[str]:
+        """The pieces in which two copies of the same run's evidence are not the very same object."""
+        nothing = object()
+        pieces = self._overlay.keys() | other._overlay.keys()
+        return {p for p in pieces if self._overlay.get(p, nothing) is not other._overlay.get(p, nothing)}
 
     def history(self) -> History:
         """Every operation of the run, unfinished ones as ``unknown``."""
@@ -87,6 +100,8 @@ class Evidence:
         return path
 
     def _get(self, key: str, load: Any) -> Any:
+        if self._read is not None:
+            self._read.add(key)
         if key in self._overlay:
             return self._overlay[key]
         if key not in self._cache:

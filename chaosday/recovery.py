@@ -30,7 +30,7 @@ class Recovered(Model):
 
 def journals_under(runs_root: Path) -> list[Path]:
     """The journals of all run directories directly under ``runs_root``, oldest first."""
-    return sorted(runs_root.glob("*/journal.jsonl"), key=lambda path: path.stat().st_mtime)
+    return sorted(runs_root.glob("**/journal.jsonl"), key=lambda path: path.stat().st_mtime)
 
 
 def recover(

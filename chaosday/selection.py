@@ -15,7 +15,7 @@ Inventory = Mapping[str, Mapping[str, str]]
 """Name of a host -> its labels."""
 
 
-class BlastRadius(Model):
+class RadiusCap(Model):
     """The most that may be hurt at once: both caps hold, and a per cent is rounded down.
 
     5 % of 19 hosts is no host, not one: rounding never widens what was permitted.
@@ -43,7 +43,7 @@ class Selection(Model):
         return all(labels.get(name) == value for name, value in self.labels.items())
 
 
-def resolve(inventory: Inventory, selection: Selection, cap: BlastRadius, seed: int) -> list[str]:
+def resolve(inventory: Inventory, selection: Selection, cap: RadiusCap, seed: int) -> list[str]:
     """The names of the hosts to hurt, sorted; never more than ``cap`` allows.
 
     Raises ``UsageError`` where nothing matches (a selection that hits nothing proves nothing), and
@@ -62,7 +62,7 @@ def resolve(inventory: Inventory, selection: Selection, cap: BlastRadius, seed: 
     return chosen
 
 
-def confirm(chosen: Collection[str], inventory: Inventory, selection: Selection, cap: BlastRadius) -> None:
+def confirm(chosen: Collection[str], inventory: Inventory, selection: Selection, cap: RadiusCap) -> None:
     """Check again, just before injection, what ``resolve`` chose: the inventory may have changed since.
 
     Raises ``Refused`` where a chosen host is gone or no longer matches, ``BlastRadiusExceeded`` where
@@ -76,7 +76,7 @@ def confirm(chosen: Collection[str], inventory: Inventory, selection: Selection,
     _hold(chosen, len(inventory), cap)
 
 
-def _hold(chosen: Collection[str], population: int, cap: BlastRadius) -> None:
+def _hold(chosen: Collection[str], population: int, cap: RadiusCap) -> None:
     allowed = cap.allows(population)
     if len(chosen) > allowed:
         raise BlastRadiusExceeded(

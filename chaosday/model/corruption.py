@@ -34,10 +34,13 @@ class Corruption(Model):
     """Plants known damage of one class, seeded, at a given size.
 
     ``stores`` names the kinds of evidence it applies to (``ledger``, ``bank``, ``history`` ...).
+    ``promised`` says whether an experiment that states no promise of its own has to see it: true
+    unless even a perfect check of such a store would miss it at times.
     """
 
     kind: str
     stores: ClassVar[tuple[str, ...]] = ()
+    promised: ClassVar[bool] = True
 
     @abstractmethod
     def plant(self, evidence: Evidence, size: int, rng: np.random.Generator) -> Planted:

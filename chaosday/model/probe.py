@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from pathlib import Path
+from typing import Any
 
 from pydantic import Field
 
@@ -29,3 +31,10 @@ class Probe(Model):
     @abstractmethod
     def read(self, target: Target) -> ProbeReading:
         """Ask once; an unreachable target is ``healthy=None`` with the reason in words."""
+
+    def collect(self, target: Target, scratch: Path) -> dict[str, Any]:
+        """What to keep for the checks, as observations by name; ``scratch`` is a folder for copies."""
+        return {self.kind: self.read(target).model_dump(mode="json")}
+
+    def clean_up(self, target: Target) -> None:
+        """Take away what reading had to make; nothing, for most probes."""

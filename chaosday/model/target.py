@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast, runtime_checkable
 
 from pydantic import BaseModel, SecretStr
@@ -94,6 +95,32 @@ class Sql(Protocol):
         """A new DB-API connection; ``TargetUnreachable`` or ``AccessDenied`` in words."""
 
 
+@runtime_checkable
+class ServerFiles(Protocol):
+    """A database server whose programs and data directory are on this machine."""
+
+    @property
+    def data_directory(self) -> Path | None: ...
+
+    @property
+    def bin_directory(self) -> Path | None: ...
+
+    @property
+    def host(self) -> str: ...
+
+    @property
+    def port(self) -> int: ...
+
+    @property
+    def user(self) -> str: ...
+
+    @property
+    def database(self) -> str: ...
+
+    def secret(self) -> str | None:
+        """The password, for a tool's environment and nothing else."""
+
+
 class Target(Model):
     """Where something is and how to reach it; connections are opened when used, not before.
 
@@ -141,4 +168,4 @@ def _without_secrets(value: Any) -> Any:
         return {key: _without_secrets(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_without_secrets(item) for item in value]
-    return value
+    return str(value) if isinstance(value, Path) else value

@@ -1,0 +1,5 @@
+"""``python -m chaosday`` is ``chaosday``."""
+
+from chaosday.cli import main
+
+main()

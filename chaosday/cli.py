@@ -1,0 +1,132 @@
+"""``chaosday``: one program; kernel commands work with the wheel alone, the rest comes from a checkout's ``flows``."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import os
+import pkgutil
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from chaosday import __version__
+from chaosday.errors import EXIT_USAGE, ChaosdayError, MalformedInput, Refused, UsageError
+
+EXIT_INCONCLUSIVE = 2
+FROM_FLOWS = {
+    "demo": "Find real data loss and show real durability, in about a minute.",
+    "run": "Run experiments as Prefect flows.",
+    "plan": "Show what an experiment would touch and how it would be undone.",
+    "serve": "Start the server, its UI and every deployment.",
+}
+
+
+class Commands(click.Group):
+    """Finds commands by name and imports only the one that is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*_kernel_commands(), *FROM_FLOWS, *_plugin_commands()})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in _kernel_commands():
+            command: click.Command = importlib.import_module(f"chaosday.commands.{_module(cmd_name)}").command
+            return command
+        if cmd_name in FROM_FLOWS or cmd_name in _plugin_commands():
+            return _from_plugins(cmd_name)
+        return None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list, without importing every command for its help."""
+        rows = []
+        for name in self.list_commands(ctx):
+            if name in FROM_FLOWS:
+                rows.append((name, FROM_FLOWS[name]))
+            elif (command := self.get_command(ctx, name)) is not None:
+                rows.append((name, command.get_short_help_str(80)))
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+def chaosday() -> None:
+    """Chaos experiments that prove themselves: did the system lose, corrupt or contradict any data?
+
+    Exit codes: 0 pass, 1 violated, 2 inconclusive, 3 a fault could not be undone, 64 wrong usage.
+    """
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The entry point: runs a command; a mistake of the caller's is one line on standard error."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run a command and return its exit code."""
+    try:
+        code = chaosday.main(args=arguments, prog_name="chaosday", standalone_mode=False)
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except click.Abort:
+        return _say("stopped", 130)
+    except click.ClickException as error:
+        return _say(error.format_message(), EXIT_USAGE)
+    except (UsageError, MalformedInput) as error:
+        return _say(str(error), EXIT_USAGE)
+    except (Refused, ChaosdayError) as error:
+        return _say(str(error), EXIT_INCONCLUSIVE)
+    except KeyboardInterrupt:
+        return _say("stopped", 130)
+    except BrokenPipeError:
+        # Whoever read our output went away: that is their right, and no reason for a traceback.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return code if isinstance(code, int) else 0
+
+
+def _say(message: str, code: int) -> int:
+    print(f"chaosday: {message}", file=sys.stderr)
+    return code
+
+
+def _kernel_commands() -> list[str]:
+    package = importlib.import_module("chaosday.commands")
+    return [info.name.removesuffix("_").replace("_", "-") for info in pkgutil.iter_modules(package.__path__)]
+
+
+def _module(name: str) -> str:
+    return name.replace("-", "_")
+
+
+def _plugins() -> list[importlib.metadata.EntryPoint]:
+    return list(importlib.metadata.entry_points(group="chaosday.commands"))
+
+
+def _plugin_commands() -> list[str]:
+    """Names that installed plugins add; a plugin that cannot be imported adds none here and is heard when called."""
+    names: list[str] = []
+    for plugin in _plugins():
+        try:
+            listing: Callable[[], dict[str, Any]] = plugin.load()
+            names += listing()
+        except ImportError:
+            continue
+    return names
+
+
+def _from_plugins(name: str) -> click.Command:
+    missing = "it needs a checkout of chaosday (flows/, tasks/, blocks/) with its extra 'flows' installed"
+    for plugin in _plugins():
+        try:
+            commands: dict[str, Any] = plugin.load()()
+        except ImportError as error:
+            missing = f"{error}; install with pip install -c constraints.txt -e '.[demo]' in a checkout"
+            continue
+        if name in commands:
+            module, attribute = commands[name].split(":")
+            command: click.Command = getattr(importlib.import_module(module), attribute)
+            return command
+    raise click.ClickException(f"{name} is not available: {missing}")

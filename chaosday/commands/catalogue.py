@@ -1,0 +1,56 @@
+"""``chaosday catalogue``: everything there is to compose an experiment of."""
+
+from __future__ import annotations
+
+import inspect
+
+import click
+import orjson
+
+from chaosday.model.base import Model
+from chaosday.registry import FAMILIES, member, members
+
+
+@click.command("catalogue", short_help="What there is to compose an experiment of.")
+@click.argument("name", required=False)
+@click.option("--json", "as_json", is_flag=True, help="The JSON schema of every member, for machines.")
+def command(name: str | None, as_json: bool) -> None:
+    """List targets, workloads, faults, probes, actions, checks and corruptions, or show one of them with its fields.
+
+    NAME is a kind such as process.kill, or a family such as faults.
+    """
+    families = [name] if name in FAMILIES else list(FAMILIES)
+    if name is not None and name not in FAMILIES:
+        families = [family for family in FAMILIES if name in members(family)]
+        if not families:
+            member("faults", name)  # raises with the nearest names
+        _one(member(families[0], name), as_json)
+        return
+    if as_json:
+        schemas = {
+            family: {kind: model.model_json_schema() for kind, model in members(family).items()} for family in families
+        }
+        click.echo(orjson.dumps(schemas, option=orjson.OPT_INDENT_2))
+        return
+    for family in families:
+        click.secho(family, bold=True)
+        for kind, model in members(family).items():
+            click.echo(f"  {kind:28} {summary(model)}")
+
+
+def summary(model: type[Model]) -> str:
+    """The first sentence of a member's docstring."""
+    first = (inspect.getdoc(model) or "").split("\n\n")[0]
+    return " ".join(first.split()).split(". ")[0].rstrip(".")
+
+
+def _one(model: type[Model], as_json: bool) -> None:
+    if as_json:
+        click.echo(orjson.dumps(model.model_json_schema(), option=orjson.OPT_INDENT_2))
+        return
+    click.secho(str(model.model_fields["kind"].default), bold=True)
+    click.echo(inspect.getdoc(model) or "")
+    for field, info in model.model_fields.items():
+        if field != "kind":
+            default = info.get_default(call_default_factory=True, validated_data={})
+            click.echo(f"  {field:22} {default!r:16} {' '.join((info.description or '').split())}")

@@ -1,0 +1,1 @@
+"""Damage to PostgreSQL: its pages, and what its tools report."""

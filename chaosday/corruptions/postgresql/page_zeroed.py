@@ -1,0 +1,26 @@
+"""A page that became zeros."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from chaosday.evidence import Evidence
+from chaosday.model.corruption import Planted
+from chaosday.page_planting import PageCorruption
+from chaosday.postgres_tools import PAGE_BYTES
+
+
+class PageZeroed(PageCorruption):
+    """Fills pages with zeros. Not promised: PostgreSQL takes such a page for a new one, checksums or not."""
+
+    kind: Literal["page_zeroed"] = "page_zeroed"
+    promised: ClassVar[bool] = False
+
+    def plant(self, evidence: Evidence, size: int, rng: np.random.Generator) -> Planted:
+        pages = self.pages(evidence)
+        blocks = self.choose(pages, size, rng)
+        for block in blocks:
+            pages[block][:] = bytes(PAGE_BYTES)
+        return self.planted(evidence, pages, blocks)

@@ -1,0 +1,1 @@
+"""Damage that only a second copy of the same rows shows."""

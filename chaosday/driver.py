@@ -1,0 +1,110 @@
+"""Runs one workload in a process of its own, so that nothing else takes its time and a kill loses no record.
+
+``python -m chaosday.driver`` reads one line of JSON from standard input (it may hold secrets, so it
+is nowhere else), answers ``ready``, and works until it reads ``stop`` or its standard input closes,
+which is also what happens when whoever started it dies.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import orjson
+
+from chaosday.errors import ChaosdayError
+from chaosday.model.target import Target
+from chaosday.model.workload import Workload
+from chaosday.registry import member
+from chaosday.secrets import revealed
+
+STOP_GRACE_S = 8.0
+
+
+class Driver:
+    """A workload at work: ``start`` when ``Driver.begin`` returns, ``stop`` ends it and says how it went."""
+
+    def __init__(self, process: subprocess.Popen[bytes], workload: Workload) -> None:
+        self._process = process
+        self.workload = workload
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @classmethod
+    def begin(cls, workload: Workload, target: Target, directory: Path, seed: int) -> Driver:
+        """Start the workload; returns once its process has read what to do."""
+        process = subprocess.Popen(
+            [sys.executable, "-m", "chaosday.driver"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=(directory / f"{workload.kind}.driver.log").open("wb"),
+            start_new_session=True,
+        )
+        order = {
+            "workload": revealed(workload),
+            "target": revealed(target),
+            "directory": str(directory),
+            "seed": seed,
+        }
+        assert process.stdin is not None and process.stdout is not None
+        try:
+            process.stdin.write(orjson.dumps(order) + b"\n")
+            process.stdin.flush()
+            answer = process.stdout.readline()
+        except BrokenPipeError:
+            answer = b""
+        if answer.strip() != b"ready":
+            process.kill()
+            process.wait()
+            raise ChaosdayError(
+                f"the {workload.kind} workload did not start; see {workload.kind}.driver.log in the run"
+            )
+        return cls(process, workload)
+
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def stop(self) -> bool:
+        """Ask it to stop; true if it ended by itself. After a grace it is killed: what was open is ``unknown``."""
+        if self._process.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):
+                self._process.stdin.close()
+        try:
+            self._process.wait(STOP_GRACE_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+            return False
+        return self._process.returncode == 0
+
+
+def _main() -> None:
+    # The terminal's Ctrl-C goes to the whole group; who started us decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    order = orjson.loads(sys.stdin.buffer.readline())
+    workload = member("workloads", order["workload"]["kind"]).model_validate(order["workload"])
+    target = member("targets", order["target"]["kind"]).model_validate(order["target"])
+    assert isinstance(workload, Workload) and isinstance(target, Target)
+    stop = threading.Event()
+
+    def listen() -> None:
+        sys.stdin.buffer.read()
+        stop.set()
+
+    threading.Thread(target=listen, daemon=True).start()
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    workload.run(target, Path(order["directory"]), stop, int(order["seed"]))
+    # A client stuck in the network must not keep the process: what it began reads back as unknown.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    _main()

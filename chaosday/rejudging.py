@@ -1,0 +1,31 @@
+"""Judging a run's evidence again: the same checks, on any machine, long after the run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from chaosday.errors import EvidenceMissing
+from chaosday.experiment import any_of, in_words
+from chaosday.model.check import Check
+from chaosday.model.finding import Finding
+from chaosday.run_directory import RunDirectory
+from chaosday.verdict import judge_checks
+
+
+def checks_of(directory: RunDirectory) -> list[Check]:
+    """The checks of the run's experiment, from its plan; ``EvidenceMissing`` if the plan has none that we know."""
+    plan: dict[str, Any] = directory.read_json("plan.json")
+    try:
+        checks: list[Check] = TypeAdapter(list[any_of("checks")]).validate_python(plan["experiment"]["checks"])  # type: ignore[misc,arg-type]
+    except ValidationError as error:
+        raise EvidenceMissing(
+            f"{directory.run}: its plan names checks that this version lacks: {in_words(error)}"
+        ) from None
+    return checks
+
+
+def judge_again(directory: RunDirectory) -> list[Finding]:
+    """The findings of the run's own checks on the run's own evidence."""
+    return judge_checks(checks_of(directory), directory.evidence())

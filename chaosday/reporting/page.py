@@ -1,0 +1,175 @@
+"""The report of one run: a self-contained page, and a short version for Prefect's artifacts."""
+
+from __future__ import annotations
+
+import platform
+from functools import cache
+from importlib import metadata, resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jinja2 import Environment
+
+from chaosday.errors import EvidenceMissing
+from chaosday.history import FAILED, NEVER_NS, OK, UNKNOWN, History
+from chaosday.journal import Record
+from chaosday.journal import read as read_journal
+from chaosday.reporting.matrix import matrix_table
+from chaosday.reporting.timeline import series, spans, svg
+from chaosday.run_directory import RunDirectory
+from chaosday.sight import KillMatrix
+
+PACKAGES = ("chaosday", "prefect", "psycopg", "pyarrow", "numpy", "pydantic")
+OUTCOMES = {"pass": "pass", "violated": "violated", "inconclusive": "inconclusive", "revert_failed": "revert failed"}
+
+
+def write_report(directory: RunDirectory) -> Path:
+    """Write ``report.html`` from what is in the run directory, then seal the evidence with hashes."""
+    path = directory.write_bytes("report.html", html(directory).encode())
+    directory.seal()
+    return path
+
+
+def html(directory: RunDirectory) -> str:
+    """The page; pieces of evidence that the run never got to are left out, and the verdict says so."""
+    plan, verdict = directory.read_json("plan.json"), directory.read_json("verdict.json")
+    records = read_journal(directory.journal_path).records
+    matrix = _optional(directory, "proof.json")
+    context = {
+        "style": _resource("style.css"),
+        "plan": plan,
+        "verdict": verdict,
+        "proofs": _proofs(verdict),
+        "findings": _optional(directory, "findings.json") or [],
+        "matrix": matrix_table(KillMatrix.model_validate(matrix)) if matrix else None,
+        "faults": _faults(plan, verdict),
+        "versions": _versions(plan),
+        "experiment": yaml.safe_dump(plan["experiment"], sort_keys=False, allow_unicode=True),
+        "timeline": "",
+        "counts": [],
+    }
+    if (directory.path / "history.parquet").is_file():
+        history = History.read(directory.path / "history.parquet")
+        context |= {"timeline": _timeline(history, records), "counts": _counts(history)}
+    return _environment().from_string(_resource("run.html.j2")).render(context)
+
+
+def markdown(directory: RunDirectory) -> str:
+    """The verdict, its proofs and its findings as a Prefect artifact."""
+    plan, verdict = directory.read_json("plan.json"), directory.read_json("verdict.json")
+    lines = [f"# {OUTCOMES[verdict['outcome']]}: {plan['title']}", "", verdict["words"], ""]
+    lines += ["| proof | held | |", "|---|---|---|"]
+    for proof in _proofs(verdict):
+        held = "yes" if proof["held"] else "**no**"
+        lines.append(f"| {proof['name']} | {held} | {_cell('; '.join(proof['lines']))} |")
+    lines += ["", "| check | outcome | examined | found |", "|---|---|---|---|"]
+    for finding in _optional(directory, "findings.json") or []:
+        found = ", ".join(f"{each['count']:,} {each['name']}" for each in finding["anomalies"]) or "nothing"
+        outcome = OUTCOMES[finding["outcome"]]
+        examined = f"{finding['examined']:,} {finding['examined_unit']}"
+        lines.append(f"| {finding['check']} | {outcome} | {examined} | {_cell(found)} |")
+    lines += ["", *(f"- {reason}" for reason in verdict["reasons"]), "", f"Evidence: `{directory.path}`"]
+    return "\n".join(lines)
+
+
+def _proofs(verdict: dict[str, Any]) -> list[dict[str, Any]]:
+    questions = {
+        "bite": "Did the fault really hit?",
+        "sight": "Could these checks have seen damage in this data?",
+        "clean": "Is everything as it was?",
+    }
+    return [{"name": name, "question": question, **verdict["proofs"][name]} for name, question in questions.items()]
+
+
+def _faults(plan: dict[str, Any], verdict: dict[str, Any]) -> list[dict[str, Any]]:
+    bites = {(bite["fault"], bite["target"]): bite for bite in verdict["bites"]}
+    cleans = {(clean["fault"], clean["target"]): clean for clean in verdict["cleans"]}
+    rows = []
+    for fault in plan["faults"]:
+        kind, target = fault["fault"]["kind"], fault["fault"]["target"]
+        bite, clean = bites.get((kind, target)), cleans.get((kind, target))
+        undo = fault["undo"]
+        fields = {k: v for k, v in fault["fault"].items() if k not in ("kind", "ttl_s")}
+        rows.append(
+            {
+                "kind": kind,
+                "fields": ", ".join(f"{name} {value}" for name, value in fields.items() if value not in ("", None, [])),
+                "affects": fault["affects"],
+                "measured": bite["why"] if bite else "not measured",
+                "undo": _undo(undo),
+                "after": _after(clean) if clean else ["not injected"],
+            }
+        )
+    return rows
+
+
+def _undo(undo: str | dict[str, Any]) -> str:
+    if isinstance(undo, dict):
+        return ", ".join(f"{name}: {value}" for name, value in undo.items())
+    # ":" is the shell's way of doing nothing.
+    return "nothing to undo" if undo.strip() in ("", ":") else undo
+
+
+def _after(clean: dict[str, Any]) -> list[str]:
+    lines = [f"left behind: {line}" for line in clean["residue"]]
+    lines += [f"{change['name']} was {change['before']}, is {change['after']}" for change in clean["changed"]]
+    lines += [f"could not undo or look: {error}" for error in clean["errors"]]
+    lines = lines or ["observed clean"]
+    return lines + [f"lasting by design: {why}" for why in clean["lasting"].values()]
+
+
+def _timeline(history: History, records: list[Record]) -> str:
+    if len(history) == 0:
+        return ""
+    start = history.integers("start_ns")
+    ends = history.integers("end_ns", null=-1)
+    last = int(max(start.max(), ends.max()))
+    return svg(series(history), spans(records, int(start.min()), last))
+
+
+def _counts(history: History) -> list[tuple[str, str]]:
+    status, start = history.statuses(), history.integers("start_ns")
+    if len(status) == 0:
+        return [("operations", "0")]
+    ends = history.ends_ns()
+    last = ends[ends != NEVER_NS].max() if (ends != NEVER_NS).any() else start.max()
+    seconds = max((int(last) - int(start.min())) / 1e9, 1e-9)
+    acknowledged = int((status == OK).sum())
+    return [
+        ("acknowledged", f"{acknowledged:,} ({acknowledged / seconds:,.0f} a second over {seconds:.1f} s)"),
+        ("provably failed", f"{int((status == FAILED).sum()):,}"),
+        ("outcome unknown", f"{int((status == UNKNOWN).sum()):,}"),
+    ]
+
+
+def _versions(plan: dict[str, Any]) -> list[tuple[str, str]]:
+    rows = [("seed", str(plan["seed"])), ("Python", platform.python_version()), ("system", platform.platform())]
+    for package in PACKAGES:
+        try:
+            rows.append((package, metadata.version(package)))
+        except metadata.PackageNotFoundError:
+            continue
+    return rows + [(f"target {name}", str(target["is"] or "not reached")) for name, target in plan["targets"].items()]
+
+
+def _optional(directory: RunDirectory, name: str) -> Any:
+    try:
+        return directory.read_json(name)
+    except EvidenceMissing:
+        return None
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["outcome"] = lambda value: OUTCOMES.get(str(value), str(value))
+    return environment
+
+
+def _resource(name: str) -> str:
+    return (resources.files("chaosday.reporting") / "templates" / name).read_text()

@@ -1,0 +1,110 @@
+"""The run directory: where evidence is written before anybody judges it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import secrets
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from chaosday.clock import Clock
+from chaosday.errors import EvidenceMissing
+from chaosday.evidence import Evidence
+
+RUNS_VARIABLE = "CHAOSDAY_RUNS"
+
+
+def runs_root() -> Path:
+    """Where runs are kept: ``$CHAOSDAY_RUNS``, else ``chaosday-runs`` in the current folder."""
+    return Path(os.environ.get(RUNS_VARIABLE) or "chaosday-runs")
+
+
+class RunDirectory:
+    """One run's folder; everything in it is written whole or not at all, and hashed at the end."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def run(self) -> str:
+        """The run's id: the folder's name."""
+        return self.path.name
+
+    @property
+    def token(self) -> str:
+        """The random part of the id, short enough for a table's or a lease's name."""
+        return self.run.rsplit("-", 1)[-1]
+
+    @classmethod
+    def create(cls, root: Path, title: str, clock: Clock) -> RunDirectory:
+        """A new folder ``TIME-TITLE-TOKEN`` under ``root``."""
+        moment = datetime.fromtimestamp(clock.wall_ns() / 1e9, UTC).strftime("%Y%m%dT%H%M%S")
+        slug = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:40].strip("-") or "run"
+        path = root / f"{moment}-{slug}-{secrets.token_hex(3)}"
+        (path / "history").mkdir(parents=True)
+        (path / "rows").mkdir()
+        (path / "observations").mkdir()
+        return cls(path)
+
+    @classmethod
+    def open(cls, path: Path) -> RunDirectory:
+        """An existing run; ``EvidenceMissing`` if that is none."""
+        if not (path / "journal.jsonl").is_file():
+            raise EvidenceMissing(f"{path} is not a run directory: it has no journal.jsonl")
+        return cls(path)
+
+    @property
+    def journal_path(self) -> Path:
+        return self.path / "journal.jsonl"
+
+    @property
+    def history_directory(self) -> Path:
+        return self.path / "history"
+
+    def evidence(self) -> Evidence:
+        """The same folder as checks see it."""
+        return Evidence(self.path)
+
+    def write_json(self, name: str, data: Any) -> Path:
+        """Write ``data`` as JSON, atomically and durably."""
+        options = orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
+        return self.write_bytes(name, orjson.dumps(data, option=options))
+
+    def write_bytes(self, name: str, data: bytes) -> Path:
+        """Write ``data``, atomically and durably."""
+        path = self.path / name
+        partial = path.with_suffix(path.suffix + ".partial")
+        with partial.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+        return path
+
+    def read_json(self, name: str) -> Any:
+        """Read a piece back; ``EvidenceMissing`` where it was never written."""
+        path = self.path / name
+        if not path.is_file():
+            raise EvidenceMissing(f"{self.run} holds no {name}: the run ended before that")
+        return orjson.loads(path.read_bytes())
+
+    def write_rows(self, name: str, table: pa.Table) -> None:
+        """Keep what a store was found to hold."""
+        pq.write_table(table, self.path / "rows" / f"{name}.parquet", compression="zstd", write_page_checksum=True)
+
+    def seal(self) -> dict[str, str]:
+        """SHA-256 of every file there is, written to ``hashes.json``."""
+        hashes = {
+            str(path.relative_to(self.path)): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in sorted(self.path.rglob("*"))
+            if path.is_file() and path.name not in ("hashes.json", "journal.jsonl") and "leases" not in path.parts
+        }
+        self.write_json("hashes.json", hashes)
+        return hashes

@@ -1,0 +1,53 @@
+"""Evidence known to be sound, rebuilt from what the store acknowledged.
+
+A check that raises an alarm on such evidence is not seeing damage; that is how "always invalid" is
+told from "damaged". Each kind of evidence has one builder; what no builder knows cannot be judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from chaosday import bank, ledger
+from chaosday.evidence import Evidence
+
+
+def sound_copy(evidence: Evidence, pieces: Collection[str]) -> tuple[Evidence, list[str]]:
+    """A copy in which each of ``pieces`` (``history``, ``rows/NAME``, ``observations/NAME``) is sound,
+    and the names of those for which no sound copy can be made.
+
+    The history is what everything else is rebuilt from and is taken at its word, except for what a
+    bank's reads showed, which is rebuilt too.
+    """
+    unknown = []
+    copy = evidence
+    # A store of which a replica was read as well is what that replica is compared with.
+    stores = {f"rows/{_store_of(piece[5:])}" for piece in pieces if piece.startswith("rows/") and "." in piece}
+    facts = bank.Facts.of(evidence.observation("bank")) if evidence.has("observations/bank") else None
+    for piece in sorted(pieces):
+        family, _, name = piece.partition("/")
+        table = evidence.rows(name) if family == "rows" else None
+        if piece == "history":
+            if facts is not None:
+                copy = copy.replaced(history=bank.sound_history(evidence.history(), facts))
+        elif table is not None and ledger.is_ledger(table):
+            copy = copy.replaced(rows={name: ledger.sound_rows(evidence.history())})
+        elif table is not None and facts is not None and bank.is_bank(table):
+            copy = copy.replaced(rows={name: bank.sound_rows(evidence.history(), facts)})
+        elif table is not None and _store_of(name) in evidence.row_names():
+            copy = copy.replaced(rows={name: evidence.rows(_store_of(name))})
+        elif family == "observations" and _is_report(evidence.observation(name)):
+            clean = {"exit_code": 0, "lines": [], "bad": 0}
+            copy = copy.replaced(observations={name: evidence.observation(name) | clean})
+        elif piece != "observations/bank" and piece not in stores:
+            unknown.append(piece)
+    return copy, unknown
+
+
+def _is_report(said: object) -> bool:
+    """Whether it is the saved output of one of PostgreSQL's tools; a sound cluster leaves it empty."""
+    return isinstance(said, dict) and said.get("tool") in ("pg_amcheck", "pg_checksums")
+
+
+def _store_of(name: str) -> str:
+    return name.rpartition(".")[0]

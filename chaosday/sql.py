@@ -1,0 +1,62 @@
+"""Small pieces of SQL plumbing that more than one workload or probe needs."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+
+from chaosday.errors import TargetUnreachable
+from chaosday.model.target import Sql, Target
+
+CATCH_UP_S = 15.0
+
+
+def execute_all(connection: Any, *statements: str) -> None:
+    """Run statements one after another; their table names come from validated fields, never from data."""
+    for statement in statements:
+        connection.execute(statement)
+
+
+def copy_out(connection: Any, query: str, schema: pa.Schema) -> pa.Table:
+    """The rows of a query as Arrow, through COPY and Arrow's CSV reader: no Python object per row."""
+    from pyarrow import csv
+
+    buffer = io.BytesIO()
+    with connection.cursor().copy(f"copy ({query}) to stdout (format csv)") as copy:
+        for block in copy:
+            buffer.write(block)
+    if buffer.tell() == 0:
+        return schema.empty_table()
+    buffer.seek(0)
+    return csv.read_csv(
+        buffer,
+        read_options=csv.ReadOptions(column_names=schema.names),
+        convert_options=csv.ConvertOptions(column_types=schema),
+    )
+
+
+def read_everywhere(
+    query: str, schema: pa.Schema, store: str, target: Target, replicas: Mapping[str, Target]
+) -> dict[str, pa.Table]:
+    """The rows of ``query`` on the target, and on every replica once it has replayed what the target had."""
+    with target.capability(Sql).connect() as connection:
+        found = {store: copy_out(connection, query, schema)}
+        position = connection.execute("select pg_current_wal_lsn()").fetchone()[0] if replicas else None
+    for name, replica in replicas.items():
+        with replica.capability(Sql).connect() as connection:
+            _wait_for(connection, position, name)
+            found[f"{store}.{name}"] = copy_out(connection, query, schema)
+    return found
+
+
+def _wait_for(connection: Any, position: str | None, name: str) -> None:
+    deadline = time.monotonic() + CATCH_UP_S
+    reached = "select pg_is_in_recovery() and pg_last_wal_replay_lsn() >= %s::pg_lsn"
+    while not connection.execute(reached, (position,)).fetchone()[0]:
+        if time.monotonic() > deadline:
+            raise TargetUnreachable(f"replica {name} did not reach {position} within {CATCH_UP_S:.0f} s")
+        time.sleep(0.05)

@@ -1,0 +1,134 @@
+"""A PostgreSQL database, reached with libpq's own rules for passwords and TLS."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from pydantic import Field, SecretStr, model_validator
+
+from chaosday.errors import AccessDenied, TargetUnreachable
+from chaosday.model.target import Route, ServerFiles, Sql, Target
+
+# https://www.postgresql.org/docs/18/errcodes-appendix.html: class 28 is invalid authorization,
+# 3D000 a database that does not exist, 42501 a privilege that is missing.
+DENIED = ("28", "3D", "42501")
+
+
+class PostgreSQL(Target):
+    """A PostgreSQL server and database. The password comes from ``password``, else from the variable
+    named by ``password_env``, else from libpq's own places (``~/.pgpass``, a service file)."""
+
+    kind: Literal["postgresql"] = "postgresql"
+    host: str = "127.0.0.1"
+    port: int = Field(default=5432, ge=1, le=65535)
+    user: str = "postgres"
+    database: str = "postgres"
+    password: SecretStr | None = None
+    password_env: str = "PGPASSWORD"
+    sslmode: str = ""
+    via: str = ""
+    """Name of a proxy_route target to connect through, instead of directly."""
+    data_directory: Path | None = None
+    """Where its data lies, if on this machine: needed by page checks and by rejoin."""
+    bin_directory: Path | None = None
+    """Where pg_amcheck, pg_checksums, pg_rewind are, if not on the PATH."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_url(cls, data: Any) -> Any:
+        """``url: postgresql://user@host:port/database?sslmode=...`` stands for the single fields."""
+        if not isinstance(data, dict) or "url" not in data:
+            return data
+        fields = dict(data)
+        parts = urlsplit(str(fields.pop("url")))
+        if parts.scheme not in ("postgresql", "postgres"):
+            raise ValueError("url has to begin with postgresql://")
+        try:
+            port = parts.port
+        except ValueError:
+            raise ValueError("the port in url is not a number") from None
+        query = parse_qs(parts.query)
+        found: dict[str, Any] = {
+            "host": parts.hostname,
+            "port": port,
+            "user": unquote(parts.username) if parts.username else None,
+            "password": unquote(parts.password) if parts.password else None,
+            "database": unquote(parts.path.lstrip("/")) or None,
+            "sslmode": query.get("sslmode", [None])[0],
+        }
+        return {name: value for name, value in found.items() if value is not None} | fields
+
+    def capabilities(self) -> Mapping[type[Any], Any]:
+        return {Sql: self, ServerFiles: self} if self.data_directory else {Sql: self}
+
+    def through(self, route: Target) -> PostgreSQL:
+        """The same database, reached by way of a route."""
+        host, port = route.capability(Route).address()
+        return self.model_copy(update={"host": host, "port": port, "via": ""})
+
+    def name(self) -> str:
+        """Where it is, without secrets: user@host:port/database."""
+        return f"{self.user}@{self.host}:{self.port}/{self.database}"
+
+    def secret(self) -> str | None:
+        """The password, if it was given to us; None leaves it to libpq."""
+        if self.password is not None:
+            return self.password.get_secret_value()
+        return os.environ.get(self.password_env) or None
+
+    def connect(self, *, timeout_s: float = 5, autocommit: bool = True) -> Any:
+        """A new psycopg connection; ``TargetUnreachable`` or ``AccessDenied`` in one line without secrets."""
+        import psycopg
+
+        options: dict[str, Any] = {"sslmode": self.sslmode} if self.sslmode else {}
+        if (password := self.secret()) is not None:
+            options["password"] = password
+        try:
+            return psycopg.connect(
+                host=self.host,
+                port=self.port,
+                user=self.user,
+                dbname=self.database,
+                # libpq rounds 1 up to 2 seconds: its granularity is whole seconds.
+                connect_timeout=max(1, round(timeout_s)),
+                autocommit=autocommit,
+                application_name="chaosday",
+                **options,
+            )
+        except psycopg.OperationalError as error:
+            raise self._explained(error) from None
+
+    def reach(self) -> str:
+        import psycopg
+
+        with self.connect() as connection:
+            try:
+                version, standby = connection.execute(
+                    "select current_setting('server_version'), pg_is_in_recovery()"
+                ).fetchone()
+            except psycopg.Error as error:
+                raise self._explained(error) from None
+        return f"PostgreSQL {version}, {'standby' if standby else 'primary'}, as {self.name()}"
+
+    def _explained(self, error: Exception) -> TargetUnreachable | AccessDenied:
+        # A connection error carries no SQLSTATE in psycopg: the words are all there is.
+        words = " ".join(str(error).split())
+        state = getattr(error, "sqlstate", None) or ""
+        denials = ("authentication failed", "no password supplied", "does not exist", "not permitted", "pg_hba.conf")
+        if state.startswith(DENIED) or any(denial in words for denial in denials):
+            why = next((denial for denial in denials if denial in words), "permission denied")
+            if "does not exist" in words:
+                why = words.rsplit("FATAL:", 1)[-1].strip()
+            return AccessDenied(f"{self.name()} refuses us: {why}; check user, password and database")
+        return TargetUnreachable(f"{self.name()} does not answer: {_reason(words)}")
+
+
+def _reason(words: str) -> str:
+    for known in ("Connection refused", "timeout expired", "server closed the connection", "could not translate host"):
+        if known.lower() in words.lower():
+            return known.lower()
+    return words.rsplit(":", 1)[-1].strip()[:200] or "no reason given"

@@ -1,0 +1,126 @@
+"""The demo: the same experiment on an unsound and on a sound configuration of a real PostgreSQL pair."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+from rich.table import Table
+
+from chaosday.clock import SystemClock
+from chaosday.errors import EvidenceMissing
+from chaosday.journal import Journal
+from chaosday.lab.failover import ARMS, Arm, FailoverLab, failover_lab
+from chaosday.model.base import Model
+from chaosday.model.finding import Outcome
+from chaosday.run_directory import RunDirectory, runs_root
+from chaosday.verdict import Verdict
+from chaosday.watching import watched_over
+from flows.session import prefect_session
+from flows.terminal import COLOURS, console, watching
+
+EXPECTED: dict[str, Outcome] = {"asynchronous": Outcome.VIOLATED, "synchronous": Outcome.PASS}
+Look = Callable[[FailoverLab, RunDirectory], None]
+
+
+class ArmResult(Model):
+    """One arm of the demo, for machines."""
+
+    name: str
+    verdict: str
+    expected: str
+    acknowledged: int
+    lost: int
+    lost_keys: list[int | str]
+    proofs: dict[str, bool]
+    loss_upper_bound_95: float | None
+    run: str
+
+    @property
+    def right(self) -> bool:
+        """Whether the arm gave the verdict that it should."""
+        return self.verdict == self.expected
+
+
+@click.command("demo", short_help="Find real data loss and show real durability, in about a minute.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output, nothing else there.")
+@click.option("--seed", default=1, show_default=True, type=click.IntRange(0), help="The seed of everything random.")
+def command(as_json: bool, seed: int) -> int:
+    """Start a real PostgreSQL primary and standby, cut the standby off, go on writing, kill the primary, and
+    promote the standby: once with asynchronous and once with synchronous replication.
+
+    Exits 0 if each gave the verdict that it should."""
+    root = runs_root().resolve()
+    results: list[ArmResult] = []
+    directory = RunDirectory.create(root, "demo", SystemClock())
+    journal = Journal.create(directory.journal_path, directory.run)
+    home = directory.path / "prefect"
+    with watched_over(directory.run, directory.journal_path), prefect_session(home):
+        for arm in ARMS:
+            with watching(quiet=as_json, title=arm):
+                results.append(run_arm(arm, directory.path, seed))
+    shutil.rmtree(home, ignore_errors=True)
+    journal.append("closed")
+    journal.close()
+    ok = all(result.right for result in results)
+    if as_json:
+        click.echo(orjson.dumps({"ok": ok, "arms": [result.model_dump() for result in results]}))
+    else:
+        show(results)
+    return 0 if ok else 1
+
+
+def run_arm(arm: Arm, root: Path, seed: int, look: Look | None = None) -> ArmResult:
+    """One arm as one flow run; ``look`` sees the servers before they are ended."""
+    from flows.experiment import experiment
+
+    with failover_lab(arm, root / f"{arm}-servers", seed=seed) as lab:
+        directory = RunDirectory.create(root, lab.experiment.title, SystemClock())
+        experiment(lab.experiment, directory.path, return_state=True)
+        if look is not None:
+            look(lab, directory)
+    return result_of(arm, directory)
+
+
+def result_of(arm: str, directory: RunDirectory) -> ArmResult:
+    """What a finished run says, for machines."""
+    verdict = Verdict.model_validate(directory.read_json("verdict.json"))
+    ledger: dict[str, Any] = next((f for f in _findings(directory) if f["check"] == "ledger"), {})
+    lost = next((each for each in ledger.get("anomalies", []) if each["name"] == "lost"), {"count": 0, "keys": []})
+    said = ledger.get("result", {})
+    return ArmResult(
+        name=arm,
+        verdict=verdict.outcome.value,
+        expected=EXPECTED[arm].value,
+        acknowledged=said.get("acknowledged", 0),
+        lost=lost["count"],
+        lost_keys=lost["keys"],
+        proofs={name: proof.held for name, proof in verdict.proofs.items()},
+        loss_upper_bound_95=said.get("loss_upper_bound_95"),
+        run=str(directory.path),
+    )
+
+
+def show(results: list[ArmResult]) -> None:
+    """The table at the end, and where to read on."""
+    table = Table("replication", "verdict", "acked", "lost", "bite", "sight", "clean", "loss rate (95 %)")
+    for each in results:
+        colour = COLOURS[each.verdict]
+        bound = "" if each.loss_upper_bound_95 is None else f"at most {each.loss_upper_bound_95:.2%}"
+        marks = ["[green]✓[/]" if each.proofs.get(name) else "[red]✗[/]" for name in ("bite", "sight", "clean")]
+        verdict = f"[bold {colour}]{each.verdict}[/]" + ("" if each.right else f" (should be {each.expected})")
+        table.add_row(each.name, verdict, f"{each.acknowledged:,}", f"{each.lost:,}", *marks, bound)
+    console.print(table)
+    for each in results:
+        console.print(f"{each.name}: {Path(each.run) / 'report.html'}", soft_wrap=True)
+
+
+def _findings(directory: RunDirectory) -> list[dict[str, Any]]:
+    try:
+        return list(directory.read_json("findings.json"))
+    except EvidenceMissing:
+        return []

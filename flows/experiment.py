@@ -1,0 +1,63 @@
+"""The experiment, as a pipeline."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from prefect import flow
+from prefect.states import Completed, Failed
+
+from chaosday.clock import SystemClock
+from chaosday.execution import Execution
+from chaosday.experiment import Experiment
+from chaosday.model.finding import Outcome
+from chaosday.run_directory import RunDirectory, runs_root
+from chaosday.verdict import Verdict
+from tasks.baseline import baseline
+from tasks.inject import inject
+from tasks.observe import observe
+from tasks.preflight import preflight
+from tasks.prove import prove
+from tasks.report import report
+from tasks.rollback import rollback
+from tasks.verify import verify
+
+
+def pipeline(run: Execution) -> Verdict:
+    """The verbs in order; whatever happens, what was begun is rolled back before anything is judged."""
+    try:
+        preflight(run)
+        if run.ready:
+            baseline(run)
+        if run.ready:
+            inject(run)
+            observe(run)
+    finally:
+        rollback(run)
+    verify(run)
+    prove(run)
+    verdict = report(run)
+    if verdict.outcome is not Outcome.VIOLATED:
+        run.clean_up()
+    return verdict
+
+
+def as_state(verdict: Verdict) -> Any:
+    """A run is Completed only when it passed; its verdict is the name of its state."""
+    state = Completed if verdict.outcome is Outcome.PASS else Failed
+    return state(name=verdict.outcome.value, message=verdict.words)
+
+
+@flow(name="experiment", flow_run_name="{experiment.title}", retries=0, persist_result=False)
+def experiment(experiment: Experiment, directory: Path | None = None) -> Any:
+    """Hurt a system on purpose, undo it, and say whether it lost, corrupted or contradicted any data.
+
+    Args:
+        experiment: What is believed, what will be hurt, and how damage would be seen.
+        directory: The run directory that takes the evidence; a new one under chaosday-runs by default.
+    """
+    kept = RunDirectory(directory) if directory else RunDirectory.create(runs_root(), experiment.title, SystemClock())
+    with Execution(experiment, kept) as run:
+        verdict = pipeline(run)
+    return as_state(verdict)

@@ -1,0 +1,66 @@
+"""``chaosday run`` and ``chaosday plan``: an experiment file through the pipeline, or only to its plan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import orjson
+
+from chaosday.clock import SystemClock
+from chaosday.execution import Execution
+from chaosday.experiment import Experiment, load
+from chaosday.run_directory import RunDirectory, runs_root
+from chaosday.verdict import Verdict
+from flows.terminal import show_plan, show_verdict, watching
+
+
+@click.command("run", short_help="Run experiments as Prefect flows.")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per run on standard output, nothing else.")
+@click.option("--quiet", is_flag=True, help="No progress, only the verdict.")
+def command(files: tuple[Path, ...], as_json: bool, quiet: bool) -> int:
+    """Run each experiment FILE (YAML or JSON) and exit with the worst verdict."""
+    experiments = [(path, load(path)) for path in files]  # all of them are read before any is run
+    from flows.session import prefect_session
+
+    worst = 0
+    with prefect_session():
+        for _, value in experiments:
+            directory = RunDirectory.create(runs_root(), value.title, SystemClock())
+            verdict = run_one(value, directory, quiet=quiet or as_json)
+            worst = max(worst, verdict.exit_code)
+            if as_json:
+                click.echo(orjson.dumps({"run": str(directory.path), **verdict.model_dump(mode="json")}))
+            else:
+                show_verdict(directory, verdict)
+    return worst
+
+
+def run_one(value: Experiment, directory: RunDirectory, *, quiet: bool) -> Verdict:
+    """One experiment as one flow run of this process, watched over in case we die."""
+    from flows.experiment import experiment
+
+    with watching(quiet=quiet):
+        state = experiment(value, directory.path, return_state=True)
+    return Verdict.model_validate(directory.read_json("verdict.json")) if state else Verdict()
+
+
+@click.command("plan", short_help="What an experiment would touch, by name, and how it would be undone.")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="The plan as JSON.")
+def plan_command(file: Path, as_json: bool) -> int:
+    """Reach the targets of FILE and plan its faults; nothing is touched and nothing is kept."""
+    import tempfile
+
+    value = load(file)
+    with tempfile.TemporaryDirectory(prefix="chaosday-plan-") as scratch:
+        directory = RunDirectory.create(Path(scratch), value.title, SystemClock())
+        with Execution(value, directory) as run:
+            plan = run.preflight()
+            shortfalls = list(run.shortfalls)
+    if as_json:
+        click.echo(orjson.dumps(plan | {"shortfalls": shortfalls}, option=orjson.OPT_INDENT_2))
+    else:
+        show_plan(plan, shortfalls)
+    return 2 if shortfalls else 0

@@ -1,0 +1,93 @@
+"""``chaosday serve``: server, UI, blocks, deployments and a worker, in one command."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import click
+
+from chaosday.errors import ChaosdayError
+from chaosday.watchdog import end_tree
+from flows.session import QUIET
+
+ROOT = Path(__file__).resolve().parent.parent
+POOL = "chaosday"
+
+
+@click.command("serve", short_help="Start the server, its UI and every deployment.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address the UI listens on.")
+@click.option("--port", default=4200, show_default=True, type=click.IntRange(1, 65535))
+def command(host: str, port: int) -> int:
+    """Start Prefect's server with its UI on an embedded SQLite, register the blocks and the deployments of
+    deployments/prefect.yaml, and run what is scheduled or started by hand. Ends with Ctrl-C, and everything with it."""
+    api = f"http://{host}:{port}/api"
+    environment = os.environ | QUIET | {"PREFECT_API_URL": api, "PREFECT_SERVER_API_HOST": host}
+    environment["PREFECT_LOGGING_LEVEL"] = "INFO"
+    children: list[subprocess.Popen[bytes]] = []
+    try:
+        click.echo("starting the server (the first start migrates its database, which takes a while)")
+        children.append(_prefect(environment, "server", "start", "--host", host, "--port", str(port)))
+        _wait_for(f"{api}/health", children[0])
+        for words in (
+            ["work-pool", "create", POOL, "--type", "process", "--overwrite"],
+            ["block", "register", "-m", "blocks"],
+            ["--no-prompt", "deploy", "--all", "--prefect-file", "deployments/prefect.yaml"],
+        ):
+            _must(environment, *words)
+        children.append(_prefect(environment, "worker", "start", "--pool", POOL))
+        click.echo(f"ready: http://{host}:{port}/deployments   (Ctrl-C ends it)")
+        while all(child.poll() is None for child in children):
+            time.sleep(0.5)
+        raise ChaosdayError("the server or the worker ended by itself; its words are above")
+    except KeyboardInterrupt:
+        click.echo("ending")
+        return 0
+    finally:
+        for child in reversed(children):
+            end_tree(child.pid)
+            child.wait()
+
+
+def _prefect(environment: dict[str, str], *words: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "prefect", *words],
+        env=environment,
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def _must(environment: dict[str, str], *words: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "prefect", *words],
+        env=environment,
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        said = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+        raise ChaosdayError(f"prefect {' '.join(words[:2])} failed: {said[-1] if said else 'no words'}")
+
+
+def _wait_for(url: str, server: subprocess.Popen[bytes], timeout_s: float = 120) -> None:
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        if server.poll() is not None:
+            raise ChaosdayError("the server did not start: is its port taken? Try --port")
+        try:
+            with urllib.request.urlopen(url, timeout=2):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.2)
+    raise ChaosdayError(f"the server did not answer at {url} within {timeout_s:g} s")

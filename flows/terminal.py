@@ -1,0 +1,87 @@
+"""What a person sees in the terminal: progress while it runs, a table at the end."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from chaosday.progress import PHASES, Step, listening
+from chaosday.run_directory import RunDirectory
+from chaosday.verdict import Verdict
+
+COLOURS = {"pass": "green", "violated": "red", "inconclusive": "yellow", "revert_failed": "magenta"}
+console = Console(stderr=False, highlight=False)
+
+
+@contextmanager
+def watching(*, quiet: bool, title: str = "") -> Iterator[None]:
+    """Show each phase as it goes; nothing at all where nobody watches."""
+    if quiet or not sys.stderr.isatty():
+        with listening(_plain if not quiet else _silent):
+            yield
+        return
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.fields[title]}"),
+        BarColumn(bar_width=28),
+        TextColumn("[bold]{task.fields[phase]}[/bold] {task.description}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True, highlight=False), transient=True) as bars:
+        bar = bars.add_task("starting", total=len(PHASES), title=title, phase="")
+
+        def show(step: Step) -> None:
+            share = step.done / step.total if step.total else 0.0
+            done = PHASES.index(step.phase) + min(share, 1.0)
+            bars.update(bar, completed=done, description=step.words, phase=step.phase)
+
+        with listening(show):
+            yield
+
+
+def _silent(step: Step) -> None:
+    """Progress that nobody asked for."""
+
+
+def _plain(step: Step) -> None:
+    """One line per thing done, for logs: waiting is not repeated ten times a second."""
+    if not step.total and step.words:
+        print(f"{step.phase}: {step.words}", file=sys.stderr, flush=True)
+
+
+def show_verdict(directory: RunDirectory, verdict: Verdict) -> None:
+    """The verdict, why, and where the report is."""
+    colour = COLOURS[verdict.outcome.value]
+    console.print(f"[bold {colour}]{verdict.outcome.value}[/bold {colour}]: {verdict.words}")
+    for reason in verdict.reasons[:10]:
+        console.print(f"  {reason}", soft_wrap=True)
+    console.print(f"report: {directory.path / 'report.html'}", soft_wrap=True)
+
+
+def show_plan(plan: dict[str, Any], shortfalls: list[str]) -> None:
+    """What would be touched, and how it would be undone."""
+    console.print(f"[bold]{plan['title']}[/bold]: {plan['hypothesis']}")
+    for name, target in plan["targets"].items():
+        console.print(f"  target {name}: {target['is'] or 'not reached'}", soft_wrap=True)
+    table = Table("at", "fault", "affects", "undo", "ends by itself")
+    for fault in plan["faults"]:
+        undo = (
+            fault["undo"] if isinstance(fault["undo"], str) else ", ".join(f"{k}={v}" for k, v in fault["undo"].items())
+        )
+        table.add_row(
+            f"{fault['at_s']:g} s",
+            fault["fault"]["kind"],
+            "\n".join(fault["affects"]),
+            undo.strip() or "nothing to undo",
+            f"after {fault['ends_by_itself_after_s']:g} s",
+        )
+    console.print(table)
+    console.print(f"needs {plan['operations_needed']:,} acknowledged operations to see the loss rate it asks for")
+    for reason in shortfalls:
+        console.print(f"[yellow]cannot run:[/yellow] {reason}", soft_wrap=True)

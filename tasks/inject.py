@@ -1,0 +1,15 @@
+"""Inject: arm the lease, do the harm, measure that it hit."""
+
+from __future__ import annotations
+
+from prefect import task
+
+from chaosday.execution import Execution
+from chaosday.model.fault import Bite
+from tasks.settings import ACT
+
+
+@task(name="inject", **ACT)
+def inject(run: Execution) -> list[Bite]:
+    """The first proof, one for each fault."""
+    return run.inject()

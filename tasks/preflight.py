@@ -1,0 +1,16 @@
+"""Preflight: reach everything, plan everything, touch nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import task
+
+from chaosday.execution import Execution
+from tasks.settings import ACT
+
+
+@task(name="preflight", **ACT)
+def preflight(run: Execution) -> dict[str, Any]:
+    """The plan: what would be touched, by name, and how it would be undone."""
+    return run.preflight()

@@ -1,0 +1,15 @@
+"""Prove: would these checks have seen damage in this data?"""
+
+from __future__ import annotations
+
+from prefect import task
+
+from chaosday.execution import Execution
+from chaosday.proof import KillMatrix
+from tasks.settings import ACT
+
+
+@task(name="prove the detectors", **ACT)
+def prove(run: Execution) -> KillMatrix | None:
+    """The second proof: check x corruption."""
+    return run.prove()

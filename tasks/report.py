@@ -1,0 +1,22 @@
+"""Report: the verdict, the page, and an artifact in the UI."""
+
+from __future__ import annotations
+
+from prefect import task
+from prefect.artifacts import create_markdown_artifact
+
+from chaosday.execution import Execution
+from chaosday.reporting.page import markdown, write_report
+from chaosday.verdict import Verdict
+from tasks.settings import ACT
+
+
+@task(name="report", **ACT)
+def report(run: Execution) -> Verdict:
+    """Merge, write ``report.html``, and show the verdict as an artifact; nothing is at stake any more."""
+    verdict = run.conclude()
+    write_report(run.directory)
+    create_markdown_artifact(
+        markdown(run.directory), key=f"chaosday-{run.directory.token}", description=verdict.outcome
+    )
+    return verdict

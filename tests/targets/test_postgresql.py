@@ -1,0 +1,74 @@
+"""The PostgreSQL target, against a real server."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from chaosday.errors import AccessDenied, ChaosdayError, TargetUnreachable
+from chaosday.lab.postgres import Node, free_port
+from chaosday.model.target import Sql
+from chaosday.targets.postgresql import PostgreSQL
+
+CANARY = "canary-5f2e-secret"
+
+
+def target_of(node: Node, **changes: object) -> PostgreSQL:
+    fields = {"port": node.port, "password": SecretStr(node.password)} | changes
+    return PostgreSQL.model_validate(fields)
+
+
+def test_it_says_what_answered(pair: tuple[Node, Node]) -> None:
+    """Reaching a server tells its version and its role."""
+    primary, standby = pair
+    assert ", primary," in target_of(primary).reach()
+    assert ", standby," in target_of(standby).reach()
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "words"),
+    [
+        ({"password": SecretStr(CANARY)}, AccessDenied, "authentication failed"),
+        ({"database": "nowhere"}, AccessDenied, "does not exist"),
+        ({"user": "nobody_here", "password": SecretStr(CANARY)}, AccessDenied, "refuses us"),
+        ({"port": 0}, TargetUnreachable, "refused"),
+        ({"host": "no-such-host.invalid"}, TargetUnreachable, "does not answer"),
+    ],
+)
+def test_what_cannot_be_reached_is_one_line(
+    pair: tuple[Node, Node], changes: dict[str, object], error: type[ChaosdayError], words: str
+) -> None:
+    """A refusal and a missing server are told apart, in one line that never holds the password."""
+    if changes.get("port") == 0:
+        changes = {"port": free_port()}
+    with pytest.raises(error) as raised:
+        target_of(pair[0], **changes).reach()
+    message = str(raised.value)
+    assert words in message
+    assert "\n" not in message
+    assert CANARY not in message
+    assert raised.value.__cause__ is None
+
+
+def test_a_url_stands_for_the_single_fields() -> None:
+    """A URL is taken apart, with its password kept as a secret."""
+    target = PostgreSQL.model_validate({"url": f"postgresql://ann:{CANARY}@db.example:6543/sales?sslmode=require"})
+    assert (target.host, target.port, target.user, target.database) == ("db.example", 6543, "ann", "sales")
+    assert target.sslmode == "require"
+    assert CANARY not in repr(target)
+    assert CANARY not in str(target.public())
+    assert target.secret() == CANARY
+
+
+def test_a_url_of_another_kind_is_refused() -> None:
+    """mysql:// is not a PostgreSQL."""
+    with pytest.raises(ValidationError, match="postgresql://"):
+        PostgreSQL.model_validate({"url": "mysql://x/y"})
+
+
+def test_the_password_comes_from_the_named_variable(pair: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a password field the environment variable is asked."""
+    monkeypatch.setenv("SALES_PASSWORD", pair[0].password)
+    target = PostgreSQL(port=pair[0].port, password_env="SALES_PASSWORD")
+    with target.capability(Sql).connect() as connection:
+        assert connection.execute("select 1").fetchone() == (1,)
