@@ -167,9 +167,11 @@ def _console(bench: Bench) -> LabHost:
 
 def _deadline(bench: Bench) -> float | None:
     """When the lease fires, on our monotonic clock (it is the machine's, and the lab's hosts have no other)."""
-    found = _console(bench).run(
-        "cat /var/lib/chaosday/leases/cd-*/deadline 2>/dev/null; cut -d' ' -f1 /proc/uptime", check=False
-    ).splitlines()
+    found = (
+        _console(bench)
+        .run("cat /var/lib/chaosday/leases/cd-*/deadline 2>/dev/null; cut -d' ' -f1 /proc/uptime", check=False)
+        .splitlines()
+    )
     if len(found) < 2:
         return None
     left = int(found[0].split()[2]) / 100 - float(found[1])
@@ -213,8 +215,12 @@ def soak(cycles: int) -> dict[str, Any]:
         ours = psutil.Process()
         files, memory = ours.num_fds(), ours.memory_info().rss
         _cycles(targets, mixed, cycles, lab.peer.address, failed)
-        leaks = [f"{v.name} {k}: {b} -> {a}" for v, was in zip(victims, before, strict=True)
-                 for (k, b), a in zip(was.items(), _counted(v).values(), strict=True) if a > b]
+        leaks = [
+            f"{v.name} {k}: {b} -> {a}"
+            for v, was in zip(victims, before, strict=True)
+            for (k, b), a in zip(was.items(), _counted(v).values(), strict=True)
+            if a > b
+        ]
         if ours.num_fds() > files:
             leaks.append(f"our file descriptors: {files} -> {ours.num_fds()}")
         growth = (ours.memory_info().rss - memory) / 2**20
@@ -262,7 +268,8 @@ def _cycle(fault: Fault, target: Target, lease_id: str) -> FaultPlan:
 def _counted(victim: LabHost) -> dict[str, int]:
     """Everything on a host that a fault could leave behind."""
     answers = victim.run(
-        "ls -d /proc/[0-9]* | wc -l; find /srv/data /run /var/lib/chaosday /var/tmp -xdev | wc -l; nft list ruleset | wc -l; "
+        "ls -d /proc/[0-9]* | wc -l; find /srv/data /run /var/lib/chaosday /var/tmp -xdev | wc -l; "
+        "nft list ruleset | wc -l; "
         "tc qdisc show | wc -l; wc -l < /proc/self/mounts; ss -tnH state established | wc -l"
     ).split()
     names = ("processes", "files", "nft rules", "qdiscs", "mounts", "connections")
@@ -299,19 +306,30 @@ def fanout(sessions: int) -> dict[str, Any]:
         outcomes = fan_out(targets, hurt, at_once=64, deadline_s=300)
         ours = time.monotonic() - began
         healed = fan_out(
-            targets, lambda name, target: target.capability(LeaseHolder).heal(f"cd-fan-{name}"), at_once=64, deadline_s=300
+            targets,
+            lambda name, target: target.capability(LeaseHolder).heal(f"cd-fan-{name}"),
+            at_once=64,
+            deadline_s=300,
         )
         for target in targets.values():
             target.close()
         group = fabric.ThreadingGroup.from_connections(
-            fabric.Connection(host.address, user="root", connect_kwargs={"key_filename": str(lab.key), "look_for_keys": False, "allow_agent": False})
+            fabric.Connection(
+                host.address,
+                user="root",
+                connect_kwargs={"key_filename": str(lab.key), "look_for_keys": False, "allow_agent": False},
+            )
             for host in which
         )
         began = time.monotonic()
         results = group.run("true", hide=True)
         theirs = time.monotonic() - began
         group.close()
-        failed = [f"{name}: {outcome.error}" for name, outcome in {**outcomes, **{f"{n} heal": o for n, o in healed.items()}}.items() if not outcome.ok]
+        failed = [
+            f"{name}: {outcome.error}"
+            for name, outcome in {**outcomes, **{f"{n} heal": o for n, o in healed.items()}}.items()
+            if not outcome.ok
+        ]
     return {
         "fanout_hosts": sessions,
         "fanout_failed": len(failed),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -71,12 +72,13 @@ class _Work(Generic[T, R]):
 
     def one(self, name: str) -> None:
         since = time.monotonic()
+        result, error = None, None
         try:
-            outcome = HostOutcome(name, 0, result=self.act(name, self.targets[name]))
-        except ChaosdayError as error:
-            outcome = HostOutcome(name, 0, error=error)
-        except BaseException as defect:
-            self.defects.append(defect)
-            self.done.put(HostOutcome(name, time.monotonic() - since))
-            raise
-        self.done.put(HostOutcome(name, time.monotonic() - since, outcome.result, outcome.error))
+            result = self.act(name, self.targets[name])
+        except ChaosdayError as said:
+            error = said
+        finally:
+            # A defect goes on to the thread's own hook; here it only must not leave the caller waiting.
+            if defect := sys.exc_info()[1]:
+                self.defects.append(defect)
+            self.done.put(HostOutcome(name, time.monotonic() - since, result, error))

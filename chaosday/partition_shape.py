@@ -35,4 +35,4 @@ def _cut(members: list[str], a: str, b: str, shape: Shape) -> bool:
         middle = n // 2
         return middle not in (i, j) and (i < middle) != (j < middle)
     distance = min((i - j) % n, (j - i) % n)
-    return distance > n // 4
+    return distance > (n // 2 + 1) // 2

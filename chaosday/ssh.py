@@ -5,6 +5,7 @@ paramiko is imported on first use: it costs 0.2 s that nobody pays who has no SS
 
 from __future__ import annotations
 
+import contextlib
 import io
 import select
 import shlex
@@ -102,8 +103,9 @@ class SshShell:
             channel.close()
         if result is None:
             raise TargetUnreachable(f"{self.address}: no answer within {timeout_s:g} s to: {_short(script)}")
-        if sudo and result.code == 1 and result.err.startswith("sudo:"):
-            raise AccessDenied(f"{self.address}: {result.err.splitlines()[0]}; allow it, or give sudo_password")
+        last = (result.err.strip().splitlines() or [""])[-1]
+        if sudo and self.address.user != "root" and result.code == 1 and last.startswith("sudo:"):
+            raise AccessDenied(f"{self.address}: {last}; allow this user sudo, or give the right sudo_password")
         return result
 
     def close(self) -> None:
@@ -161,34 +163,19 @@ class SshShell:
         if known.exists():
             client.load_host_keys(str(known))
         client.set_missing_host_key_policy(_refuse_unknown(hop, known))
-        try:
-            client.connect(
-                hop.host,
-                port=hop.port,
-                username=hop.user,
-                password=self._login.password or None,
-                pkey=_key(self._login),
-                key_filename=str(Path(self._login.key_file).expanduser()) if self._login.key_file else None,
-                passphrase=self._login.key_passphrase or None,
-                allow_agent=self._login.agent,
-                look_for_keys=not (self._login.key_file or self._login.key_text or self._login.password),
-                timeout=self._patience.connect_s,
-                banner_timeout=self._patience.connect_s,
-                auth_timeout=self._patience.connect_s,
-                sock=through,
-            )
-        except paramiko.BadHostKeyException as error:
-            client.close()
-            raise Refused(
-                f"{hop}: its host key changed to {_fingerprint(error.key)}; if that is expected, remove the old one "
-                f"with: ssh-keygen -f {known} -R {_known_name(hop)}"
-            ) from None
-        except paramiko.AuthenticationException as error:
-            client.close()
-            raise AccessDenied(f"{hop}: {_words(error)}; check user and key, or load the key into the agent") from None
-        except BaseException:
-            client.close()
-            raise
+        with contextlib.ExitStack() as unless_it_works:
+            unless_it_works.callback(client.close)
+            try:
+                client.connect(hop.host, port=hop.port, username=hop.user, sock=through, **self._credentials())
+            except paramiko.BadHostKeyException as error:
+                raise Refused(
+                    f"{hop}: its host key changed to {_fingerprint(error.key)}; if that is expected, remove the old "
+                    f"one with: ssh-keygen -f {known} -R {_known_name(hop)}"
+                ) from None
+            except paramiko.AuthenticationException as error:
+                said = f"{hop}: {_words(error)}; check user and key, or load the key into the agent"
+                raise AccessDenied(said) from None
+            unless_it_works.pop_all()
         transport = client.get_transport()
         assert transport is not None
         if isinstance(transport.sock, socket.socket):
@@ -196,6 +183,20 @@ class SshShell:
             transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         transport.set_keepalive(max(1, round(self._patience.keep_alive_s)))
         return client
+
+    def _credentials(self) -> dict[str, Any]:
+        login, seconds = self._login, self._patience.connect_s
+        return {
+            "password": login.password or None,
+            "pkey": _key(login),
+            "key_filename": str(Path(login.key_file).expanduser()) if login.key_file else None,
+            "passphrase": login.key_passphrase or None,
+            "allow_agent": login.agent,
+            "look_for_keys": not (login.key_file or login.key_text or login.password),
+            "timeout": seconds,
+            "banner_timeout": seconds,
+            "auth_timeout": seconds,
+        }
 
     @staticmethod
     def _ssh_error() -> type[Exception]:

@@ -20,7 +20,8 @@ from chaosday.tools import PATH, ask, need
 
 DUMP = {
     "nft": "nft -s list ruleset",
-    "qdiscs": "tc qdisc show",
+    # Without the one counter that tc shows unasked, of somebody else's htb.
+    "qdiscs": "tc qdisc show | sed 's/direct_packets_stat [0-9]*//'",
     "classes": "for d in $(ls /proc/sys/net/ipv4/conf); do tc class show dev $d; done",
     "filters": "for d in $(ls /proc/sys/net/ipv4/conf); do tc filter show dev $d; done",
 }
@@ -115,4 +116,6 @@ class TrafficFault(Fault):
             if "dev" not in route:
                 raise CapabilityMissing(f"the target has no route to {probe.host}; set device or probe")
             device = route[route.index("dev") + 1]
+        elif not ask(shell, {"link": f"ip -o link show dev {quote(device)}"})["link"]:
+            raise UsageError(f"the target has no interface {device!r}")
         return Scene(lease_id, control, device)

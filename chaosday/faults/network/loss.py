@@ -44,8 +44,8 @@ class NetworkLoss(TrafficFault):
         if self.burst_packets > 1:
             harm = Harm(loss_percent=self.percent, burst_packets=self.burst_packets)
             return packet_queue.build(shell, flow, scene, harm, ways)
-        share = round(self.percent * 10_000)
-        return firewall.silently(shell, flow, scene, dict.fromkeys(ways, f"numgen random mod 1000000 < {share} drop"))
+        share = f"numgen random mod 1000000 < {round(self.percent * 10_000)} " if self.percent < 100 else ""
+        return firewall.silently(shell, flow, scene, dict.fromkeys(ways, f"{share}drop"))
 
     def reading(self, trips: RoundTrips, by: str) -> Reading:
         return Reading(value=round(trips.loss_percent, 4), unit="% lost", by=by)
