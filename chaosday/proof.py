@@ -104,7 +104,7 @@ class _Subject:
         baseline = judge_checks([check], watched)[0]
         again = judge_checks([check], _shuffled(evidence, reads))[0]
         same = _answer(again) == _answer(baseline)
-        silent, why = _silent(check, evidence, baseline, reads)
+        silent, why = _on_sound_evidence(check, evidence, baseline, reads)
         if not same:
             why = f"{_said(baseline)}, then {_said(again)}"
         control = Control(
@@ -122,30 +122,17 @@ class _Subject:
     def blind_spots(self) -> list[str]:
         return [f"{self.name}: {spot}" for spot in self.baseline.blind_to or self.check.blind_to]
 
-    def judge(self, planted: Planted, first: bool) -> tuple[Finding, float] | None:
+    def judge(self, damaged: Evidence, first: bool) -> tuple[Finding, float] | None:
         """The finding on damaged evidence and what it cost in seconds; None where the check is too
         slow to be asked more than once about a class."""
         if not first and self.spent_s > self.allowance_s:
             self.skipped += 1
             return None
         began_ns = self.clock.monotonic_ns()
-        finding = judge_checks([self.check], planted.evidence)[0]
+        finding = judge_checks([self.check], damaged)[0]
         cost_s = (self.clock.monotonic_ns() - began_ns) / 1e9
         self.spent_s += cost_s
         return finding, cost_s
-
-    def noticed(self, finding: Finding) -> bool:
-        """Whether the finding shows damage that the baseline did not: a higher count or a new key."""
-        if finding.outcome not in (Outcome.VIOLATED, Outcome.REVERT_FAILED):
-            return False
-        for anomaly in finding.anomalies:
-            before = self.baseline.anomaly(anomaly.name)
-            if before is None or anomaly.count > before.count:
-                return True
-            complete = len(before.keys) == before.count
-            if complete and not _words(anomaly.keys) <= _words(before.keys):
-                return True
-        return not finding.anomalies and self.baseline.outcome is not Outcome.VIOLATED
 
 
 @dataclass
@@ -172,9 +159,8 @@ class _Planter:
     def plant(self, evidence: Evidence, subjects: Sequence[_Subject], size: int, repetition: int) -> None:
         if self.finished:
             return
-        rng = np.random.default_rng([self.seed, zlib.crc32(self.corruption.kind.encode()), size, repetition])
         try:
-            planted = self.corruption.plant(evidence, size, rng)
+            planted = self.corruption.plant(evidence, size, self._rng(size, repetition))
         except (NotApplicable, ChaosdayError) as reason:
             # What does not go at the smallest size does not go at all; a larger one may ask for too much.
             self.finished = not self.planted and not self.equivalent
@@ -189,25 +175,29 @@ class _Planter:
             self.finished, self.why = True, "no check reads what it damages"
             return
         answers = [self._ask(subject, planted, size) for subject in readers]
-        given = [answer for answer in answers if answer is not None]
-        if given:
+        # Where the one check that could have seen it was too slow to be asked, nobody missed it.
+        if any(answers) or None not in answers:
             self.planted += 1
-            self.caught += any(given)
+            self.caught += any(answers)
 
     def _ask(self, subject: _Subject, planted: Planted, size: int) -> bool | None:
         tally = self.tallies.setdefault(subject.name, _Tally())
-        answer = subject.judge(planted, first=not tally.judged)
+        answer = subject.judge(planted.evidence, first=not tally.judged)
         if answer is None:
             return None
         finding, cost_s = answer
-        noticed = subject.noticed(finding)
-        new = _words(finding.damaged_keys()) - _words(subject.baseline.damaged_keys())
+        tally.seconds += cost_s
+        baseline = subject.baseline
+        noticed = _noticed(finding, baseline)
+        new = _words(finding.damaged_keys()) - _words(baseline.damaged_keys())
         localised = noticed and bool(new & _words(planted.keys))
         tally.judged.append((size, len(planted.keys), noticed, localised))
-        tally.seconds += cost_s
         if not noticed:
             tally.missed = f"missed {len(planted.keys)} damaged: it said {_said(finding)}"
         return noticed
+
+    def _rng(self, size: int, repetition: int) -> np.random.Generator:
+        return np.random.default_rng([self.seed, zlib.crc32(self.corruption.kind.encode()), size, repetition])
 
     def as_class(self) -> Class:
         return Class(
@@ -292,7 +282,8 @@ def _shuffled(evidence: Evidence, pieces: set[str]) -> Evidence:
     return evidence.replaced(rows=rows)
 
 
-def _silent(check: Check, evidence: Evidence, baseline: Finding, reads: set[str]) -> tuple[bool | None, str]:
+def _on_sound_evidence(check: Check, evidence: Evidence, baseline: Finding, reads: set[str]) -> tuple[bool | None, str]:
+    """Whether the check is silent about evidence known to be sound, None where none can be had, and why not."""
     if baseline.outcome is not Outcome.VIOLATED:
         return True, ""
     try:
@@ -301,10 +292,24 @@ def _silent(check: Check, evidence: Evidence, baseline: Finding, reads: set[str]
         return None, str(error)
     if unknown:
         return None, f"no sound copy can be made of {', '.join(unknown)}"
-    if copy.differing(evidence) == set():
+    if not copy.differing(evidence):
         return None, "it reads only the history, from which everything else is rebuilt"
     finding = judge_checks([check], copy)[0]
-    return finding.outcome is not Outcome.VIOLATED, "" if finding.outcome is not Outcome.VIOLATED else _said(finding)
+    return (False, _said(finding)) if finding.outcome is Outcome.VIOLATED else (True, "")
+
+
+def _noticed(finding: Finding, baseline: Finding) -> bool:
+    """Whether a finding shows damage that the baseline did not: a higher count or a new key."""
+    if finding.outcome is not Outcome.VIOLATED:
+        return False
+    for anomaly in finding.anomalies:
+        before = baseline.anomaly(anomaly.name)
+        if before is None or anomaly.count > before.count:
+            return True
+        complete = len(before.keys) == before.count
+        if complete and not _words(anomaly.keys) <= _words(before.keys):
+            return True
+    return not finding.anomalies and baseline.outcome is not Outcome.VIOLATED
 
 
 def _answer(finding: Finding) -> tuple[object, ...]:

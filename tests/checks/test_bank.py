@@ -189,3 +189,15 @@ def test_a_damaged_bank_is_silent_once_rebuilt(simulated: Evidence) -> None:
     damaged = simulated.replaced(rows={"bank": table.slice(0, 7)})
     (control,) = prove(damaged, [BankCheck()], sizes=[1], repetitions=1).controls
     assert control.silent is True, control.why
+
+
+def test_damage_on_top_of_total_damage_is_told_on_a_rebuilt_copy(simulated: Evidence) -> None:
+    """Where no balance is right any more, further damage is planted in the rebuilt bank instead, and seen."""
+    table = simulated.rows("bank")
+    shifted = table.set_column(
+        1, "balance", pa.array([held + 7 * n - 24 for n, held in enumerate(table["balance"].to_pylist())])
+    )
+    wrecked = simulated.replaced(rows={"bank": shifted})
+    assert BankCheck().judge(wrecked).anomaly("unexplained-balance") is not None
+    proof = prove(wrecked, [BankCheck()], sizes=[1], repetitions=2, budget_s=120)
+    assert sight_of(proof).proven, sight_of(proof).reasons

@@ -50,9 +50,14 @@ def why_no_lab() -> str:
 def need_lab() -> None:
     """Skip with the reason where the lab cannot run; fail where it was declared to be required."""
     if why := why_no_lab():
-        if os.environ.get(REQUIRED) == "1":
-            pytest.fail(f"the lab is required ({REQUIRED}=1) but cannot run: {why}")
-        pytest.skip(f"no lab: {why}")
+        absent(why)
+
+
+def absent(why: str) -> None:
+    """Skip a test for want of something real; fail where everything was declared to be there."""
+    if os.environ.get(REQUIRED) == "1":
+        pytest.fail(f"the lab is required ({REQUIRED}=1) but cannot run: {why}")
+    pytest.skip(f"no lab: {why}")
 
 
 def ssh_banner(address: str, port: int = 22) -> bool:

@@ -180,6 +180,33 @@ def test_what_the_budget_left_out_is_said(evidence: Evidence) -> None:
     assert any(untouched[0].corruption in reason and "budget" in reason for reason in sight.reasons)
 
 
+class Slow(LedgerCheck):
+    """Sees everything and takes an hour."""
+
+    kind: Literal["slow"] = "slow"  # type: ignore[assignment]
+
+    def judge(self, evidence: Evidence) -> Finding:
+        HOUR.advance(3_600)
+        return super().judge(evidence).model_copy(update={"check": self.kind})
+
+
+HOUR = ManualClock()
+
+
+def test_a_slow_check_is_asked_once_a_class_and_nothing_is_held_against_the_others(evidence: Evidence) -> None:
+    """What a slow check was not asked about counts as missed by nobody, and is said."""
+    checks: list[Check] = [Slow(), OnlyCounts()]
+    proof = prove(evidence, checks, corruptions=FEW, sizes=[1], repetitions=3, budget_s=10**5, clock=HOUR)
+    slow = [cell for cell in proof.cells if cell.check == "slow"]
+    assert [(cell.planted, cell.status) for cell in slow] == [(1, "caught")] * 2
+    assert {each.corruption: (each.caught, each.planted) for each in proof.classes} == {
+        "row_deleted": (3, 3),
+        "value_flipped": (1, 1),
+    }
+    assert any("slow: not asked about" in line for line in proof.left_out)
+    assert sight_of(proof).proven, sight_of(proof).reasons
+
+
 def test_a_promise_names_the_cell_that_broke_it(evidence: Evidence) -> None:
     """Only promised classes decide; a broken promise names class and check."""
     history = evidence.history()
