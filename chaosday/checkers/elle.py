@@ -37,6 +37,10 @@ class Expected:
     models: tuple[str, ...] = DEFAULT_MODELS
     anomalies: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        for model in self.models:
+            consistency.canonical(model)
+
     @property
     def prohibited(self) -> frozenset[str]:
         """Every anomaly type that would be a violation."""
