@@ -254,6 +254,21 @@ def test_one_hard_key_does_not_starve_the_others() -> None:
     assert "1 of 2 keys undecided" in alone["reason"]
 
 
+@pytest.mark.parametrize("model", ["register", "cas-register", "mutex", "kv", "fifo-queue"])
+def test_operations_of_another_kind_are_no_anomaly(model: str) -> None:
+    """What a model does not know may explain everything: unknown, with their number; refused ones do not matter."""
+    text = GOLDEN[model][1]
+    result = _judged(model, history(f"{text}\n8 delete @0-9"))
+    assert (result["valid?"], "1 delete" in result["reason"]) == ("unknown", True)
+    assert _judged(model, history(f"{text}\n!8 delete @0-9"))["valid?"] is False
+
+
+def test_a_register_with_compare_and_sets_is_searched() -> None:
+    """Judged as a register, compare-and-sets count all the same."""
+    made = history("0 write 1 @0-1\n1 cas [1, 2] @2-3\n0 read -> 2 @4-5")
+    assert _judged("register", made)["valid?"] is True
+
+
 def test_keys_are_judged_apart() -> None:
     """The same values under two keys do not meet; the failing key is named."""
     text = "0 add 1 @0-1\n1 read -> 1 @2-3"
