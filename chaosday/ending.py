@@ -37,12 +37,13 @@ def end_processes(run: str, registered: Mapping[int, tuple[ProcessIdentity, str]
     """
     spared = _ourselves()
     ended: dict[int, str] = {}
+    known = {process.pid: process for process, _ in registered.values()}
     for number in range(_ROUNDS):
         table = _table()
         gentle = number < _ROUNDS // 2
-        left = _victims(table, (process for process, _ in registered.values()))
-        left |= {process.pid: process for process in marked(run)}
-        targets = [process for pid, process in left.items() if pid not in spared and is_running(process)]
+        # Once seen, a descendant stays known: when its parent has died it is nobody's descendant any more.
+        known |= _descendants(table, known.values()) | {process.pid: process for process in marked(run)}
+        targets = [process for pid, process in known.items() if pid not in spared and is_running(process)]
         if not targets:
             break
         for process in targets:
@@ -63,13 +64,11 @@ def _table() -> ProcessTable:
         return ProcessTable([])
 
 
-def _victims(table: ProcessTable, roots: Iterable[ProcessIdentity]) -> dict[int, ProcessIdentity]:
+def _descendants(table: ProcessTable, roots: Iterable[ProcessIdentity]) -> dict[int, ProcessIdentity]:
     found: dict[int, ProcessIdentity] = {}
-    for root in roots:
+    for root in list(roots):
         if table.find(root) is not None:
             found |= {row.pid: row.identity for row in table.tree(root.pid)}
-        elif is_running(root):
-            found[root.pid] = root
     return found
 
 

@@ -29,3 +29,13 @@ def checks_of(directory: RunDirectory) -> list[Check]:
 def judge_again(directory: RunDirectory) -> list[Finding]:
     """The findings of the run's own checks on the run's own evidence."""
     return judge_checks(checks_of(directory), directory.evidence())
+
+
+def shown(findings: list[Finding]) -> str:
+    """Findings as lines for a terminal."""
+    lines = []
+    for finding in findings:
+        found = ", ".join(f"{each.count:,} {each.name}" for each in finding.anomalies) or "; ".join(finding.reasons)
+        examined = f"{finding.examined:,} {finding.examined_unit} examined"
+        lines.append(f"{finding.check}: {finding.outcome.value}, {examined}{': ' + found if found else ''}")
+    return "\n".join(lines)

@@ -138,12 +138,12 @@ def _end_everything(run: str, journal_path: Path, registered: dict[int, tuple[Pr
         for fault in open_faults(journal.reading()):
             threads.append(threading.Thread(target=_heal, args=(fault, journal, did), daemon=True))
             threads[-1].start()
-    _join(threads, _HEAL_FIRST_S)
-    with Attempt("processes"):
-        did += end_processes(run, registered)
-    _join(threads, _HEAL_AT_MOST_S)
-    with Attempt("processes"):
-        did += end_processes(run, registered)
+    for patience_s in (_HEAL_FIRST_S, _HEAL_AT_MOST_S):
+        _join(threads, patience_s)
+        tried = Attempt("could not end all processes")
+        with tried:
+            did += end_processes(run, registered)
+        did += [tried.error] if tried.error else []
     if journal is not None:
         with Attempt("journal"):
             journal.append("watchdog", did=did)

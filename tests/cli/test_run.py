@@ -52,3 +52,17 @@ def test_a_refused_password_ends_inconclusive_and_is_never_printed(pair: tuple[N
     assert CANARY not in done.stdout + done.stderr
     journal = (Path(said["run"]) / "journal.jsonl").read_text()
     assert '"injecting"' not in journal
+
+
+@pytest.mark.timeout(240)
+def test_evidence_is_judged_and_proved_again_without_the_server(pair: tuple[Node, Node], tmp_path: Path) -> None:
+    """``check RUN`` and ``prove RUN`` say of kept evidence what the run said."""
+    data = experiment(pair[0])
+    done = chaosday("run", str(written(tmp_path, data)), "--json", cwd=tmp_path)
+    run = json.loads(done.stdout)["run"]
+    judged = chaosday("check", run, "--json", cwd=tmp_path)
+    assert judged.returncode == 0, judged.stderr
+    assert json.loads(judged.stdout) == json.loads((Path(run) / "findings.json").read_text())
+    proved = chaosday("prove", run, "--budget-s", "10", "--json", cwd=tmp_path)
+    assert proved.returncode == 0, proved.stdout[-500:]
+    assert len(json.loads(proved.stdout)["classes"]) >= 8

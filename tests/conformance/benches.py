@@ -164,3 +164,12 @@ BENCHES: dict[str, Callable[[Path], contextlib.AbstractContextManager[Bench]]] =
         ProcessPause(), path, lambda process: process.status() == psutil.STATUS_STOPPED, stays=False
     ),
 }
+
+
+def _on_hosts() -> dict[str, Callable[[Path], contextlib.AbstractContextManager[Bench]]]:
+    from tests.conformance.host_benches import HOST_BENCHES
+
+    return HOST_BENCHES
+
+
+BENCHES |= _on_hosts()

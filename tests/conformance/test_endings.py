@@ -25,6 +25,8 @@ from tests.conformance import child
 from tests.conformance.benches import BENCHES, Bench
 from tests.conformance.child import BOUNDARIES
 
+pytestmark = pytest.mark.lab
+
 FAULTS = sorted(registry.members("faults"))
 PATIENCE_S = 30.0
 """How long a test waits for an end that has to come; the figures are the benchmark's business, not the test's."""

@@ -19,6 +19,8 @@ from chaosday.model.target import Target
 from chaosday.recovery import recover
 from tests.conformance.benches import BENCHES, Bench
 
+pytestmark = pytest.mark.lab
+
 FAULTS = sorted(registry.members("faults"))
 
 

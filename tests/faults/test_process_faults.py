@@ -23,6 +23,8 @@ from chaosday.model.fault import Fault
 from chaosday.model.lease import LeaseHolder
 from chaosday.targets.local_process import LocalProcess
 
+pytestmark = pytest.mark.lab
+
 # Starts its child again whenever it dies, as a supervisor does, and writes its number down.
 SUPERVISOR = """
 import pathlib, subprocess, sys

@@ -17,6 +17,8 @@ from chaosday.journal import Journal, open_faults, parse, read
 from chaosday.lifecycle import Lifecycle
 from chaosday.targets.local_process import LocalProcess
 
+pytestmark = pytest.mark.kernel
+
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:

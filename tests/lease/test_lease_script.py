@@ -21,6 +21,8 @@ from chaosday.local_shell import LocalShell
 from chaosday.model.lease import Lease, Undo
 from chaosday.model.target import ShellResult
 
+pytestmark = pytest.mark.lab
+
 PATIENCE_S = 20.0
 SHELLS = [
     pytest.param(name, marks=pytest.mark.skipif(shutil.which(name.split()[0]) is None, reason=f"no {name} here"))
@@ -172,6 +174,23 @@ def test_a_dead_watcher_is_found_by_renewal(plain: Ground) -> None:
     with pytest.raises(LeaseError, match="watcher"):
         plain.leases.renew(lease.id, 5)
     plain.leases.heal(lease.id, lease.undo)
+
+
+def test_a_lock_of_the_dead_is_taken_over(plain: Ground) -> None:
+    """A healer that was killed in the middle leaves its lock; the next one does not wait for it for ever."""
+    plain.thing.touch()
+    lease = plain.lease(ttl_s=600)
+    plain.leases.arm(lease)
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    for holder in (str(dead.pid), ""):
+        lock = plain.state / lease.id / "lock"
+        lock.mkdir()
+        (lock / "pid").write_text(holder)
+        plain.leases.renew(lease.id, 600)
+        assert not lock.exists()
+    plain.leases.heal(lease.id, lease.undo)
+    assert not plain.thing.exists()
 
 
 def test_an_unstored_undo_runs_all_the_same(plain: Ground) -> None:

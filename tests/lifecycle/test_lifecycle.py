@@ -21,6 +21,8 @@ from chaosday.model.lease import Lease, LeaseHolder, LeaseState, Undo
 from chaosday.model.target import Shell, Target
 from chaosday.signals import Stopped
 
+pytestmark = pytest.mark.kernel
+
 
 class Box:
     """A real, if small, world: a dictionary that faults put things into, and its leases."""

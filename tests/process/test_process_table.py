@@ -14,6 +14,8 @@ from chaosday.errors import UsageError
 from chaosday.local_shell import LocalShell
 from chaosday.process_table import alive_script, identity, is_running, read_table, signal_script
 
+pytestmark = pytest.mark.kernel
+
 SHELL = LocalShell()
 
 

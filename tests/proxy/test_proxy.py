@@ -23,6 +23,8 @@ from chaosday.proxy.client import ProxyClient, ProxyGone, ProxyProcess
 from chaosday.targets.proxy_route import ProxyRoute
 from tests.conformance.benches import Echo, echo_s
 
+pytestmark = pytest.mark.lab
+
 PATIENCE_S = 20.0
 
 

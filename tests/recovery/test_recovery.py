@@ -19,6 +19,8 @@ from chaosday.recovery import journals_under, recover, words
 from chaosday.targets.local_host import LocalHost
 from chaosday.targets.local_process import LocalProcess
 
+pytestmark = pytest.mark.lab
+
 
 @pytest.fixture
 def victims() -> Iterator[list[psutil.Process]]:

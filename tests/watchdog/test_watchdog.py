@@ -17,6 +17,8 @@ from chaosday.local_shell import RUN_MARK
 from chaosday.process_table import identity
 from chaosday.watchdog import Watchdog
 
+pytestmark = pytest.mark.lab
+
 PATIENCE_S = 30.0
 
 # A run that starts a process with a child of its own, one that only carries the mark, a forked child that outlives
@@ -27,19 +29,23 @@ from pathlib import Path
 from chaosday.journal import Journal
 from chaosday.watchdog import Watchdog
 path = Path(sys.argv[1])
-journal = Journal.create(path, "run-w")
-watchdog = Watchdog.start("run-w", path)
+run = f"run-{os.getpid()}"
+journal = Journal.create(path, run)
+watchdog = Watchdog.start(run, path)
 def start(*command, **environment):
     return subprocess.Popen(command, env={**os.environ, **environment}, start_new_session=True).pid
-tree = start("sh", "-c", "sleep 600 & wait")
+tree = start("sh", "-c", "sleep 600 & echo $! >$0; wait", str(path) + ".child")
+while not Path(str(path) + ".child").exists() or not Path(str(path) + ".child").read_text():
+    time.sleep(0.01)
+child = Path(str(path) + ".child").read_text().strip()
 watchdog.register_process(tree, first=sys.argv[2])
-marked = start("sleep", "600", CHAOSDAY_RUN="run-w")
+marked = start("sleep", "600", CHAOSDAY_RUN=run)
 foreign = start("sleep", "600", CHAOSDAY_RUN="run-other")
 forked = os.fork()
 if forked == 0:
     time.sleep(600)
 watchdog.register_process(forked)
-print(watchdog.pid, tree, marked, forked, foreign, flush=True)
+print(watchdog.pid, tree, child, marked, forked, foreign, flush=True)
 sys.stdin.readline()
 watchdog.close()
 """
@@ -73,14 +79,15 @@ def test_it_ends_the_processes_of_a_killed_run(tmp_path: Path, cleanup: list[int
         [sys.executable, "-c", RUN, str(journal), first], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     assert run.stdout is not None and run.stdin is not None
-    watchdog, tree, marked, forked, foreign = cleanup[:] = [int(word) for word in run.stdout.readline().split()]
+    watchdog, tree, child, marked, forked, foreign = cleanup[:] = [int(word) for word in run.stdout.readline().split()]
     run.kill()
     run.wait()
-    _until(lambda: not any(_runs(pid) for pid in (tree, marked, forked, watchdog)))
+    _until(lambda: not any(_runs(pid) for pid in (tree, child, marked, forked, watchdog)))
     assert _runs(foreign)
     last = read(journal).records[-1]
     assert last.event == "watchdog"
-    assert len(last.data["did"]) >= 3
+    said = " ".join(last.data["did"])
+    assert all(f"ended process {pid} " in said for pid in (tree, marked, forked)), said
     run.stdout.close()
     run.stdin.close()
 

@@ -1,0 +1,1 @@
+"""What AWS targets and faults share: credentials, calls as data, selection, leases in the account."""

@@ -1,0 +1,115 @@
+"""What the faults on stored objects have in common: a scratch prefix, a choice of keys, pre-images, and digests."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from abc import abstractmethod
+from fnmatch import fnmatchcase
+from typing import Any, ClassVar
+
+import orjson
+from pydantic import Field
+
+from chaosday.aws.objects import KEPT, SCRATCH_MARK, Objects, head, listed, require_scratch
+from chaosday.aws.session import spoken
+from chaosday.errors import Refused
+from chaosday.model.fault import Bite, Fault, FaultPlan, PlanContext, Reading
+from chaosday.model.lease import LeaseHolder, Undo
+from chaosday.model.target import Target
+
+ABSENT = "absent"
+
+
+class ObjectFault(Fault):
+    """Damages objects under a prefix that is marked as scratch, and puts them back.
+
+    A bucket has no timer: only heal and recover put the objects back, which has to be accepted in so
+    many words (``accept_weak_lease``).
+    """
+
+    requires: ClassVar[tuple[type[Any], ...]] = (Objects, LeaseHolder)
+    keys: str = "*"
+    """Shell pattern on the part of the key after the store's prefix."""
+    count: int = Field(default=1, ge=1, le=1000)
+    """How many of the matching objects, chosen by the run's seed."""
+    accept_weak_lease: bool = False
+    unit: ClassVar[str] = "share of objects that read otherwise"
+
+    @abstractmethod
+    def damage(self, objects: Objects, key: str, plan: FaultPlan) -> None:
+        """Hurt one object, leaving the lease's mark on what is written."""
+
+    def eligible(self, objects: Objects, keys: list[str]) -> list[str]:
+        """Those of the keys that this fault can hurt."""
+        return keys
+
+    def plan(self, target: Target, context: PlanContext) -> FaultPlan:
+        objects = target.capability(Objects)
+        if not self.accept_weak_lease:
+            raise Refused(
+                f"{self.kind}: a bucket has no timer, so that only rollback and chaosday recover end this fault; "
+                "set accept_weak_lease: true to accept that"
+            )
+        require_scratch(objects)
+        chosen = self._chosen(objects, context.seed)
+        state = {key: digest(objects, key) for key in chosen}
+        return FaultPlan(
+            lease=self.lease(context, Undo(data={"keys": orjson.dumps(chosen).decode()})),
+            affected=[f"{objects.bucket}/{key}" for key in chosen],
+            snapshot=state,
+            baseline=Reading(value=0, unit=self.unit, by="digest of a download"),
+            mechanism="weak lease: only rollback and recover put the objects back",
+            data={"keys": chosen, "seed": context.seed},
+        )
+
+    def inject(self, target: Target, plan: FaultPlan) -> None:
+        objects = target.capability(Objects)
+        with spoken(f"{self.kind} in {objects.bucket}"):
+            for key in plan.data["keys"]:
+                self.damage(objects, key, plan)
+
+    def attest(self, target: Target, plan: FaultPlan) -> Bite:
+        now = self.snapshot(target, plan)
+        changed = [key for key in plan.data["keys"] if now[key] != plan.snapshot[key]]
+        during = Reading(value=len(changed) / len(now), unit=self.unit, by="digest of a download")
+        why = f"{self.kind}: {len(changed)} of {len(now)} objects read otherwise than before"
+        return Bite(
+            fault=self.kind, target=self.target, bit=bool(changed), baseline=plan.baseline, during=during, why=why
+        )
+
+    def snapshot(self, target: Target, plan: FaultPlan) -> dict[str, Any]:
+        objects = target.capability(Objects)
+        return {key: digest(objects, key) for key in plan.data["keys"]}
+
+    def _chosen(self, objects: Objects, seed: int) -> list[str]:
+        kept = objects.prefix + KEPT
+        found = [item["Key"] for item in listed(objects, objects.prefix)]
+        own = [key for key in found if not key.startswith(kept) and not key.endswith(SCRATCH_MARK)]
+        fitting = [key for key in own if fnmatchcase(key.removeprefix(objects.prefix), self.keys)]
+        able = self.eligible(objects, fitting)
+        if not able:
+            raise Refused(f"{self.kind}: no object under {objects.bucket}/{objects.prefix} fits {self.keys!r}")
+        return sorted(random.Random(seed).sample(sorted(able), min(self.count, len(able))))
+
+
+def digest(objects: Objects, key: str) -> str:
+    """SHA-256 of what a GET gives, or ``absent``."""
+    if head(objects, key) is None:
+        return ABSENT
+    with spoken(f"reading {key}"):
+        body = objects.s3().get_object(Bucket=objects.bucket, Key=key)["Body"]
+        found = hashlib.sha256()
+        for piece in body.iter_chunks(1 << 20):
+            found.update(piece)
+    return found.hexdigest()
+
+
+def versions_of(objects: Objects, key: str) -> list[dict[str, Any]]:
+    """Every version of a key, newest first; delete markers are not among them."""
+    found: list[dict[str, Any]] = []
+    with spoken(f"listing versions of {key}"):
+        pages = objects.s3().get_paginator("list_object_versions").paginate(Bucket=objects.bucket, Prefix=key)
+        for page in pages:
+            found += [version for version in page.get("Versions", []) if version["Key"] == key]
+    return sorted(found, key=lambda version: version["LastModified"], reverse=True)

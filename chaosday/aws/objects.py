@@ -1,0 +1,65 @@
+"""The capability of an object store, and the mark by which a bucket or prefix is known to be scratch."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, runtime_checkable
+
+from chaosday.aws.session import explained, spoken
+from chaosday.errors import ScratchMarkMissing
+
+SCRATCH_MARK = ".chaosday-scratch"
+KEPT = ".chaosday-kept/"
+
+
+@runtime_checkable
+class Objects(Protocol):
+    """A bucket and a prefix in it."""
+
+    @property
+    def bucket(self) -> str: ...
+
+    @property
+    def prefix(self) -> str: ...
+
+    def s3(self) -> Any:
+        """A boto3 S3 client."""
+
+    def is_aws(self) -> bool:
+        """Whether this is S3 in an AWS account, where a scheduler can call back without us."""
+
+
+def mark_as_scratch(objects: Objects) -> None:
+    """Say that everything under the prefix may be damaged: an empty object with a known name."""
+    with spoken(f"marking {objects.bucket}/{objects.prefix} as scratch"):
+        objects.s3().put_object(Bucket=objects.bucket, Key=objects.prefix + SCRATCH_MARK, Body=b"")
+
+
+def require_scratch(objects: Objects) -> None:
+    """Return if the prefix carries the mark; ``ScratchMarkMissing`` with the way to set it if not."""
+    if head(objects, objects.prefix + SCRATCH_MARK) is None:
+        raise ScratchMarkMissing(
+            f"{objects.bucket}/{objects.prefix} is not marked as scratch: put an empty object "
+            f"{objects.prefix}{SCRATCH_MARK} there if everything under it may be damaged"
+        )
+
+
+def head(objects: Objects, key: str) -> dict[str, Any] | None:
+    """What HEAD says of a key; None where there is no such object."""
+    from botocore.exceptions import ClientError
+
+    try:
+        found: dict[str, Any] = objects.s3().head_object(Bucket=objects.bucket, Key=key)
+    except ClientError as error:
+        if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == 404:
+            return None
+        raise explained(error, f"looking at {objects.bucket}/{key}") or error from None
+    return found
+
+
+def listed(objects: Objects, prefix: str) -> list[dict[str, Any]]:
+    """Every object under ``prefix``: key, size, ETag."""
+    found: list[dict[str, Any]] = []
+    with spoken(f"listing {objects.bucket}/{prefix}"):
+        for page in objects.s3().get_paginator("list_objects_v2").paginate(Bucket=objects.bucket, Prefix=prefix):
+            found += page.get("Contents", [])
+    return found

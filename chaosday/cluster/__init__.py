@@ -1,0 +1,1 @@
+"""What Kubernetes targets and faults share: requests as data, permissions, leases in the cluster, helper pods."""

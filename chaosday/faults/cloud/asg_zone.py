@@ -1,0 +1,48 @@
+"""A group that has lost an availability zone."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+from chaosday.aws.account import Aws
+from chaosday.aws.calls import Call
+from chaosday.aws.fault import AccountFault
+from chaosday.aws.groups import groups
+from chaosday.aws.paging import every
+from chaosday.aws.tagging import Resource
+from chaosday.errors import Refused
+
+
+class AsgZone(AccountFault):
+    """Takes the subnets of one availability zone out of Auto Scaling groups: their instances there are given up."""
+
+    kind: Literal["cloud.asg.zone"] = "cloud.asg.zone"
+    what: ClassVar[str] = "Auto Scaling group"
+    zone: str = "us-east-1a"
+
+    def found(self, aws: Aws) -> list[Resource]:
+        return [group for group in groups(aws) if self._left(aws, group) != group.detail["subnets"]]
+
+    def changes(self, aws: Aws, resources: list[Resource]) -> list[Call]:
+        return [self._call(group, self._left(aws, group)) for group in resources]
+
+    def reverts(self, aws: Aws, resources: list[Resource]) -> list[Call]:
+        return [self._call(group, group.detail["subnets"]) for group in resources]
+
+    def state(self, aws: Aws, resources: list[Resource]) -> dict[str, Any]:
+        now = {group.id: group.detail["subnets"] for group in groups(aws)}
+        return {resource.id: now.get(resource.id) for resource in resources}
+
+    def _left(self, aws: Aws, group: Resource) -> list[str]:
+        subnets = group.detail["subnets"]
+        if not subnets:
+            return []
+        zones = {one["SubnetId"]: one["AvailabilityZone"] for one in every(aws, "ec2", "describe_subnets", "Subnets")}
+        left = [subnet for subnet in subnets if zones.get(subnet) != self.zone]
+        if not left and subnets:
+            raise Refused(f"{group.name} has subnets in {self.zone} only: a group cannot be left without any")
+        return left
+
+    def _call(self, group: Resource, subnets: list[str]) -> Call:
+        named = {"AutoScalingGroupName": group.id, "VPCZoneIdentifier": ",".join(subnets)}
+        return Call(service="autoscaling", operation="update_auto_scaling_group", parameters=named)

@@ -1,0 +1,1 @@
+"""Faults of a Kubernetes cluster and of what runs in it."""

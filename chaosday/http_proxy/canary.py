@@ -1,0 +1,124 @@
+"""Canaries: requests that match a rule and can do no harm, because the proxy never passes them on.
+
+A request with the header ``x-chaosday-canary`` goes through the same rules as any other; what the
+service would have answered is replaced by a body that both ends know. What the sender then sees on
+its own socket is the measured effect: whether it was refused, how long it took, which bytes arrived.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import time
+from dataclasses import dataclass
+
+from chaosday.http_proxy.message import Head, Stream
+from chaosday.http_proxy.recognise import S3_OPERATIONS, Asked
+from chaosday.http_proxy.rule import Match
+
+CANARY = "x-chaosday-canary"
+STAMP_BYTES = 20
+_FILLING = hashlib.shake_256(b"chaosday canary").digest(4096)
+DATE = "20000101"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the client's end of one request looked like: no status when there was no whole answer."""
+
+    status: int | None
+    seconds: float
+    body: bytes = b""
+    error: str = ""
+
+    @property
+    def whole(self) -> bool:
+        return self.status is not None and not self.error
+
+
+def canned(asked: Asked) -> tuple[Head, Stream]:
+    """The answer to a canary: a time stamp, a filling, and the digest of both."""
+    body = b"%020d" % time.monotonic_ns() + _FILLING
+    body += hashlib.sha256(body).digest()
+    head = Head(b"HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: %d\r\n\r\n" % len(body))
+    return head, Stream(None, b"" if asked.method == "HEAD" else body)
+
+
+def intact(body: bytes) -> bool:
+    """Whether every byte of a canary's answer arrived as it was sent."""
+    return len(body) > 32 and hashlib.sha256(body[:-32]).digest() == body[-32:]
+
+
+def canary_for(match: Match) -> tuple[str, str, dict[str, str]]:
+    """Method, target and headers of a request that ``match`` fits, with no credentials in it."""
+    headers = {CANARY: "1"}
+    service = match.service or ("s3" if match.operations or match.bucket != "*" or match.key != "*" else "")
+    if not service:
+        return (match.methods or ["GET"])[0], _plain(match.path, "/"), headers
+    headers["Authorization"] = f"AWS4-HMAC-SHA256 Credential=CANARY/{DATE}/us-east-1/{service}/aws4_request"
+    if service != "s3":
+        headers["X-Amz-Target"] = f"Canary.{(match.operations or ['Any'])[0]}"
+        return (match.methods or ["POST"])[0], "/", headers
+    return _s3_request(match, headers)
+
+
+def _s3_request(match: Match, headers: dict[str, str]) -> tuple[str, str, dict[str, str]]:
+    operation = (match.operations or ["GetObject"])[0]
+    method, place, mark = S3_OPERATIONS.get(operation, ("GET", "key", ""))
+    bucket, key = _plain(match.bucket, "canary-bucket"), _plain(match.key, "canary-key")
+    target = {"service": "/", "bucket": f"/{bucket}", "key": f"/{bucket}/{key}"}[place]
+    if mark.startswith("x-"):
+        headers[mark] = "/canary/source"
+    elif mark:
+        target += f"?{mark}=1"
+    return method, target, headers
+
+
+def _plain(pattern: str, default: str) -> str:
+    """A text that the shell pattern fits; sets are taken at their first member."""
+    if pattern == "*":
+        return default
+    text, index = "", 0
+    while index < len(pattern):
+        letter = pattern[index]
+        if letter == "[" and "]" in pattern[index + 2 :]:
+            end = pattern.index("]", index + 2)
+            negated = pattern[index + 1] == "!"
+            text += next(c for c in "0aA_~" if c not in pattern[index:end]) if negated else pattern[index + 1]
+            index = end + 1
+            continue
+        text += {"*": "canary", "?": "c"}.get(letter, letter)
+        index += 1
+    return text
+
+
+def send(address: str, match: Match, *, timeout_s: float, upload: bool = False) -> Seen:
+    """Send one canary to ``host:port`` over a new connection and say what came back."""
+    method, target, headers = canary_for(match)
+    return ask(address, method, target, headers, timeout_s=timeout_s, body=_FILLING if upload else None)
+
+
+def ask(
+    address: str, method: str, target: str, headers: dict[str, str], *, timeout_s: float, body: bytes | None = None
+) -> Seen:
+    """One request over a new connection, its outcome as the client sees it."""
+    host, _, port = address.rpartition(":")
+    connection = http.client.HTTPConnection(host, int(port), timeout=timeout_s)
+    began = time.perf_counter()
+    status: int | None = None
+    got = b""
+    try:
+        connection.request(method, target, body=body, headers=headers)
+        response = connection.getresponse()
+        status = response.status
+        while piece := response.read(1 << 16):
+            got += piece
+    except http.client.IncompleteRead as error:
+        return Seen(status, time.perf_counter() - began, got + error.partial, "incomplete body")
+    except TimeoutError:
+        return Seen(status, time.perf_counter() - began, got, f"no answer in {timeout_s:g} s")
+    except (OSError, http.client.HTTPException) as error:
+        return Seen(status, time.perf_counter() - began, got, type(error).__name__)
+    finally:
+        connection.close()
+    return Seen(status, time.perf_counter() - began, got)

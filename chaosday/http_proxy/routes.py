@@ -1,0 +1,181 @@
+"""A route and what is on it now: leases with their rules, each ended by the proxy's own timer."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import threading
+import time
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from chaosday.errors import LeaseError, UsageError
+from chaosday.http_proxy.recognise import Asked
+from chaosday.http_proxy.rule import Rule
+from chaosday.model.lease import Lease, LeaseState
+
+KEPT_HEALED = 1000
+REMEMBERED_BYTES = 8 << 20
+
+
+@dataclass
+class Active:
+    """A rule that is on: its dice, its budget, what it has done, and the event that says it is over."""
+
+    rule: Rule
+    ended: threading.Event
+    dice: random.Random
+    seen: int = 0
+    hit: int = 0
+    remembered: dict[str, bytes] = field(default_factory=dict)
+    _tokens: float = 0
+    _filled_s: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        self._tokens = self.rule.allowed_per_s  # a client that was quiet has its allowance
+
+    def strikes(self) -> bool:
+        """Whether this matching request is the one that gets hurt."""
+        self.seen += 1
+        if self.dice.random() >= self.rule.probability:
+            return False
+        if allowed := self.rule.allowed_per_s:
+            now = time.monotonic()
+            self._tokens = min(max(1.0, allowed), self._tokens + (now - self._filled_s) * allowed)
+            self._filled_s = now
+            if self._tokens >= 1:
+                self._tokens -= 1
+                return False
+        self.hit += 1
+        return True
+
+    def remember(self, question: str, answer: bytes) -> None:
+        """Keep the first answer to a question, within a memory that a listing needs and a download exceeds."""
+        if len(answer) + sum(map(len, self.remembered.values())) <= REMEMBERED_BYTES:
+            self.remembered.setdefault(question, answer)
+
+
+@dataclass
+class Held:
+    """A lease and what is done under it."""
+
+    lease: Lease
+    due_s: float
+    rules: list[Active] = field(default_factory=list)
+    ended: threading.Event = field(default_factory=threading.Event)
+
+
+@dataclass(frozen=True)
+class Upstream:
+    """Where a route leads: ``http://host:port`` or ``https://host:port``, with the file of a private authority."""
+
+    host: str
+    port: int
+    tls: bool
+    authority_file: str = ""
+
+    @classmethod
+    def of(cls, url: str, authority_file: str = "") -> Upstream:
+        parts = urlsplit(url if "//" in url else f"http://{url}")
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise UsageError(f"an upstream is http://host:port or https://host:port, not {url!r}")
+        tls = parts.scheme == "https"
+        return cls(parts.hostname, parts.port or (443 if tls else 80), tls, authority_file)
+
+    @property
+    def url(self) -> str:
+        return f"{'https' if self.tls else 'http'}://{self.host}:{self.port}"
+
+
+class Route:
+    """Requests come in at ``listen`` and go out to ``upstream``, unless a rule says otherwise."""
+
+    def __init__(self, name: str, upstream: Upstream) -> None:
+        self.name = name
+        self.upstream = upstream
+        self.listen = ""
+        self.requests = 0
+        self._lock = threading.Lock()
+        self._held: dict[str, Held] = {}
+        self._healed: dict[str, LeaseState] = {}
+
+    def pick(self, asked: Asked) -> Active | None:
+        """The first rule that hurts this request; most of the time there is none."""
+        self.requests += 1
+        if not self._held:
+            return None
+        now = time.monotonic()
+        with self._lock:
+            live = [active for held in self._held.values() if now < held.due_s for active in held.rules]
+            return next((each for each in live if each.rule.match.fits(asked) and each.strikes()), None)
+
+    def arm(self, lease: Lease) -> None:
+        """Take the lease and start its timer."""
+        with self._lock:
+            if lease.id in self._held:
+                raise LeaseError(f"{lease.id} is armed already on {self.name}")
+            held = Held(lease, time.monotonic() + lease.ttl_s)
+            self._held[lease.id] = held
+        threading.Thread(target=self._watch, args=(held,), daemon=True).start()
+
+    def renew(self, lease_id: str, ttl_s: float) -> None:
+        with self._lock:
+            held = self._held.get(lease_id)
+            if held is None or time.monotonic() >= held.due_s:
+                raise LeaseError(f"{lease_id} is over on {self.name}: it cannot be renewed")
+            held.due_s = time.monotonic() + ttl_s
+
+    def add(self, lease_id: str, rule: Rule) -> None:
+        """Put a rule into force under an armed lease."""
+        with self._lock:
+            held = self._held.get(lease_id)
+            if held is None or time.monotonic() >= held.due_s:
+                raise LeaseError(f"{lease_id} is not armed on {self.name}: nothing was injected")
+            seed = int.from_bytes(hashlib.sha256(f"{rule.seed}/{len(held.rules)}".encode()).digest()[:8], "big")
+            held.rules.append(Active(rule, held.ended, random.Random(seed)))
+
+    def heal(self, lease_id: str) -> None:
+        """End everything of a lease, waking what waits because of it."""
+        with self._lock:
+            held = self._held.pop(lease_id, None)
+            if held is None:
+                return
+            left_s = held.due_s - time.monotonic()
+            self._healed[lease_id] = _state(held.lease, left_s, healed=True)
+            while len(self._healed) > KEPT_HEALED:
+                self._healed.pop(next(iter(self._healed)))
+        held.ended.set()
+
+    def residue(self, lease_id: str) -> list[str]:
+        with self._lock:
+            held = self._held.get(lease_id)
+            if held is None:
+                return []
+            return [
+                f"route {self.name}: lease {lease_id}",
+                *(f"route {self.name}: {a.rule.effect} rule" for a in held.rules),
+            ]
+
+    def leases(self) -> list[LeaseState]:
+        now = time.monotonic()
+        with self._lock:
+            live = [_state(held.lease, held.due_s - now) for held in self._held.values()]
+            return [*live, *self._healed.values()]
+
+    def counts(self, lease_id: str) -> dict[str, int]:
+        """How many requests the route saw, and how many of them this lease's rules matched and hurt."""
+        with self._lock:
+            held = self._held.get(lease_id)
+            rules = held.rules if held else []
+            return {"requests": self.requests, "seen": sum(a.seen for a in rules), "hit": sum(a.hit for a in rules)}
+
+    def _watch(self, held: Held) -> None:
+        while not held.ended.is_set():
+            if (left_s := held.due_s - time.monotonic()) <= 0:
+                self.heal(held.lease.id)
+                return
+            held.ended.wait(left_s)
+
+
+def _state(lease: Lease, remaining_s: float, *, healed: bool = False) -> LeaseState:
+    return LeaseState(id=lease.id, run=lease.run, fault=lease.fault, remaining_s=remaining_s, healed=healed)

@@ -1,0 +1,69 @@
+"""A bucket in S3 or in anything that speaks its API."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, Self
+
+from pydantic import Field, SecretStr
+
+from chaosday.aws.object_leases import ObjectLeases
+from chaosday.aws.objects import Objects
+from chaosday.aws.session import Access, explained
+from chaosday.errors import CapabilityMissing
+from chaosday.model.lease import LeaseHolder
+from chaosday.model.target import Target
+
+
+class S3Store(Target):
+    """A bucket, and a prefix in it that is ours. Without keys, boto3's own chain is asked."""
+
+    kind: Literal["s3_store"] = "s3_store"
+    endpoint_url: str = Field(default="", description="Empty: AWS itself")
+    region: str = "us-east-1"
+    bucket: str = "chaosday"
+    prefix: str = Field(default="chaosday/", pattern=r"^([^/].*/)?$")
+    profile: str = ""
+    access_key: SecretStr | None = None
+    secret_key: SecretStr | None = None
+    session_token: SecretStr | None = None
+    role_arn: str = ""
+    via: str = ""
+    """Name of an http_route target that requests go through."""
+    proxy: str = ""
+    """``host:port`` of that route; set by ``through``."""
+    timeout_s: float = Field(default=10, gt=0)
+    attempts: int = Field(default=1, ge=1)
+    """How often a request is tried in all; 1 shows each fault as it is, the SDK's default is 3 to 5."""
+
+    def capabilities(self) -> Mapping[type[Any], Any]:
+        return {Objects: self, LeaseHolder: ObjectLeases(self)}
+
+    def access(self) -> Access:
+        """Where and as whom, for machinery that needs another service of the same account."""
+        fields = {name: getattr(self, name) for name in Access.model_fields if name in type(self).model_fields}
+        return Access(**fields)
+
+    def s3(self) -> Any:
+        return self.access().client("s3")
+
+    def is_aws(self) -> bool:
+        return not self.endpoint_url
+
+    def through(self, route: Target) -> Self:
+        """The same store, reached through a route: signatures stay those of the store itself."""
+        listen = getattr(route, "listen", None)
+        if listen is None:
+            raise CapabilityMissing(f"an s3_store goes via an http_route target, not a {route.kind}")
+        return self.model_copy(update={"proxy": listen()})
+
+    def reach(self) -> str:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        where = f"bucket {self.bucket} at {self.endpoint_url or f'AWS {self.region}'}"
+        try:
+            self.s3().head_bucket(Bucket=self.bucket)
+            versions = self.s3().get_bucket_versioning(Bucket=self.bucket).get("Status", "off")
+        except (BotoCoreError, ClientError) as error:
+            raise explained(error, where) or error from None
+        return f"{where}, prefix {self.prefix or '(none)'}, versioning {versions.lower()}"

@@ -1,0 +1,28 @@
+"""The demo's arms as a flow of their own, for schedules and the UI."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from prefect import flow
+
+from chaosday.clock import SystemClock
+from chaosday.execution import Execution
+from chaosday.lab.failover import failover_lab
+from chaosday.run_directory import RunDirectory, runs_root
+from flows.experiment import as_state, pipeline
+
+
+@flow(name="durability demo", flow_run_name="{arm}", retries=0, persist_result=False)
+def durability(arm: Literal["asynchronous", "synchronous"] = "synchronous", seed: int = 1) -> Any:
+    """Start a PostgreSQL pair, lose its primary while the standby is cut off, and see what was kept.
+
+    Args:
+        arm: How the standby follows. Asynchronous has to come out violated, synchronous has to pass.
+        seed: The seed of everything random in the run.
+    """
+    root = runs_root().resolve()
+    directory = RunDirectory.create(root, f"{arm} durability", SystemClock())
+    with failover_lab(arm, directory.path / "servers", seed=seed) as lab, Execution(lab.experiment, directory) as run:
+        verdict = pipeline(run)
+    return as_state(verdict)
