@@ -189,7 +189,7 @@ class _Planter:
         tally.seconds += cost_s
         baseline = subject.baseline
         noticed = _noticed(finding, baseline)
-        new = _words(finding.damaged_keys()) - _words(baseline.damaged_keys())
+        new = _named(finding) - _named(baseline)
         localised = noticed and bool(new & _words(planted.keys))
         tally.judged.append((size, len(planted.keys), noticed, localised))
         if not noticed:
@@ -323,6 +323,12 @@ def _answer(finding: Finding) -> tuple[object, ...]:
 def _said(finding: Finding) -> str:
     kinds = ", ".join(f"{anomaly.count} {anomaly.name}" for anomaly in finding.anomalies)
     return kinds or "; ".join([finding.outcome.value, *finding.reasons[:1]])
+
+
+def _named(finding: Finding) -> set[str]:
+    """Every key that a finding names, and the operations that its explanations point at."""
+    pointed = (one for a in finding.anomalies for case in a.detail for one in case.get("operations") or [])
+    return _words(finding.damaged_keys()) | _words(pointed)
 
 
 def _words(keys: object) -> set[str]:
