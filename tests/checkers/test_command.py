@@ -24,8 +24,6 @@ from chaosday.commands.check import command
 from chaosday.errors import ChaosdayError, MalformedHistory, UnknownName, UsageError
 from chaosday.history import History
 
-pytestmark = pytest.mark.kernel
-
 GOOD = "{:type :invoke :process 0 :f :write :value 1}\n{:type :ok :process 0 :f :write :value 1}\n"
 BAD = GOOD + "{:type :invoke :process 0 :f :read :value nil}\n{:type :ok :process 0 :f :read :value 2}\n"
 

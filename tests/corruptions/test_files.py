@@ -15,7 +15,6 @@ from chaosday.model.finding import Outcome
 from chaosday.proof import all_corruptions, prove, sight_of
 from tests.proof import planting
 
-pytestmark = pytest.mark.kernel
 CHECK = ReplicaRows(store="files", replica="files.now", key="path", ignore=["content"])
 CLASSES = [c for c in all_corruptions() if "files" in c.stores]
 CONTENTS = {f"part-{n}": np.random.default_rng(n).bytes(3_000 + 500 * n) for n in range(8)}

@@ -14,7 +14,6 @@ from chaosday.model.corruption import Corruption, NotApplicable
 from chaosday.proof import all_corruptions
 from tests.proof import planting
 
-pytestmark = pytest.mark.kernel
 CLASSES = [c for c in all_corruptions() if c.stores == ("history",)]
 
 

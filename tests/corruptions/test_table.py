@@ -15,7 +15,6 @@ from chaosday.proof import all_corruptions, prove, sight_of
 from chaosday.simulated_table import simulate_table
 from tests.proof import planting
 
-pytestmark = pytest.mark.kernel
 CHECK = ReplicaRows(store="orders", replica="orders.copy")
 TABLE = simulate_table(300, seed=5)
 EVIDENCE = Evidence(planting.NOWHERE).replaced(history=planting.history(), rows={"orders": TABLE, "orders.copy": TABLE})

@@ -18,8 +18,6 @@ from chaosday.proof import all_corruptions, prove, sight_of
 from tests.corruptions.test_history import registers
 from tests.proof import planting
 
-pytestmark = pytest.mark.kernel
-
 
 def serial(seed: int, count: int, *, lists: bool) -> Evidence:
     """Transactions one after another against a store of lists or registers that keeps its promises."""

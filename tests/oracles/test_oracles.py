@@ -10,8 +10,6 @@ from hypothesis import strategies as st
 
 from tests.oracles import ORACLES, compare
 
-pytestmark = pytest.mark.kernel
-
 
 @pytest.mark.parametrize("name", ORACLES)
 def test_a_check_agrees_with_brute_force(name: str) -> None:

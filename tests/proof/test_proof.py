@@ -25,7 +25,6 @@ from chaosday.verdict import conclude
 from tests.proof import planting
 from tests.proof.fakes import Alarmist, AlwaysInvalid, AlwaysValid, Crashes, ExaminesNothing, Restless
 
-pytestmark = pytest.mark.kernel
 FEW = [RowDeleted(), ValueFlipped()]
 
 
