@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import io
 import shutil
+import sqlite3
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,9 @@ from typing import Any
 import numpy as np
 import psycopg
 import pyarrow as pa
+import pyarrow.parquet as pq
 from psycopg import sql
+from pyarrow import csv
 
 from chaosday.checks.amcheck import Amcheck
 from chaosday.checks.bank import BankCheck
@@ -30,10 +33,19 @@ from chaosday.checks.ledger import LedgerCheck
 from chaosday.checks.pg_checksums import PgChecksums
 from chaosday.checks.replica_rows import ReplicaRows
 from chaosday.evidence import Evidence
+from chaosday.files import files_table
 from chaosday.model.check import Check
 from chaosday.model.corruption import Corruption, NotApplicable, Planted
 from chaosday.model.finding import Outcome
-from chaosday.postgres_tools import disposable_copy, observe_amcheck, observe_checksums, relation_path, slice_pages
+from chaosday.postgres_tools import (
+    PAGE_BYTES,
+    SLICE_PAGES,
+    disposable_copy,
+    observe_amcheck,
+    observe_checksums,
+    relation_path,
+    slice_pages,
+)
 from chaosday.proof import all_corruptions, prove, sight_of
 from chaosday.simulated import simulate_ledger
 from chaosday.simulated_bank import simulate_bank
@@ -66,6 +78,7 @@ def run(*, quick: bool) -> dict[str, Any]:
     with cluster() as server:
         stores = {kind.name: _store(kind, server, repetitions) for kind in (_ledger(1), _bank(1), _replica(1))}
         stores["postgresql_pages"] = _pages(server, repetitions)
+    stores["files"] = _files(repetitions)
     alarms = sum(_alarmed(seed) for seed in range(placebos))
     rate = false_alarm_rate(alarms, placebos)
     return {
@@ -125,10 +138,11 @@ def _suite(table: pa.Table, key: str) -> list[Expectation]:
 
 def _store(kind: Kind, server: Cluster, repetitions: int) -> dict[str, Any]:
     clean = kind.evidence.rows(kind.rows)
+    _load(server, "clean", clean)
     suite = Expectations(store=kind.rows, key=kind.key, suite=_suite(clean, kind.key))
     beside: dict[str, Callable[[Planted], bool]] = {
         "expectations": lambda planted: _violated([suite], planted.evidence),
-        "amcheck": lambda planted: _amcheck_sees(server, planted.evidence.rows(kind.rows)),
+        "amcheck": lambda planted: _amcheck_sees(server, clean, planted.evidence.rows(kind.rows)),
         "reladiff": lambda planted: _reladiff_sees(server, clean, planted.evidence.rows(kind.rows), kind.key),
     }
     judges = {"caught": lambda planted: _violated(kind.checks, planted.evidence), **beside}
@@ -180,8 +194,6 @@ def _connected(server: Cluster) -> Iterator[psycopg.Connection[Any]]:
 
 def _load(server: Cluster, name: str, table: pa.Table) -> None:
     """Rows into a table without constraints: a constraint would refuse some of the damage."""
-    from pyarrow import csv
-
     columns = sql.SQL(", ").join(
         sql.SQL("{} {}").format(sql.Identifier(f.name), sql.SQL(TYPES[str(f.type)])) for f in table.schema
     )
@@ -197,8 +209,10 @@ def _load(server: Cluster, name: str, table: pa.Table) -> None:
         connection.execute(index)
 
 
-def _amcheck_sees(server: Cluster, table: pa.Table) -> bool:
-    _load(server, "damaged", table)
+def _amcheck_sees(server: Cluster, clean: pa.Table, damaged: pa.Table) -> bool:
+    if damaged is clean:
+        return False
+    _load(server, "damaged", damaged)
     said = observe_amcheck(server.tools, server.server, ["damaged"])
     return _violated([Amcheck()], Evidence(NOWHERE).replaced(observations={"amcheck": said}))
 
@@ -207,7 +221,8 @@ def _reladiff_sees(server: Cluster, clean: pa.Table, damaged: pa.Table, key: str
     """Whether reladiff reports a difference; its refusal to compare (a NULL or repeated key) counts as seen."""
     import reladiff
 
-    _load(server, "clean", clean)
+    if damaged is clean:
+        return False  # only the history was damaged, of which a diff of tables knows nothing
     _load(server, "damaged", damaged)
     at = server.server
     url = f"postgresql://{at.user}:{at.password}@{at.host}:{at.port}/{at.database}"
@@ -240,13 +255,72 @@ def _pages(server: Cluster, repetitions: int) -> dict[str, Any]:
     return {**counted, "expectations": None, "reladiff": None}
 
 
+def _files(repetitions: int) -> dict[str, Any]:
+    """Damage to files: digests beside what the formats' own readers say (``readers``)."""
+    contents = _sample()
+    evidence = Evidence(NOWHERE).replaced(
+        rows={"files": files_table(contents, keep=False), "files.now": files_table(contents, keep=True)}
+    )
+    check = ReplicaRows(store="files", replica="files.now", key="path", ignore=["content"])
+    judges: dict[str, Callable[[Planted], bool]] = {
+        "caught": lambda planted: _violated([check], planted.evidence),
+        "readers": lambda planted: _readers_complain(planted.evidence.rows("files.now"), contents),
+    }
+    counted = _tally(_of_store("files"), evidence, judges, repetitions)
+    return {**counted, "expectations": None, "amcheck": None, "reladiff": None}
+
+
+def _sample() -> dict[str, bytes]:
+    """Two of each: a Parquet file as pyarrow writes it, a SQLite database, a CSV."""
+    contents = {}
+    with tempfile.TemporaryDirectory(prefix="chaosday-files-") as folder:
+        for number in (1, 2):
+            table = simulate_table(500, seed=number)
+            path = Path(folder) / f"{number}"
+            pq.write_table(table, path)
+            contents[f"{number}.parquet"] = path.read_bytes()
+            csv.write_csv(table, path)
+            contents[f"{number}.csv"] = path.read_bytes()
+            path = Path(folder) / f"{number}.sqlite"
+            with closing(sqlite3.connect(path)) as database, database:
+                database.execute("create table orders (id integer primary key, name text, pieces integer)")
+                rows = zip(*(table[name].to_pylist() for name in ("id", "name", "pieces")), strict=True)
+                database.executemany("insert into orders values (?, ?, ?)", list(rows))
+            contents[path.name] = path.read_bytes()
+    return contents
+
+
+def _readers_complain(now: pa.Table, before: dict[str, bytes]) -> bool:
+    """Whether reading a changed file fails, or gives another number of rows; a missing one is a failure."""
+    held = dict(zip(now["path"].to_pylist(), now["content"].to_pylist(), strict=True))
+    changed = {path for path, content in before.items() if held.get(path) != content}
+    return any(path not in held or _rows_read(path, held[path]) != 500 for path in changed)
+
+
+def _rows_read(path: str, content: bytes) -> int | None:
+    """How many rows the format's own reader gets out of a file, None where it complains."""
+    try:
+        if path.endswith(".parquet"):
+            return int(pq.read_table(pa.BufferReader(content)).num_rows)
+        if path.endswith(".csv"):
+            return int(csv.read_csv(pa.BufferReader(content)).num_rows)
+        with tempfile.NamedTemporaryFile(suffix=".sqlite") as file:
+            Path(file.name).write_bytes(content)
+            with closing(sqlite3.connect(file.name)) as database:
+                if database.execute("pragma integrity_check").fetchall() != [("ok",)]:
+                    return None
+                return int(database.execute("select count(*) from orders").fetchone()[0])
+    except (pa.ArrowException, OSError, sqlite3.Error, UnicodeDecodeError):
+        return None
+
+
 @contextmanager
 def _restarted(server: Cluster, file: Path, pages: bytes) -> Iterator[None]:
     """The server running on these pages of one table, and on its own again afterwards."""
     control = ["-w", "-D", str(server.data), "-l", str(server.scratch / "log"), "-m", "fast"]
     server.tools.run("pg_ctl", *control, "stop")
     whole = file.read_bytes()
-    kept = slice_pages_length(whole)
+    kept = min(len(whole), PAGE_BYTES * SLICE_PAGES)
     file.write_bytes(pages + (whole[kept:] if len(pages) == kept else b""))
     try:
         server.tools.run("pg_ctl", *control, "start")
@@ -255,13 +329,6 @@ def _restarted(server: Cluster, file: Path, pages: bytes) -> Iterator[None]:
     finally:
         file.write_bytes(whole)
         server.tools.run("pg_ctl", *control, "start")
-
-
-def slice_pages_length(whole: bytes) -> int:
-    """How many bytes of a table were kept as its slice."""
-    from chaosday.postgres_tools import PAGE_BYTES, SLICE_PAGES
-
-    return min(len(whole), PAGE_BYTES * SLICE_PAGES)
 
 
 def _alarmed(seed: int) -> bool:
