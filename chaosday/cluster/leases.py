@@ -8,7 +8,7 @@
 The Job's pod reads ``renewTime`` every second. While it changes, somebody is alive; when it has not
 changed for the lease's duration by the pod's own monotonic clock, the pod runs the undo with kubectl,
 as a service account that may do just that, and deletes the Lease, whereupon the cluster's garbage
-collector takes everything that it owns. Arming returns once that pod is running.
+collector takes everything that it owns. Arming returns once that pod has read the Lease.
 """
 
 from __future__ import annotations
@@ -176,6 +176,8 @@ class ClusterLeases:
                 made += self._grant(meta, part, lease.id, whole=whole)
         spec = {
             "restartPolicy": "OnFailure",
+            # A cordoned or failing node is no reason not to end what closed it.
+            "tolerations": [{"operator": "Exists"}],
             "serviceAccountName": lease.id,
             "terminationGracePeriodSeconds": 0,
             "containers": [
@@ -184,6 +186,8 @@ class ClusterLeases:
                     "image": self._kube.helper_image,
                     "imagePullPolicy": "IfNotPresent",
                     "command": ["sh", "-c", self._script(lease, changes)],
+                    # Ready means that it has read the Lease: the API can be reached and it is allowed to.
+                    "readinessProbe": {"exec": {"command": ["test", "-f", "/tmp/watching"]}, "periodSeconds": 1},
                 }
             ],
         }
@@ -229,6 +233,7 @@ now() {{ cut -d. -f1 /proc/uptime; }}
 seen= since=$(now) length={_whole(lease.ttl_s)}
 while :; do
   if said=$(k -n {namespace} get lease {lease.id} -o jsonpath={shlex.quote(read)} 2>&1); then
+    : >/tmp/watching
     [ "$said" = "$seen" ] || {{ seen=$said since=$(now) length=${{said##* }}; }}
   else
     case $said in *NotFound*) exit 0 ;; esac
@@ -247,11 +252,12 @@ k -n {namespace} delete lease {lease.id} --wait=false
         deadline = time.monotonic() + START_TIMEOUT_S
         while True:
             for pod in labelled(self._kube, pods, f"{LEASE}={lease_id},job-name={lease_id}"):
-                if pod.get("status", {}).get("phase") == "Running":
+                conditions = pod.get("status", {}).get("conditions", [])
+                if any(each["type"] == "Ready" and each["status"] == "True" for each in conditions):
                     return
             if time.monotonic() > deadline:
                 raise LeaseError(
-                    f"its watcher did not run within {START_TIMEOUT_S:.0f} s; can {self._kube.helper_image} be pulled?"
+                    f"its watcher did not read it within {START_TIMEOUT_S:.0f} s; is {self._kube.helper_image} there?"
                 )
             time.sleep(0.3)
 
@@ -287,8 +293,8 @@ def _kubectl(change: Change) -> str:
     thing = change.thing
     place = f"-n {shlex.quote(thing.namespace)} " if thing.namespace else ""
     if change.verb in KINDS:
-        body = shlex.quote(json.dumps(change.body))
-        return f"k {place}patch {thing.kubectl} {thing.name} --type={KINDS[change.verb]} -p {body}"
+        how = f"--type={KINDS[change.verb]} -p {shlex.quote(json.dumps(change.body))}"
+        return f"k {place}patch {thing.kubectl} {thing.name} {how}"
     if change.verb == "exec":
         inside = f"-c {change.container} " if change.container else ""
         return f"k {place}exec {thing.name} {inside}-- {shlex.join(change.command)}"

@@ -40,14 +40,17 @@ NOTHING: Arrange = lambda _: {}  # noqa: E731
 NODE: Arrange = lambda _: {"nodes": ["n0"]}  # noqa: E731
 ARRANGED: dict[str, Arrange] = {
     "kubernetes.config": settings,
+    "kubernetes.container_kill": NOTHING,
     "kubernetes.image_pull": NOTHING,
     "kubernetes.node_cordon": NODE,
     "kubernetes.node_drain": NODE,
     "kubernetes.pod_evict": NOTHING,
     "kubernetes.pod_kill": NOTHING,
     "kubernetes.scale": NOTHING,
+    "kubernetes.stress": NOTHING,
+    "kubernetes.volume_fill": lambda _: {"fill_mb": 8},
 }
-REVERTING = ["kubernetes.config", "kubernetes.node_cordon", "kubernetes.scale"]
+REVERTING = ["kubernetes.config", "kubernetes.node_cordon", "kubernetes.scale", "kubernetes.volume_fill"]
 
 
 @pytest.mark.parametrize("kind", sorted(ARRANGED))
@@ -81,7 +84,14 @@ def test_every_kubernetes_fault_is_arranged() -> None:
     assert kinds == set(ARRANGED) | ELSEWHERE
 
 
-ELSEWHERE: set[str] = set()
+ELSEWHERE = {"kubernetes.network_partition"}
+
+
+def test_a_policy_that_nobody_enforces_is_no_bite(cluster: KubernetesCluster) -> None:
+    """This cluster's network stores policies and does nothing about them: a probe pod says so."""
+    with struck(fault_of("kubernetes.network_partition"), cluster) as (_, bite):
+        assert not bite.bit
+        assert "does not enforce" in bite.why
 
 
 def test_recovers_by_label_alone(cluster: KubernetesCluster) -> None:

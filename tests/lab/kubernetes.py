@@ -128,7 +128,8 @@ class KubernetesLab:
         self._run(
             "apiserver", self.programs["kube-apiserver"], f"--etcd-servers={etcd}", "--bind-address=0.0.0.0",
             "--secure-port=16443", f"--cert-dir={folder}/pki", f"--service-account-key-file={folder}/sa.pub",
-            f"--service-account-signing-key-file={folder}/sa.key", "--service-account-issuer=https://kubernetes.default.svc",
+            f"--service-account-signing-key-file={folder}/sa.key",
+            "--service-account-issuer=https://kubernetes.default.svc",
             f"--token-auth-file={folder}/tokens.csv", "--authorization-mode=Node,RBAC", f"--advertise-address={NODE}",
             "--service-cluster-ip-range=198.18.128.0/24", "--allow-privileged=true",
             "--feature-gates=EphemeralContainers=true",
@@ -138,8 +139,8 @@ class KubernetesLab:
         config = f"--kubeconfig={self.kubeconfig}"
         self._run(
             "controller-manager", self.programs["kube-controller-manager"], config, "--leader-elect=false",
-            f"--service-account-private-key-file={folder}/sa.key",
-            f"--root-ca-file={folder}/pki/apiserver.crt", "--controllers=*,-ttl,-csrsigning",
+            f"--service-account-private-key-file={folder}/sa.key", f"--root-ca-file={folder}/pki/apiserver.crt",
+            "--controllers=*,-ttl,-csrsigning",
             "--pod-eviction-timeout=10s", "--node-monitor-grace-period=12s", f"--cert-dir={folder}/pki-cm",
         )  # fmt: skip
         certificates = f"--cert-dir={folder}/pki-s"
@@ -246,6 +247,7 @@ def _network(folder: Path) -> dict[str, object]:
             "type": "host-local",
             "dataDir": f"{folder}/ipam",
             "ranges": [[{**addresses, "gateway": POD_GATEWAY}]],
+            "routes": [{"dst": "0.0.0.0/0"}],
         },
     }
     return {"cniVersion": "0.4.0", "name": "lab", "plugins": [bridge]}

@@ -55,7 +55,13 @@ class SeaweedFS:
         }
         options |= {"s3.config": self.directory / "s3.json", "dir": self.directory, "ip": "127.0.0.1"}
         # Every bucket has seven volumes of its own; the limit is on their number, and they are sparse.
-        options |= {"master.volumeSizeLimitMB": 64, "volume.max": 4000, "master.telemetry": "false"}
+        options |= {
+            "s3.port.iceberg": 0,
+            "s3.port.lance": 0,
+            "master.volumeSizeLimitMB": 64,
+            "volume.max": 4000,
+            "master.telemetry": "false",
+        }
         command = [program, "server", "-filer", "-s3", *(f"-{name}={value}" for name, value in options.items())]
         with (self.directory / "weed.log").open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.directory)
