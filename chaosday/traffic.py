@@ -18,12 +18,14 @@ from chaosday.model.target import Shell, Target
 from chaosday.round_trip import Pace, Probe, RoundTrips, round_trips
 from chaosday.tools import PATH, ask, need
 
+_CONFIGURED = "tc qdisc show | awk '$2 !~ /^(noqueue|pfifo_fast|fq|fq_codel|mq)$/ { print $5 }' | sort -u"
 DUMP = {
     "nft": "nft -s list ruleset",
     # Without the one counter that tc shows unasked, of somebody else's htb.
     "qdiscs": "tc qdisc show | sed 's/direct_packets_stat [0-9]*//'",
-    "classes": "for d in $(ls /proc/sys/net/ipv4/conf); do tc class show dev $d; done",
-    "filters": "for d in $(ls /proc/sys/net/ipv4/conf); do tc filter show dev $d; done",
+    # Only where a queue can have any: each tc is a process, and a busy host has many interfaces.
+    "classes": f"for d in $({_CONFIGURED}); do tc class show dev $d; done",
+    "filters": f"for d in $({_CONFIGURED}); do tc filter show dev $d; done",
 }
 """The state of the packet path, in the words of the tools themselves; compared byte by byte after heal."""
 
