@@ -103,7 +103,7 @@ class Lab:
     def __enter__(self) -> Lab:
         self.slot, self._lock = _take_slot()
         try:
-            _clear(self.prefix, self.base)
+            _clear_abandoned(self.slot)
             self.base.mkdir(mode=0o755)
             _sh("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self.key))
             _sh("ip", "link", "add", self.bridge, "type", "bridge")
@@ -126,7 +126,7 @@ class Lab:
 
     @property
     def prefix(self) -> str:
-        return f"cdl{self.slot:x}"
+        return _prefix(self.slot)
 
     @property
     def bridge(self) -> str:
@@ -134,7 +134,7 @@ class Lab:
 
     @property
     def base(self) -> Path:
-        return Path(tempfile.gettempdir()) / f"chaosday-lab-{self.prefix}"
+        return _base(self.slot)
 
     @property
     def key(self) -> Path:
@@ -246,14 +246,36 @@ def _wait(host: LabHost, seconds: float = 30) -> None:
 
 def _take_slot() -> tuple[int, int]:
     for slot in range(SLOTS):
-        lock = os.open(Path(tempfile.gettempdir()) / f"chaosday-lab-{slot:x}.lock", os.O_CREAT | os.O_RDWR, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(lock)
-        else:
+        if (lock := _locked(slot)) is not None:
             return slot, lock
     raise RuntimeError(f"all {SLOTS} slots of the lab are taken by other test runs")
+
+
+def _locked(slot: int) -> int | None:
+    lock = os.open(Path(tempfile.gettempdir()) / f"chaosday-lab-{slot:x}.lock", os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(lock)
+        return None
+    return lock
+
+
+def _clear_abandoned(own: int) -> None:
+    """Clear our slot, and every other one that has something in it and nobody who holds it."""
+    _clear(_prefix(own), _base(own))
+    for slot in range(SLOTS):
+        if slot != own and _base(slot).exists() and (lock := _locked(slot)) is not None:
+            _clear(_prefix(slot), _base(slot))
+            os.close(lock)
+
+
+def _prefix(slot: int) -> str:
+    return f"cdl{slot:x}"
+
+
+def _base(slot: int) -> Path:
+    return Path(tempfile.gettempdir()) / f"chaosday-lab-{_prefix(slot)}"
 
 
 def _clear(prefix: str, base: Path) -> None:
