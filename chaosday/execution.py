@@ -6,11 +6,11 @@ import contextlib
 import threading
 from collections.abc import Callable, Mapping
 from functools import partial
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from chaosday.clock import Clock, SystemClock
+from chaosday.collecting import collect
 from chaosday.driver import Driver
 from chaosday.errors import ChaosdayError, EvidenceMissing
 from chaosday.experiment import Experiment
@@ -25,11 +25,10 @@ from chaosday.model.target import Target
 from chaosday.model.workload import Workload
 from chaosday.progress import Step, say
 from chaosday.proof import KillMatrix, prove
-from chaosday.recorder import seal
 from chaosday.run_directory import RunDirectory
 from chaosday.settling import settled
 from chaosday.statistics import operations_needed
-from chaosday.verdict import Verdict, conclude, judge_checks
+from chaosday.verdict import Verdict, conclude, judge_checks, of_placebo
 from chaosday.watching import watched_over
 
 
@@ -40,10 +39,14 @@ class Execution:
     inconclusive. Nothing between ``inject`` and the end of ``rollback`` waits for anybody else's API.
     """
 
-    def __init__(self, experiment: Experiment, directory: RunDirectory, clock: Clock | None = None) -> None:
+    def __init__(
+        self, experiment: Experiment, directory: RunDirectory, clock: Clock | None = None, *, placebo: bool = False
+    ) -> None:
         self.experiment = experiment
         self.directory = directory
         self.clock = clock or SystemClock()
+        self.placebo = placebo
+        """At zero dose: faults are planned, armed, kept alive and healed, and none is injected."""
         self.targets: Mapping[str, Target] = bound(experiment)
         self.journal = Journal.create(directory.journal_path, directory.run, clock=self.clock)
         self.lifecycle = Lifecycle(
@@ -109,6 +112,7 @@ class Execution:
             "title": self.experiment.title,
             "hypothesis": self.experiment.hypothesis,
             "seed": self.experiment.seed,
+            "placebo": self.placebo,
             "targets": {n: {"is": words, **self.targets[n].public()} for n, words in reached.items()},
             "faults": [self._describe(at_s, fault, plan) for at_s, fault, plan in self._plans],
             "operations_needed": operations_needed(self.experiment.loss_rate_to_see),
@@ -129,22 +133,29 @@ class Execution:
         return readings
 
     def inject(self) -> list[Bite]:
-        """Arm, inject and attest every fault at its time; heartbeats keep the leases alive from here on."""
+        """Arm, inject and attest every fault at its time; heartbeats keep the leases alive from here on.
+
+        A placebo run does all of it but the injection.
+        """
         self._guarding.start()
         began_ns = self.clock.monotonic_ns()
         for at_s, fault, plan in self._plans:
             self._wait("inject", at_s - (self.clock.monotonic_ns() - began_ns) / 1e9, fault.kind)
             if not self.ready:
                 break
-            self._say("inject", f"{fault.kind} on {fault.target}")
+            self._say("inject", f"{fault.kind} on {fault.target}{' (placebo)' if self.placebo else ''}")
             self.injected = True
             self._guarded(partial(self._strike, plan))
         return self.bites
 
     def observe(self) -> None:
-        """Let the faults act on the running workload, then do what an operator would do."""
+        """Let the faults act on the running workload, then do what an operator would do.
+
+        Where nothing was hurt there is nothing for an operator to do: to promote the standby of a healthy
+        primary would be a dose of its own.
+        """
         self._wait("observe", self.experiment.fault_window_s)
-        if self.injected:
+        if self.injected and not self.placebo:
             self._act("observe", self.experiment.actions)
 
     def rollback(self) -> list[Clean]:
@@ -154,7 +165,7 @@ class Execution:
         self.cleans = self.lifecycle.heal_all()
         for interruption in self.lifecycle.interruptions:
             self.fall_short(f"a fault may have ended early: {interruption}")
-        if self.injected:
+        if self.injected and not self.placebo:
             self._act("rollback", self.experiment.repairs)
         if self._drivers:
             self._settle()
@@ -170,7 +181,7 @@ class Execution:
     def verify(self) -> list[Finding]:
         """Write all evidence to disk first, then judge it."""
         self._say("verify", "reading back")
-        self._guarded(self._collect)
+        self._guarded(partial(collect, self.directory, self.experiment, self.targets, self._drivers))
         self._say("verify", f"{len(self.experiment.checks)} checks")
         self.findings = judge_checks(self.experiment.checks, self.directory.evidence())
         self.directory.write_json("findings.json", [finding.model_dump(mode="json") for finding in self.findings])
@@ -197,14 +208,16 @@ class Execution:
         """Merge everything into the verdict, write it, and seal the evidence with hashes."""
         verdict = conclude(
             findings=self.findings,
-            bites=self.bites if self.injected or self._plans else [],
-            faults=len(self.experiment.faults),
+            bites=self.bites,
+            faults=0 if self.placebo else len(self.experiment.faults),
             matrix=self.matrix,
             must_see=self.experiment.must_see,
             cleans=self.cleans,
             loss_rate_to_see=self.experiment.loss_rate_to_see,
             shortfalls=self.shortfalls,
         )
+        if self.placebo:
+            verdict = of_placebo(verdict, len(self.experiment.faults))
         self.directory.write_json("verdict.json", verdict.model_dump(mode="json"))
         self.journal.append("verdict", outcome=verdict.outcome.value, reasons=verdict.reasons)
         return verdict
@@ -236,8 +249,13 @@ class Execution:
     def _strike(self, plan: FaultPlan) -> None:
         self.lifecycle.arm(plan)
         self.lifecycle.start_heartbeat()
-        self.lifecycle.inject(plan)
-        self.bites.append(self.lifecycle.attest(plan))
+        if not self.placebo:
+            self.lifecycle.inject(plan)
+            self.bites.append(self.lifecycle.attest(plan))
+            return
+        bite = self.lifecycle.abstain(plan)
+        if bite.bit:
+            self.fall_short(f"placebo: {bite.fault} was measured though nothing was injected: {bite.why}")
 
     def _describe(self, at_s: float, fault: Any, plan: FaultPlan) -> dict[str, Any]:
         return {
@@ -291,22 +309,6 @@ class Execution:
         if not done.settled:
             self.fall_short(f"settle: not back within {settle.timeout_s:g} s: {done.words}")
 
-    def _collect(self) -> None:
-        scratch = self.directory.path / "scratch"
-        seal(self.directory.history_directory, self.directory.path / "history.parquet")
-        for driver in self._drivers:
-            workload = driver.workload
-            replicas = {name: self.targets[name] for name in workload.replicas}
-            for name, rows in workload.read_back(self.targets[workload.target], replicas).items():
-                self.directory.write_rows(name, rows)
-            for name, said in workload.facts().items():
-                self.directory.write_json(f"observations/{name}.json", said)
-        for probe in self.experiment.evidence:
-            scratch.mkdir(exist_ok=True)
-            for name, said in probe.collect(self.targets[probe.target], scratch).items():
-                self.directory.write_json(f"observations/{name}.json", said)
-        _remove(scratch)
-
     def _guarded(self, act: Callable[[], Any]) -> Any:
         """Do it; an error on purpose becomes a shortfall, anything else is a bug and is heard."""
         try:
@@ -356,10 +358,3 @@ def public(experiment: Experiment) -> dict[str, Any]:
     """The experiment as JSON without secrets."""
     data = experiment.model_dump(mode="json", exclude={"targets"})
     return data | {"targets": {name: target.public() for name, target in experiment.targets.items()}}
-
-
-def _remove(folder: Path) -> None:
-    import shutil
-
-    if folder.exists():
-        shutil.rmtree(folder)

@@ -139,6 +139,16 @@ class Lifecycle:
         self._journal.append("attested", lease_id=plan.lease.id, bite=bite.model_dump(mode="json"))
         return bite
 
+    def abstain(self, plan: FaultPlan) -> Bite:
+        """A placebo's turn in place of inject and attest: the lease is renewed, nothing is injected, and it is
+        measured all the same. A bite here is the measurement's own noise."""
+        life = self._life(plan, ARMED)
+        life.target.capability(LeaseHolder).renew(plan.lease.id, plan.lease.ttl_s)
+        self._journal.append("abstaining", lease_id=plan.lease.id)
+        bite = life.fault.attest(life.target, plan)
+        self._journal.append("abstained", lease_id=plan.lease.id, bite=bite.model_dump(mode="json"))
+        return bite
+
     def start_heartbeat(self, period_s: float = 0, *, limit_s: float = 3600) -> None:
         """Renew the lease of every fault that is armed now or later, until healed, for at most ``limit_s``.
 

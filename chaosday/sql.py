@@ -13,6 +13,8 @@ from chaosday.errors import TargetUnreachable
 from chaosday.model.target import Sql, Target
 
 CATCH_UP_S = 15.0
+# One running server: a copy of its data has the same identifier, but another start.
+_SERVER = "(select system_identifier from pg_control_system())::text || ' ' || pg_postmaster_start_time()::text"
 
 
 def execute_all(connection: Any, *statements: str) -> None:
@@ -45,10 +47,12 @@ def read_everywhere(
     """The rows of ``query`` on the target, and on every replica once it has replayed what the target had."""
     with target.capability(Sql).connect() as connection:
         found = {store: copy_out(connection, query, schema)}
-        position = connection.execute("select pg_current_wal_lsn()").fetchone()[0] if replicas else None
+        position, origin = connection.execute(f"select pg_current_wal_lsn(), {_SERVER}").fetchone()
     for name, replica in replicas.items():
         with replica.capability(Sql).connect() as connection:
-            _wait_for(connection, position, name)
+            # Where no failover came, the server that was to become a replica is still the one written to.
+            if connection.execute(f"select {_SERVER}").fetchone()[0] != origin:
+                _wait_for(connection, position, name)
             found[f"{store}.{name}"] = copy_out(connection, query, schema)
     return found
 

@@ -15,6 +15,17 @@ from chaosday.sight import KillMatrix, Sight, sight_of
 from chaosday.statistics import CONFIDENCE, operations_needed
 
 SEVERITY = (Outcome.PASS, Outcome.INCONCLUSIVE, Outcome.VIOLATED, Outcome.REVERT_FAILED)
+STARTS = {
+    Outcome.PASS: "No damage found, and it would have been seen",
+    Outcome.INCONCLUSIVE: "Nothing can be concluded",
+    Outcome.VIOLATED: "Damage was found",
+    Outcome.REVERT_FAILED: "The faults were not fully undone",
+}
+PLACEBO_STARTS = STARTS | {
+    Outcome.PASS: "A placebo run, and no false alarm",
+    Outcome.VIOLATED: "Damage was found though nothing was injected, which convicts the tool itself "
+    "(workload, read-back or check) or a system that damages data by itself",
+}
 EXIT_CODES = {Outcome.PASS: 0, Outcome.VIOLATED: 1, Outcome.INCONCLUSIVE: 2, Outcome.REVERT_FAILED: 3}
 
 
@@ -35,6 +46,8 @@ class Verdict(Model):
     """``bite``, ``sight`` and ``clean``."""
     bites: list[Bite] = []
     cleans: list[Clean] = []
+    placebo: bool = False
+    """Whether nothing was injected, on purpose."""
 
     @property
     def exit_code(self) -> int:
@@ -109,6 +122,23 @@ def conclude(
         proofs=proofs,
         bites=list(bites),
         cleans=list(cleans),
+    )
+
+
+def of_placebo(verdict: Verdict, faults: int) -> Verdict:
+    """The verdict of a run that injected none of its ``faults``, in words that say whom damage convicts.
+
+    ``verdict`` was concluded with no fault planned, so that no bite was asked for.
+    """
+    not_done = f"{faults} planned {'fault was' if faults == 1 else 'faults were'} not injected"
+    bite = Proof(held=verdict.proofs["bite"].held, lines=[f"a placebo: {not_done}"])
+    start = STARTS[verdict.outcome]
+    return verdict.model_copy(
+        update={
+            "placebo": True,
+            "proofs": verdict.proofs | {"bite": bite},
+            "words": PLACEBO_STARTS[verdict.outcome] + verdict.words.removeprefix(start),
+        }
     )
 
 
@@ -191,12 +221,8 @@ def _found(finding: Finding) -> str:
 def _words(outcome: Outcome, reasons: Sequence[str], findings: Sequence[Finding]) -> str:
     if outcome is Outcome.PASS:
         examined = ", ".join(f"{f.check} {f.examined:,} {f.examined_unit}" for f in findings)
-        return f"No damage found, and it would have been seen: {examined}."
-    start = {
-        Outcome.INCONCLUSIVE: "Nothing can be concluded",
-        Outcome.VIOLATED: "Damage was found",
-        Outcome.REVERT_FAILED: "The faults were not fully undone",
-    }[outcome]
+        return f"{STARTS[outcome]}: {examined}."
+    start = STARTS[outcome]
     more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
     return f"{start}: {reasons[0]}{more}." if reasons else f"{start}."
 

@@ -9,20 +9,28 @@ from prefect import flow
 from chaosday.clock import SystemClock
 from chaosday.execution import Execution
 from chaosday.lab.failover import failover_lab
+from chaosday.placebo import is_placebo_turn
 from chaosday.run_directory import RunDirectory, runs_root
 from flows.experiment import as_state, pipeline
 
 
 @flow(name="durability demo", flow_run_name="{arm}", retries=0, persist_result=False)
-def durability(arm: Literal["asynchronous", "synchronous"] = "synchronous", seed: int = 1) -> Any:
+def durability(
+    arm: Literal["asynchronous", "synchronous"] = "synchronous", seed: int = 1, placebo_every: int = 0
+) -> Any:
     """Start a PostgreSQL pair, lose its primary while the standby is cut off, and see what was kept.
 
     Args:
         arm: How the standby follows. Asynchronous has to come out violated, synchronous has to pass.
         seed: The seed of everything random in the run.
+        placebo_every: Make one in so many runs of this arm a placebo, in which nothing is hurt; 0 for none.
     """
     root = runs_root().resolve()
+    placebo = is_placebo_turn(root, f"{arm} durability", placebo_every, seed)
     directory = RunDirectory.create(root, f"{arm} durability", SystemClock())
-    with failover_lab(arm, directory.path / "servers", seed=seed) as lab, Execution(lab.experiment, directory) as run:
+    with (
+        failover_lab(arm, directory.path / "servers", seed=seed) as lab,
+        Execution(lab.experiment, directory, placebo=placebo) as run,
+    ):
         verdict = pipeline(run)
     return as_state(verdict)

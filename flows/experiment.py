@@ -12,6 +12,7 @@ from chaosday.clock import SystemClock
 from chaosday.execution import Execution
 from chaosday.experiment import Experiment
 from chaosday.model.finding import Outcome
+from chaosday.placebo import is_placebo_turn
 from chaosday.run_directory import RunDirectory, runs_root
 from chaosday.verdict import Verdict
 from tasks.baseline import baseline
@@ -50,14 +51,19 @@ def as_state(verdict: Verdict) -> Any:
 
 
 @flow(name="experiment", flow_run_name="{experiment.title}", retries=0, persist_result=False)
-def experiment(experiment: Experiment, directory: Path | None = None) -> Any:
+def experiment(
+    experiment: Experiment, directory: Path | None = None, placebo: bool = False, placebo_every: int = 0
+) -> Any:
     """Hurt a system on purpose, undo it, and say whether it lost, corrupted or contradicted any data.
 
     Args:
         experiment: What is believed, what will be hurt, and how damage would be seen.
         directory: The run directory that takes the evidence; a new one under chaosday-runs by default.
+        placebo: Do everything but inject. Damage that is found then convicts the tool.
+        placebo_every: Make one in so many runs of this experiment a placebo; 0 for none.
     """
+    at_zero = placebo or is_placebo_turn(runs_root(), experiment.title, placebo_every, experiment.seed)
     kept = RunDirectory(directory) if directory else RunDirectory.create(runs_root(), experiment.title, SystemClock())
-    with Execution(experiment, kept) as run:
+    with Execution(experiment, kept, placebo=at_zero) as run:
         verdict = pipeline(run)
     return as_state(verdict)

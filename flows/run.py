@@ -10,6 +10,7 @@ import orjson
 from chaosday.clock import SystemClock
 from chaosday.execution import Execution
 from chaosday.experiment import Experiment, load
+from chaosday.placebo import is_placebo_turn
 from chaosday.run_directory import RunDirectory, runs_root
 from chaosday.verdict import Verdict
 from flows.terminal import show_plan, show_verdict, watching
@@ -19,7 +20,9 @@ from flows.terminal import show_plan, show_verdict, watching
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per run on standard output, nothing else.")
 @click.option("--quiet", is_flag=True, help="No progress, only the verdict.")
-def command(files: tuple[Path, ...], as_json: bool, quiet: bool) -> int:
+@click.option("--placebo", is_flag=True, help="Everything but the injection: damage then convicts the tool.")
+@click.option("--placebo-every", type=click.IntRange(0), default=0, help="One in so many runs of a file is a placebo.")
+def command(files: tuple[Path, ...], as_json: bool, quiet: bool, placebo: bool, placebo_every: int) -> int:
     """Run each experiment FILE (YAML or JSON) and exit with the worst verdict."""
     experiments = [(path, load(path)) for path in files]  # all of them are read before any is run
     from flows.session import prefect_session
@@ -28,7 +31,8 @@ def command(files: tuple[Path, ...], as_json: bool, quiet: bool) -> int:
     with prefect_session():
         for _, value in experiments:
             directory = RunDirectory.create(runs_root(), value.title, SystemClock())
-            verdict = run_one(value, directory, quiet=quiet or as_json)
+            at_zero = placebo or is_placebo_turn(runs_root(), value.title, placebo_every, value.seed)
+            verdict = run_one(value, directory, quiet=quiet or as_json, placebo=at_zero)
             worst = max(worst, verdict.exit_code)
             if as_json:
                 click.echo(orjson.dumps({"run": str(directory.path), **verdict.model_dump(mode="json")}))
@@ -37,12 +41,12 @@ def command(files: tuple[Path, ...], as_json: bool, quiet: bool) -> int:
     return worst
 
 
-def run_one(value: Experiment, directory: RunDirectory, *, quiet: bool) -> Verdict:
+def run_one(value: Experiment, directory: RunDirectory, *, quiet: bool, placebo: bool = False) -> Verdict:
     """One experiment as one flow run of this process, watched over in case we die."""
     from flows.experiment import experiment
 
     with watching(quiet=quiet):
-        state = experiment(value, directory.path, return_state=True)
+        state = experiment(value, directory.path, placebo=placebo, return_state=True)
     return Verdict.model_validate(directory.read_json("verdict.json")) if state else Verdict()
 
 

@@ -96,7 +96,11 @@ def _faults(plan: dict[str, Any], verdict: dict[str, Any]) -> list[dict[str, Any
                 "kind": kind,
                 "fields": ", ".join(f"{name} {value}" for name, value in fields.items() if value not in ("", None, [])),
                 "affects": fault["affects"],
-                "measured": bite["why"] if bite else "not measured",
+                "measured": bite["why"]
+                if bite
+                else "not injected: a placebo"
+                if plan.get("placebo")
+                else "not measured",
                 "undo": _undo(undo),
                 "after": _after(clean) if clean else ["not injected"],
             }

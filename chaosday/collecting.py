@@ -1,0 +1,37 @@
+"""Collecting evidence: everything that will be judged is on disk before anybody judges it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+
+from chaosday.driver import Driver
+from chaosday.experiment import Experiment
+from chaosday.model.target import Target
+from chaosday.recorder import seal
+from chaosday.run_directory import RunDirectory
+
+
+def collect(
+    directory: RunDirectory, experiment: Experiment, targets: Mapping[str, Target], drivers: Sequence[Driver]
+) -> None:
+    """Write the history, what each store and replica holds now, and what the evidence probes say.
+
+    Raises what a target or a probe raises; what was written before that stays.
+    """
+    seal(directory.history_directory, directory.path / "history.parquet")
+    for driver in drivers:
+        workload = driver.workload
+        replicas = {name: targets[name] for name in workload.replicas}
+        for name, rows in workload.read_back(targets[workload.target], replicas).items():
+            directory.write_rows(name, rows)
+        for name, said in workload.facts().items():
+            directory.write_json(f"observations/{name}.json", said)
+    scratch = directory.path / "scratch"
+    try:
+        for probe in experiment.evidence:
+            scratch.mkdir(exist_ok=True)
+            for name, said in probe.collect(targets[probe.target], scratch).items():
+                directory.write_json(f"observations/{name}.json", said)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
