@@ -26,7 +26,7 @@ def main() -> int:
         ("mypy", [HERE / "mypy"]),
         ("import-linter", [HERE / "lint-imports"]),
         ("shellcheck", [HERE / "shellcheck", *shell_scripts()]),
-        ("pytest", [sys.executable, "-m", "pytest", *sys.argv[1:]]),
+        ("pytest", [sys.executable, "-m", "pytest", "-n", "2", *sys.argv[1:]]),
     ]
     for name, command in steps:
         began = time.monotonic()
