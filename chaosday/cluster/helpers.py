@@ -90,5 +90,5 @@ def of_container(container_id: str) -> str:
     """``sh`` that sets ``pids`` to the processes of a container, seen from its node."""
     return (
         f'pids=; for d in /proc/[0-9]*; do grep -q {container_id} "$d/cgroup" 2>/dev/null && pids="$pids ${{d#/proc/}}"; '
-        'done; [ -n "$pids" ] || { echo "no process of the container here" >/dev/termination-log; exit 1; }'
+        'done; [ -n "$pids" ] || { echo "no such process here" >/dev/termination-log; exit 1; }'
     )
