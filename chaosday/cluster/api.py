@@ -181,6 +181,11 @@ def apply(kube: Kube, change: Change) -> None:
             raise
 
 
+def literal(script: str) -> str:
+    """A script as it has to stand in a container's command, where Kubernetes takes ``$$`` for ``$``."""
+    return script.replace("$", "$$")
+
+
 def labelled(kube: Kube, path: str, selector: str) -> list[dict[str, Any]]:
     """Everything of one kind that a label selector fits."""
     found = kube.ask("GET", path, query={"labelSelector": selector} if selector else None)
