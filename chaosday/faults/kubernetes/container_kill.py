@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 
 from chaosday.cluster.api import Kube
 from chaosday.cluster.fault import PodFault, described, pods_of, running
-from chaosday.cluster.helpers import of_container, result, start
+from chaosday.cluster.helper_pods import of_container, result, start
 from chaosday.cluster.permissions import Need
 from chaosday.errors import LeaseError
 from chaosday.model.fault import FaultPlan

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from chaosday.cluster.api import Change, Kube, Thing
 from chaosday.cluster.fault import PodFault, pods_of
-from chaosday.cluster.helpers import remove, result, start
+from chaosday.cluster.helper_pods import remove, result, start
 from chaosday.cluster.labels import marks
 from chaosday.cluster.permissions import Need
 from chaosday.errors import LeaseError, UsageError

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from chaosday.cluster.api import Kube
 from chaosday.cluster.fault import PodFault, pods_of
-from chaosday.cluster.helpers import of_container, start, working
+from chaosday.cluster.helper_pods import of_container, start, working
 from chaosday.cluster.permissions import Need
 from chaosday.model.fault import FaultPlan
 
