@@ -165,7 +165,8 @@ def in_words(error: ValidationError) -> str:
             message = "say which one with the field 'kind'"
         elif problem["type"] == "extra_forbidden":
             message = "there is no such field"
-        lines.append(f"{where}: {message}" if where else message)
+        # A key or a value of the file may hold line ends.
+        lines.append(" ".join((f"{where}: {message}" if where else message).split())[:300])
     more = len(problems) - 3
     return "; ".join(lines) + (f" (and {more} more)" if more > 0 else "")
 

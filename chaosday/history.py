@@ -180,7 +180,8 @@ def payload_column(values: Any) -> pa.Array:
         return values
     if isinstance(values, np.ndarray) and np.issubdtype(values.dtype, np.integer):
         return pa.array(values.astype(np.int64, copy=False))
-    if all(value is None or (isinstance(value, (int, np.integer)) and not isinstance(value, bool)) for value in values):
+    kinds = set(map(type, values))
+    if all(kind is type(None) or (issubclass(kind, (int, np.integer)) and kind is not bool) for kind in kinds):
         try:
             return pa.array(values, pa.int64())
         except OverflowError:
@@ -193,7 +194,7 @@ def numbers_of(array: Any) -> NDArray[Any]:
 
     Arrow's own ``to_numpy`` loads pandas for it: 40 MB and a third of a second.
     """
-    dtype = array.type.to_pandas_dtype()
+    dtype = np.dtype(str(array.type))
     data = array.buffers()[1]
     if data is None or not len(array):
         return np.zeros(len(array), dtype=dtype)

@@ -77,6 +77,10 @@ class ShellLeases:
             )
         return found
 
+    def armed_test(self, lease_id: str) -> str:
+        """``sh``, to be run on the target, that is true while the lease is armed and its undo has not begun."""
+        return f'[ "$(cat {shlex.quote(f"{self._state}/{lease_id}/state")} 2>/dev/null)" = armed ]'
+
     def _call(self, *words: str, stdin: str = "") -> ShellResult:
         """One verb. The script is read whole before it runs: the end of another lease may take its file away."""
         state, installed = shlex.quote(self._state), shlex.quote(self._installed)

@@ -13,7 +13,7 @@ from pydantic import Field
 from chaosday.evidence import Evidence
 from chaosday.model.corruption import Corruption, NotApplicable, Planted
 from chaosday.planting import pick
-from chaosday.postgres_tools import PAGE_BYTES, checked_slice, slice_pages
+from chaosday.postgres_tools import PAGE_BYTES, checked_slice, packed, slice_pages
 
 
 class PageCorruption(Corruption):
@@ -56,11 +56,13 @@ class PageCorruption(Corruption):
     ) -> Planted:
         """What pg_checksums says of these pages, in place of what it said."""
         said = evidence.observation(self.observation)
+        damaged = b"".join(bytes(page) for page in pages)
         with tempfile.TemporaryDirectory(prefix="chaosday-pages-") as folder:
-            now = checked_slice(said, b"".join(bytes(page) for page in pages), Path(folder))
+            now = checked_slice(said, damaged, Path(folder))
+        kept = said["slice"] | {"pages": packed(damaged)}
         relation = said["slice"]["relation"]
         same: frozenset[int | str] = frozenset(f"{relation} block {block}" for block in equivalent)
         keys: frozenset[int | str] = frozenset(f"{relation} block {block}" for block in blocks)
         return Planted(
-            evidence.replaced(observations={self.observation: said | now | {"slice": said["slice"]}}), keys - same, same
+            evidence.replaced(observations={self.observation: said | now | {"slice": kept}}), keys - same, same
         )

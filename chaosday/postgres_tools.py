@@ -196,6 +196,11 @@ def checked_slice(observation: Mapping[str, Any], pages: bytes, into: Path) -> d
     return observe_checksums(PostgresTools(Path(observation["bin_directory"])), into)
 
 
+def packed(pages: bytes) -> str:
+    """Pages as they are kept in an observation; ``slice_pages`` is the way back."""
+    return base64.b64encode(zlib.compress(pages)).decode()
+
+
 def slice_pages(observation: Mapping[str, Any]) -> bytes | None:
     """The pages that were kept, or None where there are none."""
     kept = observation.get("slice")
@@ -232,7 +237,7 @@ def _slice(data_directory: Path, relation: str) -> dict[str, Any]:
         pages = file.read(SLICE_PAGES * PAGE_BYTES)
     return {
         "relation": relation,
-        "pages": base64.b64encode(zlib.compress(pages)).decode(),
+        "pages": packed(pages),
         "control": base64.b64encode((data_directory / "global" / "pg_control").read_bytes()).decode(),
         "pg_version": (data_directory / "PG_VERSION").read_text(),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from typing import Any, ClassVar
 
 import numpy as np
@@ -77,17 +78,21 @@ class TableCorruption(Corruption):
         whose value is the same afterwards (by Python's own equality and ``repr``) is equivalent.
         """
         table = self.table(evidence)
-        column = str(rng.choice(self.columns(table, holds, what)))
+        columns = self.columns(table, holds, what)
         order = rng.permutation(table.num_rows)[: LOOKED_AT * size]
-        cells = table[column].take(pa.array(order)).to_pylist()
-        found = [(int(at), old, new) for at, old in zip(order, cells, strict=True) if (new := change(old)) is not None]
-        at = [found[n][0] for n in range(min(size, len(found)))]
-        if len(at) < size:
-            raise NotApplicable(f"{len(found)} cells in which there is {what}, {size} are needed")
-        damaged = with_cells(table, column, at, [new for _, _, new in found[:size]])
+        for column in rng.permutation(columns).tolist():
+            cells = table[column].take(pa.array(order)).to_pylist()
+            changed = ((int(at), old, change(old)) for at, old in zip(order, cells, strict=True))
+            found = list(islice((each for each in changed if each[2] is not None), size))
+            if len(found) == size:
+                break
+        else:
+            raise NotApplicable(f"too few cells in which there is {what}; {size} are needed")
+        at = [place for place, _, _ in found]
+        damaged = with_cells(table, column, at, [new for _, _, new in found])
         stored = damaged[column].take(pa.array(at)).to_pylist()
         keys = self.keys(table, at)
-        same = [key for key, (_, old, _), new in zip(keys, found, stored, strict=False) if repr(old) == repr(new)]
+        same = [key for key, (_, old, _), new in zip(keys, found, stored, strict=True) if repr(old) == repr(new)]
         return self.planted(evidence, damaged, keys, same)
 
     def choose(self, table: pa.Table, size: int, rng: np.random.Generator) -> np.ndarray[Any, Any]:

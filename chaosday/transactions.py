@@ -145,9 +145,12 @@ def column(rows: Iterable[Sequence[Sequence[Any]]]) -> pa.ListArray:
     np.cumsum(np.fromiter(map(len, listed), np.int32, len(listed)), out=first[1:])
     flat = list(chain.from_iterable(listed))
     try:
-        f = np.fromiter([_F_CODES[mop[0]] for mop in flat], np.int8, len(flat))
-        keys = [mop[1] for mop in flat]
-        values = [mop[2] if len(mop) > 2 else None for mop in flat]
+        if set(map(len, flat)) == {3}:
+            names, keys, values = map(list, zip(*flat, strict=True))
+        else:
+            names, keys = [mop[0] for mop in flat], [mop[1] for mop in flat]
+            values = [mop[2] if len(mop) > 2 else None for mop in flat]
+        f = np.fromiter(map(_F_CODES.__getitem__, names), np.int8, len(flat))
     except (KeyError, IndexError, TypeError):
         bad = next(mop for mop in flat if not is_mop(mop))
         raise MalformedHistory(f"{bad!r} is not a read, a write or an append of a key") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -11,13 +12,14 @@ import urllib.request
 from pathlib import Path
 
 import click
+import psutil
 
 from chaosday.errors import ChaosdayError
-from chaosday.watchdog import end_tree
 from flows.session import QUIET
 
 ROOT = Path(__file__).resolve().parent.parent
 POOL = "chaosday"
+GRACE_S = 10
 
 
 @click.command("serve", short_help="Start the server, its UI and every deployment.")
@@ -50,8 +52,7 @@ def command(host: str, port: int) -> int:
         return 0
     finally:
         for child in reversed(children):
-            end_tree(child.pid)
-            child.wait()
+            _end(child)
 
 
 def _prefect(environment: dict[str, str], *words: str) -> subprocess.Popen[bytes]:
@@ -63,6 +64,21 @@ def _prefect(environment: dict[str, str], *words: str) -> subprocess.Popen[bytes
         stdout=subprocess.DEVNULL,
         start_new_session=True,
     )
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """End a child of ours with everything it started: politely, and after a grace for good."""
+    try:
+        family = [psutil.Process(child.pid), *psutil.Process(child.pid).children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return
+    for process in family:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.terminate()
+    for process in psutil.wait_procs(family, timeout=GRACE_S)[1]:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    child.wait()
 
 
 def _must(environment: dict[str, str], *words: str) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from chaosday.evidence import Evidence
-from chaosday.history import History
+from chaosday.history import FAILED, History
 from chaosday.model.check import Check
 from chaosday.model.finding import KEYS_SHOWN, Anomaly, Finding, judged
 
@@ -26,6 +26,7 @@ class HistoryCheck(Check):
     """A check that needs nothing but a history, so that it works on anybody's.
 
     A subclass sets ``model``, the name it goes by in ``chaosday check --as``, and ``analyse``.
+    ``asks`` are the kinds of operation it looks at (all, if it is empty); the others are noted.
     ``arguments`` names the options that a published test case gives by position.
     ``empty_is_valid`` is what the project whose check it is says of an empty history; here an empty
     history is unknown, except in that project's own published test cases.
@@ -33,6 +34,7 @@ class HistoryCheck(Check):
 
     kind: str
     model: ClassVar[str] = ""
+    asks: ClassVar[tuple[str, ...]] = ()
     arguments: ClassVar[tuple[str, ...]] = ()
     empty_is_valid: ClassVar[bool] = False
 
@@ -64,6 +66,14 @@ def result_map(
     if reasons:
         result["reason"] = "; ".join(reasons)
     return result
+
+
+def foreign_to(history: History, known: Sequence[str]) -> str:
+    """How many operations that may have had an effect are of no kind in ``known``, in words; empty if none."""
+    there = history.table["f"].combine_chunks()
+    strange = [word for word in there.dictionary.to_pylist() if word not in known] if len(there) else []
+    counts = {word: int((history.is_f(word) & (history.statuses() != FAILED)).sum()) for word in strange}
+    return ", ".join(f"{count} {word}" for word, count in sorted(counts.items()) if count)
 
 
 def merge_valid(valids: Iterable[bool | str]) -> bool | str:

@@ -61,11 +61,12 @@ class Exists:
 
 @dataclass(frozen=True)
 class Found:
-    """What one component holds; ``complete`` is False if the budget ended first."""
+    """What one component holds, for how many steps; ``complete`` is False if the budget ended first."""
 
     cycles: tuple[Cycle, ...]
     exists: tuple[Exists, ...]
     complete: bool
+    steps: int
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,8 @@ def search(component: Component, steps: int = STEPS) -> Found:
             known = known | implied_by([cycle.type, spec.name])
     shown = impossible([cycle.type for cycle in cycles])
     left = tuple(case for case in exists if canonical(case.model) not in shown)
-    return Found(tuple({cycle.type: cycle for cycle in reversed(cycles)}.values())[::-1], left, not budget.ended)
+    kept = tuple({cycle.type: cycle for cycle in reversed(cycles)}.values())[::-1]
+    return Found(kept, left, not budget.ended, steps - budget.left)
 
 
 def classify(component: Component, nodes: Sequence[int]) -> Cycle:

@@ -28,6 +28,7 @@ from chaosday.history import FAILED, OK, History
 DEFAULT_MODELS = ("strict-serializable",)
 UNKNOWN_TYPES = frozenset({"empty-transaction-graph", "cycle-search-timeout"})
 _COMPONENTS_SEARCHED = 400
+_STEPS = 3_000_000
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,10 @@ class Expected:
 
     models: tuple[str, ...] = DEFAULT_MODELS
     anomalies: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for model in self.models:
+            consistency.canonical(model)
 
     @property
     def prohibited(self) -> frozenset[str]:
@@ -128,9 +133,13 @@ def find_cycles(graph: Graph, timeline: Timeline, explainer: Explainer, stronges
     if not found:
         return Cyclic(anomalies, 0, 0)
     parts = _restricted(graph, found[:_COMPONENTS_SEARCHED])
+    left, searched = _STEPS, 0
     for members, edges in zip(found, parts, strict=False):
+        if left <= 0:
+            break
         component = _component(members, edges, timeline, tuple(strongest), _has_time(graph))
-        result = cycles.search(component)
+        result = cycles.search(component, min(cycles.STEPS, left))
+        left, searched = left - result.steps, searched + 1
         for cycle in result.cycles:
             anomalies.setdefault(cycle.type, []).append(_explained(cycle, timeline, explainer))
         for case in result.exists:
@@ -142,7 +151,9 @@ def find_cycles(graph: Graph, timeline: Timeline, explainer: Explainer, stronges
             anomalies.setdefault(case.type, []).append(proof)
         if not result.complete:
             anomalies.setdefault("cycle-search-timeout", []).append({"scc-size": len(members)})
-    return Cyclic(anomalies, len(found), min(len(found), _COMPONENTS_SEARCHED))
+    if searched < len(found):
+        anomalies.setdefault("cycle-search-timeout", []).append({"components-not-searched": len(found) - searched})
+    return Cyclic(anomalies, len(found), searched)
 
 
 def elle_result(

@@ -50,7 +50,7 @@ def check_sessions(history: History, models: Sequence[str], *, initial: Any = No
     """
     asked = max((_level(model) for model in models), default=len(LEVELS) - 1)
     read = sessions(history, initial)
-    examined = len(read.names)
+    examined = max(len(read.names) - 1, 0)  # the initial state is nobody's transaction
     if any(read.anomalies.values()):
         level = (
             "read-atomic" if {name for name, cases in read.anomalies.items() if cases} <= {"internal"} else LEVELS[0]

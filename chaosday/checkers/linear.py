@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from chaosday.checkers.base import SHOWN, ResultMap, result_map
+from chaosday.checkers.base import SHOWN, ResultMap, foreign_to, result_map
 from chaosday.checkers.calls import Calls, calls_by_key
 from chaosday.checkers.models import NO, SequentialModel
 from chaosday.history import History
@@ -52,6 +52,10 @@ def linearizable(
     every undecided key each time, so that a hard key starves no other; what is undecided when it is
     used up is unknown, with the number of such keys. ``only_keys`` leaves out all other keys.
     """
+    foreign = foreign_to(history, model.asks)
+    if foreign:
+        # What they do to the state is not known: whatever follows could be their doing.
+        return result_map({}, examined=examined or 0, unsure=[f"{foreign} are no operations of a {model.name}"])
     searches = [
         (key, Search(calls, model))
         for key, calls in calls_by_key(history, model)

@@ -37,9 +37,8 @@ def check_list_append(history: History, expected: Expected = EXPECTED) -> Result
     appended = _Appends(txns, columns)
     if len(appended.twice):
         case = _mop(txns, int(appended.twice[0]))
-        return elle_result(
-            {}, expected, examined=examined, unsure=[f"duplicate-appends: {case} is appended more than once"]
-        )
+        unsure = [f"duplicate-appends: {case} is appended more than once"]
+        return elle_result(_alone(txns, timeline), expected, examined=examined, unsure=unsure)
     version = orders(txns, columns, timeline.possible, timeline.ok)
     writers = _Writers(version, appended, timeline)
     anomalies = _single(txns, timeline, version, appended, writers)
@@ -55,6 +54,18 @@ def check_list_append(history: History, expected: Expected = EXPECTED) -> Result
         unsure=unsure,
         components=cyclic.components,
     )
+
+
+def _alone(txns: Transactions, timeline: Timeline) -> dict[str, list[Any]]:
+    """What contradicts itself, whatever all others did: all that is left where appends are not unique."""
+    anomalies: dict[str, list[Any]] = {"internal": [], "future-read": []}
+    for t in np.flatnonzero(timeline.ok).tolist():
+        mops, rows = txns.mops(t), {"operations": [int(timeline.index[t])]}
+        for name, find in (("internal", within.contradicts_itself), ("future-read", within.foresees)):
+            case = find(mops)
+            if case is not None:
+                anomalies[name].append({**rows, **case})
+    return anomalies
 
 
 class _Appends:

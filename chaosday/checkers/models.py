@@ -28,9 +28,10 @@ class Op:
 
 
 class SequentialModel(Protocol):
-    """Initial state, step, and which operations count."""
+    """Initial state, step, and which operations count; ``asks`` are the kinds of operation it knows."""
 
     name: ClassVar[str]
+    asks: ClassVar[tuple[str, ...]]
 
     def initial(self) -> State: ...
 
@@ -60,6 +61,7 @@ class Register:
     failed_cas: str = "ignored"
     seen: frozenset[Any] | None = None
     name: ClassVar[str] = "register"
+    asks: ClassVar[tuple[str, ...]] = ("read", "r", "write", "w", "cas")
 
     def initial(self) -> State:
         start: State = _frozen(self.start)
@@ -100,6 +102,7 @@ class Mutex:
     """Acquire and release of one lock, by anybody."""
 
     name: ClassVar[str] = "mutex"
+    asks: ClassVar[tuple[str, ...]] = ("acquire", "release")
 
     def initial(self) -> State:
         return False
@@ -126,6 +129,7 @@ class KeyValue:
     start: str = ""
     seen: tuple[str, ...] | None = None
     name: ClassVar[str] = "kv"
+    asks: ClassVar[tuple[str, ...]] = ("get", "read", "put", "write", "append")
 
     def initial(self) -> State:
         return self.start
@@ -164,6 +168,7 @@ class FifoQueue:
     """First in, first out; a dequeue that answers nothing found the queue empty."""
 
     name: ClassVar[str] = "fifo-queue"
+    asks: ClassVar[tuple[str, ...]] = ("enqueue", "dequeue")
 
     def initial(self) -> State:
         return ()

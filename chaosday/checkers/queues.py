@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from chaosday.checkers.base import ResultMap, result_map
+from chaosday.checkers.base import ResultMap, foreign_to, result_map
 from chaosday.checkers.coding import NULL, Coded, Ints, coded
 from chaosday.history import FAILED, NEVER_NS, OK, UNKNOWN, History
 
@@ -100,7 +100,7 @@ def check_fifo_queue(history: History) -> ResultMap:
     put_row, twice_put = _row_of(asked, puts, codes.distinct)
     take_row, twice_taken = _row_of(got, takes, codes.distinct)
     taken_empty = takes[got[takes] == NULL]
-    if len(twice_put) or len(taken_empty) or open_takes:
+    if len(twice_put) or len(taken_empty) or open_takes or foreign_to(history, ("enqueue", "dequeue")):
         return _searched(history, examined)
     anomalies: dict[str, Sequence[Any]] = {
         "duplicated": [{"element": codes.name(int(code))} for code in twice_taken],

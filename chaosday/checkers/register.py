@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from chaosday.checkers import zones
-from chaosday.checkers.base import ResultMap, merge_valid, result_map
+from chaosday.checkers.base import ResultMap, foreign_to, merge_valid, result_map
 from chaosday.checkers.coding import coded
 from chaosday.checkers.linear import STEPS, linearizable
 from chaosday.checkers.models import Register
@@ -21,6 +21,8 @@ def check_register(
     Keys whose writes are unique are judged by their zones, all at once; keys on which a value was
     written twice (or the initial value written) by the search, within ``steps``.
     """
+    if foreign_to(history, ("read", "r", "write", "w")):
+        return linearizable(history, Register(initial, nil_read), steps=steps)
     keys, values = coded(history, "key"), coded(history, "value", "result")
     layout = zones.registers(history, keys, values, initial=initial, nil_is_wild=nil_read == "wildcard")
     examined = int(layout.reads.sum() + layout.writes.sum())

@@ -14,6 +14,7 @@ class BankHistory(HistoryCheck):
 
     kind: Literal["bank-history"] = "bank-history"
     model: ClassVar[str] = "bank"
+    asks: ClassVar[tuple[str, ...]] = ("read", "transfer", "txn")
     accounts: list[int | str] | None = None
     """Every account there is; None takes any."""
     total_amount: int | None = None

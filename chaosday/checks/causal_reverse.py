@@ -15,6 +15,7 @@ class CausalReverse(HistoryCheck):
 
     kind: Literal["causal-reverse"] = "causal-reverse"
     model: ClassVar[str] = "causal-reverse"
+    asks: ClassVar[tuple[str, ...]] = ("read", "write")
 
     def analyse(self, history: History) -> ResultMap:
         """Judge each key's history, or the whole where there are no keys."""

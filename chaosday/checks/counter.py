@@ -15,6 +15,7 @@ class Counter(HistoryCheck):
 
     kind: Literal["counter"] = "counter"
     model: ClassVar[str] = "counter"
+    asks: ClassVar[tuple[str, ...]] = ("add", "read")
     empty_is_valid: ClassVar[bool] = True
 
     def analyse(self, history: History) -> ResultMap:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
@@ -102,6 +103,8 @@ def _validated(frame: pd.DataFrame, suite: list[Expectation], key: str) -> list[
         import great_expectations as gx
     except ImportError:
         raise CapabilityMissing("Great Expectations is not installed: pip install 'chaosday[expectations]'") from None
+    # It tells of every temporary folder that it makes, and takes them away by itself.
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)
     listed = [_built(gx, expectation, number) for number, expectation in enumerate(suite)]
     context: Any = gx.get_context(mode="ephemeral")
     # Progress bars would be drawn over our own.

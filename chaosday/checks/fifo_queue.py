@@ -15,6 +15,7 @@ class FifoQueue(HistoryCheck):
 
     kind: Literal["fifo-queue"] = "fifo-queue"
     model: ClassVar[str] = "fifo-queue"
+    asks: ClassVar[tuple[str, ...]] = ("enqueue", "dequeue")
 
     def analyse(self, history: History) -> ResultMap:
         """Judge each key's history, or the whole where there are no keys."""

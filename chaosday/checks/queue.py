@@ -15,6 +15,7 @@ class Queue(HistoryCheck):
 
     kind: Literal["queue"] = "queue"
     model: ClassVar[str] = "queue"
+    asks: ClassVar[tuple[str, ...]] = ("enqueue", "dequeue")
     empty_is_valid: ClassVar[bool] = True
 
     def analyse(self, history: History) -> ResultMap:

@@ -97,9 +97,15 @@ def _compare(store: pa.Table, replica: pa.Table, key: str) -> list[Anomaly]:
 def _database() -> Any:
     """One empty in-memory database for the process: opening one takes longer than a comparison. What a
     cursor registers is its own."""
+    import atexit
+
     import duckdb
 
-    return duckdb.connect()
+    database = duckdb.connect()
+    # A connection that outlives the interpreter makes DuckDB print about leaked objects.
+    atexit.register(database.close)
+    atexit.register(_database.cache_clear)
+    return database
 
 
 def _repeated(database: Any, key: str) -> bool:

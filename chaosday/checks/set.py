@@ -15,6 +15,7 @@ class SetOfAdds(HistoryCheck):
 
     kind: Literal["set"] = "set"
     model: ClassVar[str] = "set"
+    asks: ClassVar[tuple[str, ...]] = ("add", "read")
 
     def analyse(self, history: History) -> ResultMap:
         """Judge each key's history, or the whole where there are no keys."""

@@ -16,6 +16,7 @@ class SetFull(HistoryCheck):
 
     kind: Literal["set-full"] = "set-full"
     model: ClassVar[str] = "set-full"
+    asks: ClassVar[tuple[str, ...]] = ("add", "read")
     linearizable: bool = False
     """Whether an element that a read missed after it was known is an anomaly too."""
 

@@ -15,6 +15,7 @@ class TotalQueue(HistoryCheck):
 
     kind: Literal["total-queue"] = "total-queue"
     model: ClassVar[str] = "total-queue"
+    asks: ClassVar[tuple[str, ...]] = ("enqueue", "dequeue", "drain")
     empty_is_valid: ClassVar[bool] = True
 
     def analyse(self, history: History) -> ResultMap:

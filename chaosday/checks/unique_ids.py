@@ -14,6 +14,7 @@ class UniqueIds(HistoryCheck):
 
     kind: Literal["unique-ids"] = "unique-ids"
     model: ClassVar[str] = "unique-ids"
+    asks: ClassVar[tuple[str, ...]] = ("generate",)
     empty_is_valid: ClassVar[bool] = True
 
     def analyse(self, history: History) -> ResultMap:

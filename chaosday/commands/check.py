@@ -11,7 +11,7 @@ import orjson
 from pydantic import ValidationError
 
 from chaosday import formats
-from chaosday.checkers.base import HistoryCheck, ResultMap
+from chaosday.checkers.base import HistoryCheck, ResultMap, foreign_to
 from chaosday.errors import MalformedHistory, UnknownName, UsageError
 from chaosday.formats.events import Imported
 from chaosday.registry import members
@@ -62,8 +62,11 @@ def judged(path: Path, model: str, format: str | None, given: Mapping[str, Any])
     if imported.published and check.empty_is_valid and not len(imported.history):
         result |= {"valid?": True, "reason": "empty: valid by the convention of the project that published it"}
     result = {"file": str(path), **{"not": [], "reason": None}, **result, "model": model, "format": imported.format}
-    if imported.notes:
-        result["notes"] = list(imported.notes)
+    notes = list(imported.notes)
+    if check.asks and (foreign := foreign_to(imported.history, check.asks)):
+        notes.append(f"not looked at: {foreign}")
+    if notes:
+        result["notes"] = notes
     return result, imported
 
 

@@ -52,6 +52,8 @@ def read_case(text: str) -> Imported:
     history, notes = paired(case["history"], lambda _: first, strict=False)
     opts = case.get("opts")
     options = dict(opts) if isinstance(opts, dict) else {"arguments": opts or []}
+    if isinstance(case.get("test"), dict):
+        options = {**case["test"], **options}
     return Imported(history, "case", notes, options, published=True)
 
 

@@ -5,9 +5,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from operator import itemgetter
 from typing import Any
 
+import numpy as np
 import orjson
+import pyarrow as pa
 
 from chaosday.errors import MalformedHistory
 from chaosday.formats.events import Imported
@@ -15,19 +19,27 @@ from chaosday.history import COLUMNS, STATUSES, History
 from chaosday.recorder import collector_off
 from chaosday.transactions import COLUMN, Transactions, column, is_mop, with_transactions
 
+_PART = 20_000
 _PLAIN = ("process", "start_ns", "end_ns", "status", "error", "index")
 
 
 def read_jsonl(text: str) -> Imported:
-    """One JSON object a line; absent columns are null, unknown ones are an error."""
+    """One JSON object a line; absent columns are null, unknown ones are an error.
+
+    Read in parts: what one part makes in lists and dicts still fits the processor's cache, and is
+    gone before the next.
+    """
+    lines = text.split("\n")
+    while lines and not lines[-1].strip():
+        lines.pop()
     with collector_off():
-        try:
-            # One document parses at the speed of one call, not of a million.
-            found = orjson.loads("[" + text.strip().replace("\n", ",") + "]")
-        except orjson.JSONDecodeError:
-            found = _by_line(text)
-        history = _history(found)
-    return Imported(history, "jsonl")
+        parts = [_part(lines[low : low + _PART], low) for low in range(0, len(lines), _PART)]
+        if len({part.table.schema for part in parts}) > 1:
+            # A column of numbers in one part and of texts in another has to be decided as a whole.
+            parts = [_part(lines, 0)]
+    if not parts:
+        return Imported(History.from_columns({"f": []}), "jsonl")
+    return Imported(History(pa.concat_tables([part.table for part in parts])), "jsonl")
 
 
 def write_jsonl(history: History) -> str:
@@ -44,36 +56,60 @@ def write_jsonl(history: History) -> str:
     return b"\n".join(lines).decode() + ("\n" if lines else "")
 
 
-def _by_line(text: str) -> list[Any]:
+def _part(lines: list[str], before: int) -> History:
+    loads = orjson.loads
+    try:
+        found = [loads(line) for line in lines]
+    except orjson.JSONDecodeError:
+        found = _by_line(lines, before)
+    return _history(found, before)
+
+
+def _by_line(lines: list[str], before: int) -> list[Any]:
     found = []
-    for number, line in enumerate(text.split("\n"), 1):
-        if line.strip():
-            try:
-                found.append(orjson.loads(line))
-            except orjson.JSONDecodeError as error:
-                raise MalformedHistory(f"this is not JSON: {error.msg}", number) from None
+    for number, line in enumerate(lines, before + 1):
+        try:
+            found.append(orjson.loads(line))
+        except orjson.JSONDecodeError as error:
+            raise MalformedHistory(f"this is not JSON: {error.msg}", number) from None
     return found
 
 
-def _history(found: list[Any]) -> History:
-    strange = next((n for n, row in enumerate(found) if not isinstance(row, dict) or "f" not in row), None)
-    if strange is not None:
-        raise MalformedHistory("an operation is an object with at least f", strange + 1)
-    names = set().union(*found) if found else set()
+def _history(found: list[Any], before: int) -> History:
+    names: set[str] = set()
+    for number, row in enumerate(found, before + 1):
+        if type(row) is not dict or "f" not in row:
+            raise MalformedHistory("an operation is an object with at least f", number)
+        names.update(row)
     if names - set(COLUMNS):
         raise MalformedHistory(f"{min(names - set(COLUMNS))} is no column of a history: {', '.join(COLUMNS)}")
-    columns: dict[str, Any] = {
-        name: [row.get(name) for row in found] for name in (*_PLAIN, "f", "key") if name in names
-    }
-    columns.setdefault("f", [])
+    by_name = _transposed(found, sorted(names))
+    columns: dict[str, Any] = {name: by_name[name] for name in (*_PLAIN, "f", "key") if name in names}
+    columns.setdefault("index", np.arange(before, before + len(found)))
     columns.setdefault("status", [STATUSES[2]] * len(found))
-    asked, got = ([row.get(name) for row in found] for name in ("value", "result"))
-    done = [value if result is None else result for value, result in zip(asked, got, strict=True)]
-    # The first micro-operation of the first rows decides; `column` refuses what does not fit.
-    if any(done) and all(_maybe_transaction(value) for value in done):
+    asked, got = (by_name.get(name, [None] * len(found)) for name in ("value", "result"))
+    done = asked if "result" not in names else got
+    if "result" in names and "value" in names:
+        done = [value if result is None else result for value, result in zip(asked, got, strict=True)]
+    if _maybe_transactions(done):
         return with_transactions(History.from_columns(columns), column([value or [] for value in done]))
     return History.from_columns({**columns, "value": asked, "result": got})
 
 
-def _maybe_transaction(value: Any) -> bool:
-    return value is None or (type(value) is list and (not value or (type(value[0]) is list and is_mop(value[0]))))
+def _transposed(found: list[Any], names: list[str]) -> dict[str, Any]:
+    """One sequence a column; all rows at once where they all have the same columns."""
+    try:
+        columns = (
+            zip(*map(itemgetter(*names), found), strict=True) if len(names) > 1 else [[r[names[0]] for r in found]]
+        )
+        return dict(zip(names, columns, strict=True))
+    except KeyError:
+        return {name: [row.get(name) for row in found] for name in names}
+
+
+def _maybe_transactions(done: Sequence[Any]) -> bool:
+    """Whether these are lists, the first beginning with a micro-operation; ``column`` refuses what does not fit."""
+    if not set(map(type, done)) <= {list, type(None)}:
+        return False
+    first = next((value for value in done if value), None)
+    return first is not None and is_mop(first[0])

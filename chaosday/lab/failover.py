@@ -132,4 +132,6 @@ def _experiment(arm: Arm, seed: int, primary: Node, proxy: ProxyProcess) -> dict
         ],
         "blast_radius": {"max_targets": 2},
         "loss_rate_to_see": 0.005,
+        # A few seconds are enough; a laptop that is busy with something else may take its time.
+        "sight_budget_s": 120,
     }

@@ -128,9 +128,12 @@ def _shades(data: Series, shaded: list[Span], top: int, height: int) -> list[str
                 f'<text class="fault-label" x="{min(left + 4, WIDTH - 190):.1f}" y="{y}">{label}</text>'
             )
         else:
+            # Near the right edge there is room only on the other side of the line.
+            beside, anchor = (left - 4, "end") if left > WIDTH - 160 else (left + 4, "start")
             parts.append(
                 f'<line class="action" x1="{left:.1f}" x2="{left:.1f}" y1="{top}" y2="{top + height}"/>'
-                f'<text class="action-label" x="{left + 4:.1f}" y="{top + height - 4}">{label}</text>'
+                f'<text class="action-label" x="{beside:.1f}" text-anchor="{anchor}" '
+                f'y="{top + height - 4}">{label}</text>'
             )
     return parts
 

@@ -19,8 +19,6 @@ from chaosday.model.lease import Lease, LeaseHolder, Undo
 from chaosday.targets.http_route import HttpRoute
 from tests.application.conftest import BIG, PAGE, Shop
 
-pytestmark = pytest.mark.kernel
-
 
 @contextmanager
 def hurt(route: HttpRoute, rule: Rule, ttl_s: float = 60) -> Iterator[RouteControl]:

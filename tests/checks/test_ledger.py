@@ -16,7 +16,6 @@ from chaosday.ledger import checksum
 from chaosday.model.finding import KEYS_SHOWN, Outcome
 from tests.proof import planting
 
-pytestmark = pytest.mark.kernel
 KINDS = ("lost", "unexpected", "duplicated", "stale", "torn", "reordered")
 
 

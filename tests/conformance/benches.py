@@ -164,3 +164,16 @@ BENCHES: dict[str, Callable[[Path], contextlib.AbstractContextManager[Bench]]] =
         ProcessPause(), path, lambda process: process.status() == psutil.STATUS_STOPPED, stays=False
     ),
 }
+
+
+def _on_hosts() -> dict[str, Callable[[Path], contextlib.AbstractContextManager[Bench]]]:
+    from tests.conformance.host_benches import HOST_BENCHES
+
+    return HOST_BENCHES
+
+
+BENCHES |= _on_hosts()
+
+# Families whose victims are servers of their own (an AWS API, a cluster, an HTTP service): their lives are gone
+# through in tests/cloud, tests/kubernetes and tests/application, over the registry as well.
+WITH_SERVERS_OF_THEIR_OWN = ("cloud.", "kubernetes.", "application.")

@@ -22,12 +22,12 @@ from chaosday.journal import open_faults, read
 from chaosday.model.lease import LeaseHolder
 from chaosday.recovery import recover
 from tests.conformance import child
-from tests.conformance.benches import BENCHES, Bench
+from tests.conformance.benches import BENCHES, WITH_SERVERS_OF_THEIR_OWN, Bench
 from tests.conformance.child import BOUNDARIES
 
 pytestmark = pytest.mark.lab
 
-FAULTS = sorted(registry.members("faults"))
+FAULTS = [kind for kind in registry.members("faults") if not kind.startswith(WITH_SERVERS_OF_THEIR_OWN)]
 PATIENCE_S = 30.0
 """How long a test waits for an end that has to come; the figures are the benchmark's business, not the test's."""
 

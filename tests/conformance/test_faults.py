@@ -17,11 +17,11 @@ from chaosday.model.fault import Fault, FaultPlan
 from chaosday.model.lease import Lease, LeaseHolder
 from chaosday.model.target import Target
 from chaosday.recovery import recover
-from tests.conformance.benches import BENCHES, Bench
+from tests.conformance.benches import BENCHES, WITH_SERVERS_OF_THEIR_OWN, Bench
 
 pytestmark = pytest.mark.lab
 
-FAULTS = sorted(registry.members("faults"))
+FAULTS = [kind for kind in registry.members("faults") if not kind.startswith(WITH_SERVERS_OF_THEIR_OWN)]
 
 
 @pytest.fixture(params=FAULTS)

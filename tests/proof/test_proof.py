@@ -23,71 +23,9 @@ from chaosday.proof import all_corruptions, prove, sight_of
 from chaosday.sight import KillMatrix
 from chaosday.verdict import conclude
 from tests.proof import planting
+from tests.proof.fakes import Alarmist, AlwaysInvalid, AlwaysValid, Crashes, ExaminesNothing, Restless
 
-pytestmark = pytest.mark.kernel
 FEW = [RowDeleted(), ValueFlipped()]
-
-
-class AlwaysValid(Check):
-    """Looks at everything and is content."""
-
-    kind: Literal["always_valid"] = "always_valid"
-
-    def judge(self, evidence: Evidence) -> Finding:
-        examined = evidence.rows("survivor").num_rows + len(evidence.history())
-        return judged(self.kind, examined=examined, anomalies=[])
-
-
-class AlwaysInvalid(AlwaysValid):
-    """Looks at everything and complains."""
-
-    kind: Literal["always_invalid"] = "always_invalid"  # type: ignore[assignment]
-
-    def judge(self, evidence: Evidence) -> Finding:
-        examined = evidence.rows("survivor").num_rows + len(evidence.history())
-        return judged(self.kind, examined=examined, anomalies=[Anomaly(name="lost", count=1, keys=[1])])
-
-
-class ExaminesNothing(Check):
-    """Claims to have looked."""
-
-    kind: Literal["examines_nothing"] = "examines_nothing"
-
-    def judge(self, evidence: Evidence) -> Finding:
-        return judged(self.kind, examined=1, anomalies=[])
-
-
-class Restless(AlwaysValid):
-    """Answers by the order of rows, which means nothing."""
-
-    kind: Literal["restless"] = "restless"  # type: ignore[assignment]
-
-    def judge(self, evidence: Evidence) -> Finding:
-        first = evidence.rows("survivor")["id"][0].as_py()
-        return judged(
-            self.kind, examined=len(evidence.history()), anomalies=[Anomaly(name="odd", count=1, keys=[first])]
-        )
-
-
-class Alarmist(AlwaysValid):
-    """Complains whenever the rows are not exactly what they were in the run, sound or not."""
-
-    kind: Literal["alarmist"] = "alarmist"  # type: ignore[assignment]
-
-    def judge(self, evidence: Evidence) -> Finding:
-        total = int(np.sum(evidence.rows("survivor")["checksum"].to_numpy().astype(np.float64)) // 1e15)
-        return judged(
-            self.kind, examined=len(evidence.history()), anomalies=[Anomaly(name="sum", count=1, keys=[total])]
-        )
-
-
-class Crashes(Check):
-    """Never gets anywhere."""
-
-    kind: Literal["crashes"] = "crashes"
-
-    def judge(self, evidence: Evidence) -> Finding:
-        raise RuntimeError(f"cannot work on {evidence.rows('survivor').num_rows} rows")
 
 
 @pytest.fixture(scope="module")
@@ -178,6 +116,33 @@ def test_what_the_budget_left_out_is_said(evidence: Evidence) -> None:
     assert all(f"{each.corruption}: " in " ".join(proof.left_out) for each in untouched)
     sight = sight_of(proof)
     assert any(untouched[0].corruption in reason and "budget" in reason for reason in sight.reasons)
+
+
+class Slow(LedgerCheck):
+    """Sees everything and takes an hour."""
+
+    kind: Literal["slow"] = "slow"  # type: ignore[assignment]
+
+    def judge(self, evidence: Evidence) -> Finding:
+        HOUR.advance(3_600)
+        return super().judge(evidence).model_copy(update={"check": self.kind})
+
+
+HOUR = ManualClock()
+
+
+def test_a_slow_check_is_asked_once_a_class_and_nothing_is_held_against_the_others(evidence: Evidence) -> None:
+    """What a slow check was not asked about counts as missed by nobody, and is said."""
+    checks: list[Check] = [Slow(), OnlyCounts()]
+    proof = prove(evidence, checks, corruptions=FEW, sizes=[1], repetitions=3, budget_s=10**5, clock=HOUR)
+    slow = [cell for cell in proof.cells if cell.check == "slow"]
+    assert [(cell.planted, cell.status) for cell in slow] == [(1, "caught")] * 2
+    assert {each.corruption: (each.caught, each.planted) for each in proof.classes} == {
+        "row_deleted": (3, 3),
+        "value_flipped": (1, 1),
+    }
+    assert any("slow: not asked about" in line for line in proof.left_out)
+    assert sight_of(proof).proven, sight_of(proof).reasons
 
 
 def test_a_promise_names_the_cell_that_broke_it(evidence: Evidence) -> None:
@@ -295,3 +260,13 @@ def _same(corruption: Corruption, evidence: Evidence, size: int, seed: int, plan
     again = corruption.plant(evidence, size, np.random.default_rng(seed))
     rows = again.evidence.rows("survivor").equals(planted.evidence.rows("survivor"))
     return rows and again.keys == planted.keys and again.equivalent == planted.equivalent
+
+
+def test_a_hundred_clean_runs_raise_no_alarm() -> None:
+    """Against a store that keeps its promises the ledger check stays silent, whatever the seed."""
+    alarms = [
+        seed
+        for seed in range(100)
+        if LedgerCheck().judge(planting.simulated(250, seed=seed, unsettled_share=0.3)).outcome is not Outcome.PASS
+    ]
+    assert alarms == []

@@ -1,0 +1,1 @@
+"""Damage to the bytes of files, whatever is in them."""

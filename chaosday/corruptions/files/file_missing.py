@@ -1,0 +1,20 @@
+"""A file that is gone."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from chaosday.evidence import Evidence
+from chaosday.file_planting import FileCorruption
+from chaosday.model.corruption import Planted
+
+
+class FileMissing(FileCorruption):
+    """Takes files away."""
+
+    kind: Literal["file_missing"] = "file_missing"
+
+    def plant(self, evidence: Evidence, size: int, rng: np.random.Generator) -> Planted:
+        return self.replaced(evidence, dict.fromkeys(self.choose(self.contents(evidence), size, rng)))

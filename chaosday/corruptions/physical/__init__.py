@@ -1,0 +1,1 @@
+"""Damage in what the physical checks and the comparisons report."""

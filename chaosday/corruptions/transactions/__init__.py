@@ -1,0 +1,1 @@
+"""Damage to the record of transactions: the anomalies that isolation levels are named by."""

@@ -1,0 +1,1 @@
+"""Faults on a whole host: its processors, memory, disks, clock, services."""

@@ -1,0 +1,73 @@
+"""A file system runs full, of bytes or of inodes."""
+
+from __future__ import annotations
+
+from shlex import quote
+from typing import Any, Literal
+
+from pydantic import Field
+
+from chaosday.errors import CapabilityMissing, Refused
+from chaosday.means import Means
+from chaosday.model.fault import Reading
+from chaosday.model.target import Shell
+from chaosday.script_fault import Prepared, ScriptFault
+from chaosday.tools import PATH, ask
+
+
+class HostDiskFill(ScriptFault):
+    """Take ``size_mb`` (or ``percent`` of what is free) below ``path``, but never the last ``reserve_mb``.
+
+    With ``what`` "inodes" it is ``percent`` of the free inodes, in empty files.
+    """
+
+    kind: Literal["host.disk_fill"] = "host.disk_fill"
+    path: str = Field(default="/var/tmp", pattern=r"^/")
+    what: Literal["bytes", "inodes"] = "bytes"
+    size_mb: float = Field(default=0, ge=0, description="0: by per cent")
+    percent: float = Field(default=90, gt=0, le=100)
+    reserve_mb: float = Field(default=64, ge=0)
+
+    tools = ("df", "fallocate", "xargs", "seq")
+    inject_timeout_s = 600
+
+    def prepare(self, shell: Shell, lease_id: str) -> Prepared:
+        answers = ask(shell, {"kind": f"stat -f -c %T {quote(self.path)}", "free": self._free()})
+        if not answers["free"].isdigit():
+            raise CapabilityMissing(f"{self.path} is not on a file system of the target that df can read")
+        free = int(answers["free"])
+        ours = quote(f"{self.path.rstrip('/')}/.chaosday-{lease_id}")
+        if self.what == "inodes":
+            asked = int(free * self.percent / 100)
+            inject = f"mkdir {ours} && cd {ours} && seq {asked} | xargs -n 2000 touch || exit 1\n"
+        else:
+            asked = round(self.size_mb * 2**20 or free * self.percent / 100)
+            if free - asked < self.reserve_mb * 2**20:
+                raise Refused(
+                    f"{asked / 2**20:.0f} MB would leave less than reserve_mb ({self.reserve_mb:g}) "
+                    f"of the {free / 2**20:.0f} MB free below {self.path}; ask for less"
+                )
+            # Where fallocate is not known (NFS, some FUSE) the bytes are written.
+            write = f"head -c {asked} /dev/zero > {ours}"
+            inject = f"fallocate -l {asked} {ours} 2>/dev/null || {write} || exit 1\n"
+        means = Means(
+            mechanism=f"{'empty files' if self.what == 'inodes' else 'fallocate'} in {self.path}",
+            inject=inject,
+            undo=f"rm -rf {ours} || exit 1\n[ ! -e {ours} ]\n",
+            residue=f'for f in {ours}; do [ ! -e "$f" ] || echo "file $f"; done\n',
+        )
+        names = f"cd {quote(self.path)} && ls -A | grep '^.chaosday-'"
+        return Prepared(means, {"asked": asked}, {"ours": names})
+
+    def measure(self, shell: Shell, lease_id: str, data: dict[str, Any], *, hurt: bool) -> Reading:
+        free = int(shell.run(PATH + self._free(), sudo=True).out)
+        return Reading(value=free, unit=f"{self.what} free", by="df")
+
+    def bites(self, baseline: Reading, during: Reading, data: dict[str, Any]) -> tuple[bool, str]:
+        asked, taken = int(data["asked"]), baseline.value - during.value
+        words = f"asked {asked} {self.what}, taken {taken:.0f} of {baseline.value:.0f} that were free"
+        return taken >= 0.8 * asked > 0, words
+
+    def _free(self) -> str:
+        column = "--output=iavail" if self.what == "inodes" else "-B1 --output=avail"
+        return f"df {column} {quote(self.path)} | tail -n 1 | tr -d ' '\n"

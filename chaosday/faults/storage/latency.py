@@ -1,0 +1,31 @@
+"""Calls on files take long."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from chaosday.storage import StorageFault
+
+Call = Literal["open", "create", "read", "write", "fsync"]
+
+
+class StorageLatency(StorageFault):
+    """Make ``percent`` of the chosen calls ``delay_ms`` later."""
+
+    kind: Literal["storage.latency"] = "storage.latency"
+    calls: list[Call] = ["fsync"]
+    delay_ms: float = Field(default=50, gt=0, le=60_000)
+
+    @property
+    def wish(self) -> dict[str, Any]:
+        return {"effect": "latency", "calls": self.calls, "delay_ms": self.delay_ms}
+
+    def read(self, said: dict[str, Any]) -> tuple[float, str]:
+        return max(said[f"{call}_ms"] for call in ("write", "fsync", "read")), "ms, the slowest kind of call"
+
+    def bites(self, baseline: Any, during: Any, data: dict[str, Any]) -> tuple[bool, str]:
+        added = during.value - baseline.value
+        words = f"asked {self.delay_ms:g} ms, added {added:.3g} ms to {baseline.value:.3g} ms"
+        return added >= 0.9 * self.delay_ms * (self.percent >= 50) and added > 1, words

@@ -1,0 +1,90 @@
+"""Writes, syncs and reads back a file of its own, and says what came of it. Runs on a target's python3.
+
+``python3 - PATH DISK`` (the device number of its disk) prints one JSON object: ``writes``, ``errors`` (of
+any call), ``damaged`` (blocks that read back other than written), ``missing`` (bytes short at the end), and
+median milliseconds of a write, an fsync and a read.
+``flushed`` is how many sectors the disk below took meanwhile, -1 where no disk can be told. The file is
+taken away again whatever happens.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from typing import Any
+
+BLOCK, BLOCKS = 4096, 128
+
+
+def sectors(device: int) -> int:
+    """Sectors written so far by the disk of that number; field 10 of /proc/diskstats."""
+    with open("/proc/diskstats") as table:
+        for line in table:
+            words = line.split()
+            if (int(words[0]), int(words[1])) == (os.major(device), os.minor(device)):
+                return int(words[9])
+    return -1
+
+
+def timed(act: Any, *arguments: Any) -> tuple[float, Any]:
+    """Milliseconds and result; the result is None where the call failed."""
+    began = time.monotonic()
+    try:
+        result = act(*arguments)
+    except OSError:
+        result = None
+    return (time.monotonic() - began) * 1000, result
+
+
+def synchronised(handle: int) -> bool:
+    """fsync, with an answer."""
+    os.fsync(handle)
+    return True
+
+
+def median(values: list[float]) -> float:
+    """The middle one."""
+    return round(sorted(values)[len(values) // 2], 3) if values else 0.0
+
+
+def probe(path: str, disk: int) -> dict[str, Any]:
+    """One round over one file."""
+    blocks = [bytes([n % 251 + 1]) * BLOCK for n in range(BLOCKS)]
+    # The read comes after the file was closed and opened anew, so that it is not the cache that answers.
+    said: dict[str, Any] = {"writes": BLOCKS, "errors": 0, "damaged": 0, "missing": 0}
+    written, synced, seen = [], [], []
+    before = sectors(disk)
+    handle = timed(os.open, path, os.O_RDWR | os.O_CREAT, 0o600)[1]
+    if handle is None:
+        return {**said, "errors": BLOCKS, "write_ms": 0, "fsync_ms": 0, "read_ms": 0, "flushed": -1}
+    for number, block in enumerate(blocks):
+        took, done = timed(os.pwrite, handle, block, number * BLOCK)
+        written.append(took)
+        said["errors"] += done is None
+        if number % 16 == 15:
+            took, done = timed(synchronised, handle)
+            synced.append(took)
+            said["errors"] += done is None
+    said["flushed"] = sectors(disk) - before if before >= 0 else -1
+    os.close(handle)
+    handle = timed(os.open, path, os.O_RDONLY)[1]
+    if handle is not None:
+        for number, block in enumerate(blocks):
+            took, data = timed(os.pread, handle, BLOCK, number * BLOCK)
+            seen.append(took)
+            said["errors"] += data is None
+            if data is not None:
+                said["missing"] += BLOCK - len(data)
+                said["damaged"] += len(data) == BLOCK and data != block
+        os.close(handle)
+    return {**said, "write_ms": median(written), "fsync_ms": median(synced), "read_ms": median(seen)}
+
+
+if __name__ == "__main__":
+    try:
+        print(json.dumps(probe(sys.argv[1], int(sys.argv[2]))))
+    finally:
+        if os.path.exists(sys.argv[1]):
+            os.unlink(sys.argv[1])

@@ -1,0 +1,15 @@
+"""What a store held, piece by piece, in a form that two moments can be compared by.
+
+A manifest is a Merkle tree over pieces: the files under a directory, the objects under an S3 prefix,
+or the key ranges of a table.
+"""
+
+from __future__ import annotations
+
+from chaosday.manifest.comparison import Comparison, compare
+from chaosday.manifest.directory import of_directory
+from chaosday.manifest.objects import of_objects
+from chaosday.manifest.table import of_table
+from chaosday.manifest.tree import Manifest
+
+__all__ = ["Comparison", "Manifest", "compare", "of_directory", "of_objects", "of_table"]

@@ -1,0 +1,1 @@
+"""Collecting what the physical checks and the comparisons judge."""

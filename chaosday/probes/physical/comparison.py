@@ -1,0 +1,40 @@
+"""Do two sides hold the same rows? Asked by a diff."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from chaosday.errors import ChaosdayError
+from chaosday.model.probe import Probe, ProbeReading
+from chaosday.model.target import Target
+from chaosday.reconcile.result import DiffResult
+
+
+class TableComparison(Probe):
+    """Compares two tables, queries or files; the check ``table_diff`` judges the result."""
+
+    kind: Literal["table_diff"] = "table_diff"
+    left: str = Field(default="", description="URL#TABLE, URL#SELECT ..., a path, a glob or s3://BUCKET/KEY")
+    right: str = Field(default="", description="The other side, in the same form")
+    key: list[str] = Field(default=["id"], description="Columns that identify a row; none: compared as multisets")
+    ignored: list[str] = Field(default=[], description="Columns left out")
+
+    def read(self, target: Target) -> ProbeReading:
+        try:
+            result = self._compare()
+        except ChaosdayError as error:
+            return ProbeReading(probe=self.kind, healthy=None, words=str(error))
+        differing = result.added + result.removed + result.changed
+        words = f"{result.rows_left} and {result.rows_right} rows, {differing} of them differ"
+        return ProbeReading(probe=self.kind, healthy=result.equal, value=differing, unit="rows", words=words)
+
+    def collect(self, target: Target, scratch: Path) -> dict[str, Any]:
+        return {"table_diff": self._compare().to_dict()}
+
+    def _compare(self) -> DiffResult:
+        from chaosday.reconcile import diff
+
+        return diff(self.left, self.right, key=self.key, ignored=frozenset(self.ignored))

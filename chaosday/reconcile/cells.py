@@ -1,0 +1,125 @@
+"""How PostgreSQL hashes one cell, so that no bit of it is lost.
+
+A row's hash is the XOR of its cells' hashes, each seeded with the row's key and the column's number.
+The seed is what makes XOR safe: a value that moves to another row or column hashes differently, so
+swaps do not cancel. Keys are proved distinct on one side (see ``buckets``); without that proof two
+equal rows would cancel each other.
+
+Exact cells hash the whole value: the bytes of a text under the C collation (``hashtextextended``), a
+small integer itself, and for everything else the text of its *binary* form (``float8send``,
+``numeric_send``, ``timestamptz_send`` ...), which tells -0.0 from 0.0, 1.0 from 1.00 and the last bit
+of a float, and costs a third of ``row::text``. PostgreSQL's own hash functions do less: they exist to
+agree with ``=``, so -0.0 hashes as 0.0, 1.0 as 1.00 and 1 day as 24 hours, and an int8 or a timestamp
+is folded to 32 bits (src/backend/access/hash/hashfunc.c, hashint8extended). ``fast`` cells use those.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from chaosday.errors import UsageError
+from chaosday.reconcile.postgres import Column
+from chaosday.reconcile.sql import ident, statement
+
+_SMALL = {"int2": "int4", "int4": "int4", "bool": "int4"}
+_TEXTUAL = {"text", "varchar", "name", "bpchar", "citext"}
+_INTEGERS = {"int2", "int4", "int8"}
+_NUMBERS = {*_INTEGERS, "numeric"}
+_FLOATS = {"float4", "float8"}
+_TIMES = {"timestamp", "timestamptz"}
+_OWN_HASH = {
+    "numeric": ("hash_numeric_extended({value}, {seed})", "trailing zeros of a numeric (1.0 and 1.00)"),
+    "float8": ("hashfloat8extended({value}, {seed})", "the sign of a floating-point zero (-0.0 and 0.0)"),
+    "float4": ("hashfloat4extended({value}, {seed})", "the sign of a floating-point zero (-0.0 and 0.0)"),
+    "int8": ("hashint8extended({value}, {seed})", "an int8 whose halves changed alike (it is folded to 32 bits)"),
+    "jsonb": ("jsonb_hash_extended({value}, {seed})", "trailing zeros of a number inside jsonb"),
+    "interval": ("interval_hash_extended({value}, {seed})", "an interval spelled otherwise (1 day and 24 hours)"),
+}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """How one pair of columns is hashed and fetched on either side."""
+
+    name: str
+    left: str
+    right: str
+    left_text: str
+    right_text: str
+    blind_to: str = ""
+    note: str = ""
+
+
+def plan_cell(number: int, left: Column, right: Column, *, fast: bool) -> Cell:
+    """The expressions for a pair of columns; ``{seed}`` is left to be filled."""
+    note = "" if left.type == right.type else f"{left.name}: {left.type} compared with {right.type}"
+    if left.base == right.base and (left.category != "C" or left.type == right.type):
+        own = _OWN_HASH.get(left.base) if fast else None
+        hashed = [_hashed(column, own[0] if own else "") for column in (left, right)]
+        texts = [_text(column) for column in (left, right)]
+        blind = own[1] if own else ""
+    else:
+        texts = [_common(left, right), _common(right, left)]
+        hashed = [_text_hash(text) for text in texts]
+        blind = ""
+    nullable = not (left.not_null and right.not_null)
+    if nullable:
+        hashed = [_or_null(one, number) for one in hashed]
+    return Cell(left.name, hashed[0], hashed[1], texts[0], texts[1], blind, note)
+
+
+def _hashed(column: Column, own: str) -> str:
+    name = f"t.{ident(column.name)}"
+    if own:
+        return own.replace("{value}", name)
+    if column.base in _SMALL:
+        return statement("hashint4extended({value}, {{seed}})", value=f"{name}::int4")
+    if column.base in {"text", "varchar"}:
+        return _text_hash(name)
+    if column.base == "int8":
+        # Two facets of one number: the halves' XOR and the upper half; together they are injective.
+        template = "(hashint8extended({value}, {{seed}}) # hashint8extended({value} >> 32, {{seed}} # 1))"
+        return statement(template, value=name)
+    if column.send != "-" and column.category not in {"E", "C", "P", "X"}:
+        return statement("hashtextextended({send}({value})::text, {{seed}})", send=column.send, value=name)
+    return _text_hash(f"{name}::text")
+
+
+def _text_hash(text: str) -> str:
+    return statement('hashtextextended({text} collate pg_catalog."C", {{seed}})', text=text)
+
+
+def _or_null(hashed: str, number: int) -> str:
+    return statement("coalesce({hashed}, hashint8extended({number}, {{seed}}))", hashed=hashed, number=number)
+
+
+def _text(column: Column) -> str:
+    name = f"t.{ident(column.name)}"
+    # A cast of char(n) to text drops its blanks, which a heap flip can turn into something else.
+    return f"concat({name}, '')" if column.base == "bpchar" else f"{name}::text"
+
+
+def _common(column: Column, other: Column) -> str:
+    """The text in which two columns of different types are compared, by the meaning of the value."""
+    name = f"t.{ident(column.name)}"
+    bases = {column.base, other.base}
+    if bases <= _NUMBERS:
+        return f"trim_scale({name}::numeric)::text"
+    if bases <= _FLOATS:
+        return f"{name}::float8::text"
+    if bases <= _TIMES:
+        return f"({name} at time zone 'UTC')::text" if column.base == "timestamptz" else f"{name}::text"
+    if bases <= {"json", "jsonb"}:
+        return f"{name}::jsonb::text"
+    if column.base in _TEXTUAL | {"uuid"} and other.base in _TEXTUAL | {"uuid"}:
+        return f"{name}::text"
+    if "E" in {column.category, other.category} and bases & _TEXTUAL:
+        return f"{name}::text"
+    raise UsageError(
+        f"column {column.name}: types {column.type} and {other.type} do not compare; cast one in a query or --ignore it"
+    )
+
+
+def key_text(columns: list[str]) -> str:
+    """The key as one text that keeps NULL, '' and the borders between its columns apart."""
+    return f"row({', '.join(columns)})::text"

@@ -1,0 +1,193 @@
+"""Any engine against any other: canonical text in DuckDB, hashed in buckets, joined where they differ.
+
+A database's rows are staged once, in a snapshot, in a DuckDB file of ours (files are read where they
+are); memory is limited and what does not fit spills. Buckets are compared by the sum of their rows'
+hashes, which counts how often a row is there; only buckets that differ, or hold a key twice, are
+compared row by row.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from chaosday.errors import MalformedInput
+from chaosday.reconcile.differences import Differences
+from chaosday.reconcile.kinds import Field, canonical, canonical_json, canonical_number, common_kind
+from chaosday.reconcile.options import DiffOptions, Pair, pair_columns
+from chaosday.reconcile.result import DiffResult
+from chaosday.reconcile.sides import Side
+from chaosday.reconcile.sql import ident, listed, statement
+from chaosday.reconcile.workspace import Workspace
+
+if TYPE_CHECKING:
+    import duckdb
+
+MEMORY_MB = 1024
+THREADS = 2
+BUCKETS = 1 << 14
+BUCKETS_PER_CHUNK = 256
+BLIND = ["two different rows whose 64-bit hashes are equal by chance (about 5e-20 for each bucket that differs)"]
+
+
+class Source(Protocol):
+    """One side's rows, as of one moment."""
+
+    label: str
+    fields: list[Field]
+    notes: list[str]
+
+    def stage(self, workspace: Workspace) -> str:
+        """Bring the rows where DuckDB can read them; the relation, in which columns have their own names."""
+
+    def changed(self) -> bool:
+        """Whether the rows were written to since they were staged."""
+
+    def close(self) -> None:
+        """Let go of the snapshot."""
+
+
+def open_source(side: Side, label: str) -> Source:
+    """The source for a side's engine; imported only when asked for."""
+    if side.engine == "postgresql":
+        from chaosday.reconcile.sources.postgresql import PostgresSource
+
+        return PostgresSource(side, label)
+    if side.engine == "mysql":
+        from chaosday.reconcile.sources.mysql import MysqlSource
+
+        return MysqlSource(side, label)
+    if side.engine == "sqlite":
+        from chaosday.reconcile.sources.sqlite import SqliteSource
+
+        return SqliteSource(side, label)
+    if side.engine == "duckdb":
+        from chaosday.reconcile.sources.duckdb_file import DuckdbSource
+
+        return DuckdbSource(side, label)
+    if side.engine == "s3":
+        from chaosday.reconcile.sources.s3 import S3Source
+
+        return S3Source(side, label)
+    from chaosday.reconcile.sources.files import FileSource
+
+    return FileSource(side, label)
+
+
+def diff_across(left: Side, right: Side, options: DiffOptions) -> DiffResult:
+    """Compare two sides of any engines by their canonical rows."""
+    with contextlib.ExitStack() as stack, _duckdb_errors():
+        sources = []
+        for side, label in ((left, "left"), (right, "right")):
+            sources.append(open_source(side, label))
+            stack.callback(sources[-1].close)
+        workspace = stack.enter_context(Workspace(MEMORY_MB, THREADS))
+        _register(workspace.database)
+        relations = [source.stage(workspace) for source in sources]
+        names = [[field.name for field in source.fields] for source in sources]
+        keys, others = pair_columns(names[0], names[1], options)
+        result = DiffResult(
+            left=str(left),
+            right=str(right),
+            mode="exact",
+            key=[pair.left for pair in keys],
+            columns=[pair.left for pair in others],
+            blind_to=list(BLIND),
+            notes=[*options.stated(), *sources[0].notes, *sources[1].notes],
+        )
+        if options.fast:
+            result.notes.append("--fast is for PostgreSQL against PostgreSQL only: compared exactly")
+        views = _canonical_views(workspace.database, sources, relations, (keys, others), result)
+        _compare(workspace.database, views, result, options)
+        for source in sources:
+            if source.changed():
+                result.reasons.append(
+                    f"the {source.label} side changed during the comparison: stop its writers, then run it again"
+                )
+        return result
+
+
+def _register(database: duckdb.DuckDBPyConnection) -> None:
+    for function in (canonical_json, canonical_number):
+        database.create_function(function.__name__, function, ["VARCHAR"], "VARCHAR")
+
+
+def _canonical_views(
+    database: duckdb.DuckDBPyConnection,
+    sources: Sequence[Source],
+    relations: Sequence[str],
+    pairs: tuple[list[Pair], list[Pair]],
+    result: DiffResult,
+) -> list[str]:
+    """Make ``left_rows`` and ``right_rows``: k0 ..., c0 ..., and the bucket and hash of each row."""
+    columns: list[list[str]] = [[], []]
+    by_name = [{field.name: field for field in source.fields} for source in sources]
+    for letter, some in zip("kc", pairs, strict=True):
+        for number, pair in enumerate(some):
+            fields = by_name[0][pair.left], by_name[1][pair.right]
+            kind, note = common_kind(*fields)
+            if note:
+                result.notes.append(note)
+            for side, field in zip(columns, fields, strict=True):
+                side.append(f"{canonical(ident(field.name), field, kind)} as {letter}{number}")
+    for source, relation, expressions in zip(sources, relations, columns, strict=True):
+        database.execute(
+            statement(
+                "create or replace table {label}_rows as select *, hash({key}) % {buckets} as bucket,"
+                " hash(hash({all})) as h from (select {expressions} from {relation})",
+                label=source.label,
+                key=listed(f"k{i}" for i in range(len(pairs[0]))) or listed(f"c{i}" for i in range(len(pairs[1]))),
+                all=listed([*(f"k{i}" for i in range(len(pairs[0]))), *(f"c{i}" for i in range(len(pairs[1])))]),
+                buckets=BUCKETS,
+                expressions=listed(expressions),
+                relation=relation,
+            )
+        )
+    return [f"{source.label}_rows" for source in sources]
+
+
+def _compare(
+    database: duckdb.DuckDBPyConnection, views: Sequence[str], result: DiffResult, options: DiffOptions
+) -> None:
+    counted = [database.execute(statement("select count(*) from {v}", v=view)).fetchall()[0][0] for view in views]
+    result.rows_left, result.rows_right = counted
+    bad = _bad_buckets(database, views, keyed=bool(result.key))
+    differences = Differences(database, result, options)
+    for first in range(0, len(bad), BUCKETS_PER_CHUNK):
+        some = listed(map(str, bad[first : first + BUCKETS_PER_CHUNK]))
+        template = "(select * from {v} where bucket in ({some}))"
+        differences.compare(*(statement(template, v=view, some=some) for view in views))
+    differences.close()
+
+
+def _bad_buckets(database: duckdb.DuckDBPyConnection, views: Sequence[str], *, keyed: bool) -> list[int]:
+    summed = "select bucket, count(*) as n, sum(h::hugeint) as s from {v} group by 1"
+    sides = [statement(summed, v=view) for view in views]
+    sql = statement(
+        "select coalesce(l.bucket, r.bucket) from ({l}) l full join ({r}) r on l.bucket = r.bucket"
+        " where l.n is distinct from r.n or l.s is distinct from r.s",
+        l=sides[0],
+        r=sides[1],
+    )
+    if keyed:
+        keys = database.execute(statement("select * from {v} limit 0", v=views[0])).description or []
+        key = listed(name for name, *_ in keys if name.startswith("k"))
+        twice = "select distinct bucket from (select bucket from {v} group by bucket, {key} having count(*) > 1)"
+        sql = f"{sql} union {statement(twice, v=views[0], key=key)}"
+    return sorted(row[0] for row in database.execute(sql).fetchall())
+
+
+@contextlib.contextmanager
+def _duckdb_errors() -> Iterator[None]:
+    import duckdb
+
+    try:
+        yield
+    except (duckdb.OperationalError, duckdb.DataError, duckdb.InvalidInputException) as error:
+        raise MalformedInput(f"a file cannot be read: {first_line(error)}") from None
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of what a library said."""
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -1,0 +1,108 @@
+"""A side of a comparison: which store, and which rows of it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+from typing import Literal
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from chaosday.errors import UsageError
+
+Engine = Literal["postgresql", "mysql", "sqlite", "duckdb", "file", "s3"]
+_SCHEMES: dict[str, Engine] = {
+    "postgresql": "postgresql",
+    "postgres": "postgresql",
+    "mysql": "mysql",
+    "mariadb": "mysql",
+    "sqlite": "sqlite",
+    "duckdb": "duckdb",
+}
+_SUFFIXES = {".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".tsv": "csv"}
+SYNTAX = "write URL#TABLE, URL#SELECT ..., a Parquet or CSV path or glob, or s3://BUCKET/KEY"
+
+
+@dataclass(frozen=True)
+class Side:
+    """Where rows are: an engine, an address without the driver's name, and a table, query or path.
+
+    ``table`` may carry a schema (``schema.table``). ``path`` is a file, a glob, or ``bucket/key``;
+    ``version`` an S3 version id. ``str()`` of a side never shows a password.
+    """
+
+    engine: Engine
+    url: str = ""
+    table: str = ""
+    query: str = ""
+    path: str = ""
+    form: str = ""
+    version: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Side:
+        """Read ``URL#table``, ``URL::table``, ``URL#select ...``, a path, a glob or ``s3://...``."""
+        scheme, separator, rest = text.partition("://")
+        if separator and scheme == "s3":
+            address, _, options = rest.partition("?")
+            version = dict(parse_qsl(options)).get("versionId", "")
+            return cls("s3", path=address, form=_form(address), version=version)
+        if not separator:
+            return cls("file", path=text, form=_form(text))
+        if scheme == "file":
+            return cls("file", path=rest, form=_form(rest))
+        engine = _SCHEMES.get(scheme.partition("+")[0])
+        if engine is None:
+            raise UsageError(f"no engine called {scheme!r}; there are {', '.join(_SCHEMES)}, s3 and files")
+        address, what = _split(rest)
+        side = cls(engine, url=f"{engine}://{address}")
+        return side.reading(what) if what else side
+
+    def reading(self, what: str) -> Side:
+        """The same store, reading a table or, where it starts with select or with, a query."""
+        if re.match(r"\s*(select|with|values|table)\b", what, re.IGNORECASE):
+            return replace(self, query=what.strip().rstrip(";"), table="")
+        return replace(self, table=what, query="")
+
+    @property
+    def rows_named(self) -> bool:
+        """Whether it says which rows, and not only which store."""
+        return bool(self.table or self.query or self.path)
+
+    @property
+    def file_path(self) -> str:
+        """The file behind a SQLite or DuckDB URL (three slashes: relative, four: absolute)."""
+        return unquote(self.url.partition("://")[2].partition("?")[0].removeprefix("/"))
+
+    def __str__(self) -> str:
+        if self.path:
+            shown = f"s3://{self.path}" if self.engine == "s3" else self.path
+            return f"{shown}?versionId={self.version}" if self.version else shown
+        what = self.table or ("a query" if self.query else "no table")
+        if self.engine in {"sqlite", "duckdb"}:
+            return f"{what} in {PurePosixPath(self.file_path).name}"
+        parts = urlsplit(self.url)
+        try:
+            port = f":{parts.port}" if parts.port else ""
+        except ValueError:
+            raise UsageError(f"the port in the {self.engine} URL is not a number") from None
+        return f"{what} in {self.engine}://{parts.hostname or 'localhost'}{port}{parts.path}"
+
+
+def _split(rest: str) -> tuple[str, str]:
+    address, hash_sign, what = rest.partition("#")
+    if hash_sign:
+        return address, what
+    address, colons, what = rest.rpartition("::")
+    # [::1] is an address: what follows its colons holds a bracket or a slash, which no table does.
+    if colons and not re.search(r"[\]/]", what):
+        return address, what
+    return rest, ""
+
+
+def _form(path: str) -> str:
+    name = path.lower().removesuffix(".gz")
+    for suffix, form in _SUFFIXES.items():
+        if name.endswith(suffix):
+            return form
+    raise UsageError(f"{path!r} is neither Parquet nor CSV by its name; {SYNTAX}")

@@ -1,0 +1,50 @@
+"""Rows of a DuckDB file, opened read-only: nobody else can write to it meanwhile."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from chaosday.errors import TargetUnreachable, UsageError
+from chaosday.reconcile.kinds import Field, duckdb_kind
+from chaosday.reconcile.sides import Side
+from chaosday.reconcile.sql import ident, statement
+from chaosday.reconcile.workspace import Workspace
+
+
+class DuckdbSource:
+    """A DuckDB side; its rows stream into the workspace as Arrow."""
+
+    def __init__(self, side: Side, label: str) -> None:
+        import duckdb
+
+        self.label = label
+        self.notes: list[str] = []
+        path = Path(side.file_path)
+        if not path.is_file():
+            raise TargetUnreachable(f"the {label} side has no file {path}")
+        try:
+            self.connection = duckdb.connect(str(path), read_only=True)
+        except duckdb.Error as error:
+            raise TargetUnreachable(f"the {label} side cannot be opened: {str(error).splitlines()[0]}") from None
+        self.connection.execute("set timezone = 'UTC'")
+        self.relation = f"({side.query})" if side.query else ".".join(map(ident, side.table.split(".")))
+        try:
+            described = self.connection.execute(statement("describe select * from {r} t", r=self.relation)).fetchall()
+        except duckdb.Error as error:
+            self.connection.close()
+            raise UsageError(f"the {label} side cannot be read as asked: {str(error).splitlines()[0]}") from None
+        self.fields = [Field(row[0], duckdb_kind(row[1]), row[1]) for row in described]
+
+    def stage(self, workspace: Workspace) -> str:
+        select = statement("select * from {r} t", r=self.relation)
+        arriving = self.connection.sql(select).to_arrow_reader(50_000)
+        workspace.database.register("arriving", arriving)
+        workspace.database.execute(f"create table {self.label}_staged as from arriving")
+        workspace.database.unregister("arriving")
+        return f"{self.label}_staged"
+
+    def changed(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        self.connection.close()

@@ -1,0 +1,68 @@
+"""Rows of PostgreSQL as text, by COPY, out of one repeatable-read snapshot."""
+
+from __future__ import annotations
+
+from chaosday.reconcile.kinds import Field
+from chaosday.reconcile.postgres import Column, PostgresSide
+from chaosday.reconcile.rows import csv_relation
+from chaosday.reconcile.sides import Side
+from chaosday.reconcile.sql import ident, listed, statement
+from chaosday.reconcile.workspace import Workspace
+
+_KINDS = {
+    "int2": "int", "int4": "int", "int8": "int", "oid": "int", "numeric": "decimal", "float4": "float",
+    "float8": "float", "bool": "bool", "bytea": "bytes", "date": "date", "time": "time", "timestamp": "timestamp",
+    "timestamptz": "timestamptz", "interval": "interval", "uuid": "uuid", "json": "json", "jsonb": "json",
+}  # fmt: skip
+
+
+class PostgresSource:
+    """A PostgreSQL side that is read here, because the other side is not PostgreSQL."""
+
+    def __init__(self, side: Side, label: str) -> None:
+        self.label = label
+        self.notes: list[str] = []
+        self.inner = PostgresSide(side, label)
+        self.mark = self.inner.wal_position()
+        self.fields = [
+            Field(c.name, self._kind(c), c.type, "hex" if c.base == "bytea" else "text") for c in self.inner.columns
+        ]
+        self.rows = 0
+
+    def stage(self, workspace: Workspace) -> str:
+        columns = listed(f"{_exported(c)} as {ident(c.name)}" for c in self.inner.columns)
+        sql = statement("select {columns} from {relation} t", columns=columns, relation=self.inner.relation)
+        path = workspace.path / f"{self.label}.csv"
+        longest = 0
+        with path.open("wb") as file:
+            for piece in self.inner.copied(sql, "format csv, force_quote *"):
+                self.rows += 1
+                longest = max(longest, len(piece))
+                file.write(piece)
+        return csv_relation(path, [c.name for c in self.inner.columns], longest)
+
+    def changed(self) -> bool:
+        if self.inner.wal_position() == self.mark:
+            return False
+        if not self.inner.is_plain_table:
+            # Without row versions to ask, a write anywhere in the cluster may have been one under the query.
+            return True
+        snapshot = self.inner.snapshot
+        self.inner.renew_snapshot()
+        count, newer = self.inner.rows_written_since(snapshot)
+        return bool(newer) or count != self.rows
+
+    def close(self) -> None:
+        self.inner.close()
+
+    def _kind(self, column: Column) -> str:
+        return "json" if column.category == "A" else _KINDS.get(column.base, "text")
+
+
+def _exported(column: Column) -> str:
+    name = f"t.{ident(column.name)}"
+    if column.category == "A":
+        return f"to_json({name})::text"
+    if column.base == "bytea":
+        return f"encode({name}, 'hex')"
+    return f"{name}::float8::text" if column.base == "float4" else f"{name}::text"

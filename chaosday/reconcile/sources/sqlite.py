@@ -1,0 +1,99 @@
+"""Rows of a SQLite database, out of one read transaction."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from chaosday.errors import MalformedInput, TargetUnreachable, UsageError
+from chaosday.reconcile.kinds import Field
+from chaosday.reconcile.sides import Side
+from chaosday.reconcile.sources.staging import stage_rows
+from chaosday.reconcile.sql import ident, listed, literal, statement
+from chaosday.reconcile.workspace import Workspace
+
+# Declared types are words without force: the first that matches decides, in this order.
+_WORDS = (
+    ("BOOL", "bool"), ("INT", "int"), ("REAL", "float"), ("FLOA", "float"), ("DOUB", "float"), ("DEC", "decimal"),
+    ("NUM", "decimal"), ("TIMESTAMPTZ", "timestamptz"), ("DATETIME", "timestamp"), ("TIMESTAMP", "timestamp"),
+    ("DATE", "date"), ("TIME", "time"), ("UUID", "uuid"), ("JSON", "json"), ("BLOB", "bytes"),
+)  # fmt: skip
+
+
+class SqliteSource:
+    """A SQLite side; every value leaves SQLite as text that loses nothing, whatever its column claims to hold."""
+
+    def __init__(self, side: Side, label: str) -> None:
+        self.label = label
+        self.notes: list[str] = []
+        path = Path(side.file_path)
+        if not path.is_file():
+            raise TargetUnreachable(f"the {label} side has no file {path}")
+        self.connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None,
+                                          check_same_thread=False)  # fmt: skip
+        try:
+            self.connection.execute("begin")
+            self.relation = f"({side.query})" if side.query else ident(side.table)
+            self.fields = self._describe(side)
+            self.version = self._version()
+        except sqlite3.Error as error:
+            self.connection.close()
+            raise _explained(error, label) from None
+
+    def stage(self, workspace: Workspace) -> str:
+        columns = listed(f"{_exported(field)} as {ident(field.name)}" for field in self.fields)
+        sql = statement("select {columns} from {relation} t", columns=columns, relation=self.relation)
+        return stage_rows(workspace, self.label, self.fields, self._rows(sql))
+
+    def changed(self) -> bool:
+        # data_version moves when another connection committed; inside our transaction it stands still.
+        self.connection.execute("commit")
+        return self._version() != self.version
+
+    def close(self) -> None:
+        self.connection.close()
+
+    def _rows(self, sql: str) -> Iterator[list[tuple[Any, ...]]]:
+        try:
+            cursor = self.connection.execute(sql)
+            while rows := cursor.fetchmany(20_000):
+                yield rows
+        except sqlite3.Error as error:
+            raise _explained(error, self.label) from None
+
+    def _version(self) -> int:
+        return int(self.connection.execute("pragma data_version").fetchone()[0])
+
+    def _describe(self, side: Side) -> list[Field]:
+        if side.query:
+            described = self.connection.execute(statement("select * from {r} t limit 0", r=self.relation)).description
+            return [Field(name, "text", "any", "text") for name, *_ in described]
+        rows = self.connection.execute(f"pragma table_xinfo({literal(side.table)})").fetchall()
+        if not rows:
+            raise UsageError(f"the {self.label} side has no table {side.table!r}")
+        fields = []
+        for _, name, declared, *_ in rows:
+            kind = next((kind for word, kind in _WORDS if word in declared.upper()), "text")
+            fields.append(Field(name, kind, declared or "any", "hex" if kind == "bytes" else "text"))
+        return fields
+
+
+def _exported(field: Field) -> str:
+    name = f"t.{ident(field.name)}"
+    if field.kind == "bytes":
+        return f"case when {name} is not null then hex({name}) end"
+    # A cast gives 15 digits, which is right for a decimal kept as a float and too few for a float.
+    real = f"cast({name} as text)" if field.kind == "decimal" else f"printf('%!.17g', {name})"
+    blob = f"'blob:' || hex({name})"
+    return f"case typeof({name}) when 'real' then {real} when 'blob' then {blob} else cast({name} as text) end"
+
+
+def _explained(error: sqlite3.Error, label: str) -> Exception:
+    said = str(error).splitlines()[0]
+    if any(word in said for word in ("malformed", "not a database", "decode")):
+        return MalformedInput(f"the {label} side cannot be read: {said}; run PRAGMA integrity_check")
+    if any(word in said for word in ("no such", "syntax", "near", "incomplete")):
+        return UsageError(f"the {label} side cannot be read as asked: {said}")
+    return TargetUnreachable(f"the {label} side gave no answer: {said}")

@@ -1,0 +1,41 @@
+"""A scratch folder and the DuckDB in it that does the comparing, with a limit on its memory."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from chaosday.reconcile.sql import literal
+
+
+class Workspace:
+    """Spills to disk beyond ``memory_mb``; everything is gone when it is left."""
+
+    def __init__(self, memory_mb: int, threads: int) -> None:
+        import duckdb
+
+        self.path = Path(tempfile.mkdtemp(prefix="chaosday-diff-"))
+        settings: dict[str, str | bool | int | float | list[str]] = {
+            "threads": threads,
+            "memory_limit": f"{memory_mb}MB",
+            "temp_directory": str(self.path / "spill"),
+            "preserve_insertion_order": False,
+        }
+        try:
+            self.database = duckdb.connect(str(self.path / "work.duckdb"), config=settings)
+        except duckdb.Error:
+            shutil.rmtree(self.path, ignore_errors=True)
+            raise
+        self.database.execute(f"set timezone = {literal('UTC')}")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.database.close()
+        shutil.rmtree(self.path, ignore_errors=True)

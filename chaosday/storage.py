@@ -1,0 +1,150 @@
+"""What every fault below a directory has in common: a FUSE file system of ours laid over it, and taken off."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from abc import abstractmethod
+from importlib import resources, util
+from pathlib import Path
+from shlex import quote
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from chaosday import mark
+from chaosday.errors import CapabilityMissing, ForeignState, ScratchMarkMissing, UsageError
+from chaosday.means import Means
+from chaosday.model.fault import Reading
+from chaosday.model.target import Shell
+from chaosday.script_fault import Prepared, ScriptFault
+from chaosday.tools import PATH, ask
+
+SCRATCH = ".chaosday-scratch"
+DAMAGE_LOGS = "/var/tmp/chaosday-damage"
+_LIBRARY = 'python3 -c \'import ctypes.util as u; print(u.find_library("fuse3") or u.find_library("fuse") or "")\''
+
+
+class StorageFault(ScriptFault):
+    """Lay a file system of ours over ``path`` (a directory) that passes everything on but what is to be hurt.
+
+    A process that has files open below ``path`` keeps seeing the old ones: cover the directory before it
+    starts, and heal after it has stopped. Measured on a file of our own in the directory, taken away at once.
+    """
+
+    path: str = Field(default="/srv/data", pattern=r"^/[^\s'\\]*[^\s'\\/]$", description="A directory")
+    match: str = Field(default="*", description="Shell pattern on the path below the directory")
+    percent: float = Field(default=100, gt=0, le=100, description="Of the calls that are meant")
+
+    tools: ClassVar[tuple[str, ...]] = ("python3", "setsid", "umount")
+    inject_timeout_s: ClassVar[float] = 60
+    damaging: ClassVar[bool] = False
+    """Whether data is damaged for good: then only where the directory carries the scratch mark."""
+
+    @property
+    @abstractmethod
+    def wish(self) -> dict[str, Any]:
+        """``effect`` and ``calls``, and what the effect needs beside them; see the daemon."""
+
+    def prepare(self, shell: Shell, lease_id: str) -> Prepared:
+        found = self._look(shell)
+        name, control = f"chaosday-{lease_id}", f"/run/chaosday-{lease_id}"
+        damage_log = f"{DAMAGE_LOGS}/{lease_id}.jsonl"
+        wish: dict[str, Any] = {"errno": "EIO", "delay_ms": 0, "cut_bytes": 0, "percent": self.percent, **self.wish}
+        wish |= {"path": self.path, "name": name, "control": f"{control}/on", "damage_log": damage_log}
+        wish |= {"match": self.match, "probe": _probe_name(lease_id), "seed": zlib.crc32(lease_id.encode())}
+        library = "" if found["mfusepy"] else _mfusepy()
+        daemon = resources.files("chaosday").joinpath("fault_filesystem_daemon.py").read_text()
+        command = f"cd {control} && exec python3 -c {quote(daemon)} {quote(json.dumps(wish))}"
+        top = f"awk -v p={quote(self.path)} '$2 == p {{ top = $1 }} END {{ print top }}' /proc/self/mounts"
+        ours = f'[ "$({top})" = {name} ]'
+        means = Means(
+            mechanism=f"FUSE over {self.path}, served by python3 on the target",
+            inject=(
+                f"mkdir -p {control}{f' {DAMAGE_LOGS}' if self.damaging else ''} && : > {control}/on || exit 1\n"
+                + (f"cat > {control}/mfusepy.py || exit 1\n" if library else "")
+                + mark.start(lease_id, command)
+                + f"tries=0; until {ours}; do tries=$((tries + 1)); "
+                '[ $tries -lt 100 ] || { echo "the file system did not come up" >&2; exit 1; }; sleep 0.05; done\n'
+            ),
+            undo=_undo(lease_id, name, control, self.path, ours),
+            residue=(
+                f"grep '^{name} ' /proc/self/mounts | sed 's/^/mount /'\n"
+                f"[ ! -e {control} ] || echo directory {control}\n"
+            ),
+        )
+        lasting = {"damage": f"bytes damaged by design; what they were is in {damage_log}"} if self.damaging else {}
+        dump = {"mounts": f"awk -v p={quote(self.path)} 'index($2, p) == 1' /proc/self/mounts"}
+        return Prepared(means, {"library": library, "disk": found["disk"]}, dump, lasting=lasting)
+
+    def measure(self, shell: Shell, lease_id: str, data: dict[str, Any], *, hurt: bool) -> Reading:
+        probe = resources.files("chaosday").joinpath("file_probe.py").read_text()
+        file = quote(f"{self.path}/{_probe_name(lease_id)}")
+        script = f"{PATH}python3 - {file} {quote(str(data['disk']))}"
+        result = shell.run(script, stdin=probe, sudo=True, timeout_s=120)
+        if result.code:
+            raise CapabilityMissing(f"the directory cannot be probed: {' '.join(result.err.split())[-200:]}")
+        value, unit = self.read(json.loads(result.out))
+        return Reading(value=value, unit=unit, by="a file of our own, written, synced and read back")
+
+    @abstractmethod
+    def read(self, said: dict[str, Any]) -> tuple[float, str]:
+        """The fault's own effect and its unit, from what the file probe says."""
+
+    def bites(self, baseline: Reading, during: Reading, data: dict[str, Any]) -> tuple[bool, str]:
+        return during.value > baseline.value, f"{during.value:g} {during.unit}, before {baseline.value:g}"
+
+    def stdin(self, data: dict[str, Any]) -> str:
+        return str(data["library"])
+
+    def _look(self, shell: Shell) -> dict[str, str]:
+        here = quote(self.path)
+        found = ask(
+            shell,
+            {
+                "directory": f"[ -d {here} ] && echo yes",
+                "top": f"awk -v p={here} '$2 == p {{ top = $1 \" \" $3 }} END {{ print top }}' /proc/self/mounts",
+                "disk": f"stat -c %d {here}",  # of what will be covered
+                "fuse": "[ -c /dev/fuse ] && echo yes",
+                "library": _LIBRARY,
+                "mfusepy": "python3 -c 'import mfusepy' && echo yes",
+                "scratch": f"[ -e {here}/{SCRATCH} ] && echo yes",
+            },
+        )
+        if not found["directory"]:
+            raise UsageError(f"{self.path} is not a directory of the target")
+        if self.damaging and not found["scratch"]:
+            raise ScratchMarkMissing(
+                f"{self.kind} damages data for good, and {self.path} is not marked as scratch; "
+                f"if it is, say so with: touch {self.path}/{SCRATCH}"
+            )
+        if " fuse" in found["top"]:
+            raise ForeignState(f"{self.path} is already covered by {found['top'].split()[0]}; take that off first")
+        if not found["fuse"] or not found["library"]:
+            raise CapabilityMissing("the target lacks libfuse or /dev/fuse; install: apt install fuse3 libfuse3-3")
+        return found
+
+
+def _undo(lease_id: str, name: str, control: str, path: str, ours: str) -> str:
+    # First the harm stops, whoever still has files open; then the cover comes off. Where files are open it is
+    # taken off lazily: the daemon then serves those, unharmed, until they are closed, and ends by itself.
+    return (
+        f"rm -f {control}/on\ntries=0\n"
+        f"while {ours} && [ $tries -lt 20 ]; do umount {quote(path)} 2>/dev/null && break; "
+        "tries=$((tries + 1)); sleep 0.05; done\n"
+        f"lazy=; if {ours}; then umount -l {quote(path)} || exit 1; lazy=yes; fi\n"
+        f"! grep -q '^{name} ' /proc/self/mounts || {{ echo 'something is mounted over our mount' >&2; exit 1; }}\n"
+        f'if [ -z "$lazy" ]; then\n{mark.end(lease_id)}fi\n'
+        f"rm -rf {control}\n"
+    )
+
+
+def _mfusepy() -> str:
+    found = util.find_spec("mfusepy")
+    if found is None or not found.origin:
+        raise CapabilityMissing("neither the target nor this machine has mfusepy; install: pip install mfusepy")
+    return Path(found.origin).read_text()
+
+
+def _probe_name(lease_id: str) -> str:
+    return f".chaosday-probe-{lease_id}"

@@ -1,0 +1,82 @@
+"""A host reached over SSH that needs nothing but a POSIX shell and the tools its faults name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any, Literal
+
+from pydantic import Field, SecretStr
+
+from chaosday.errors import AccessDenied, UsageError
+from chaosday.lease import ROOT_STATE_DIR, ShellLeases
+from chaosday.model.lease import LeaseHolder
+from chaosday.model.target import Processes, Shell, Target
+from chaosday.shell_processes import ShellProcesses
+from chaosday.ssh import Address, Login, Patience, SshShell
+
+
+class SshHost(Target):
+    """Where the host is, who we are there, and what of it may be hurt.
+
+    The host key is always verified: a key that is unknown, or not the one it had, is a refusal which
+    says how to accept it.
+    """
+
+    kind: Literal["ssh_host"] = "ssh_host"
+    host: str = Field(default="", description="Name or address")
+    port: int = Field(default=22, ge=1, le=65_535)
+    user: str = "root"
+    jump: str = Field(default="", description="[user@]host[:port] to go through, reached with the same login")
+    known_hosts: str = "~/.ssh/known_hosts"
+    agent: bool = Field(default=True, description="Ask the SSH agent for keys")
+    key_file: str = ""
+    key_text: SecretStr = SecretStr("")
+    key_passphrase: SecretStr = SecretStr("")
+    password: SecretStr = SecretStr("")
+    sudo_password: SecretStr = Field(default=SecretStr(""), description="Empty where sudo asks for none")
+    labels: dict[str, str] = Field(default={}, description="What selections choose by")
+    process_pattern: str = Field(default="", description="Extended regular expression on command lines")
+    state_dir: str = Field(default=ROOT_STATE_DIR, description="Where leases are kept; survives a reboot")
+    connect_timeout_s: float = Field(default=10, gt=0, le=300)
+    keep_alive_s: float = Field(default=15, ge=1, le=3600)
+    attempts: int = Field(default=3, ge=1, le=20, description="Tries to connect, each after a longer pause")
+
+    def capabilities(self) -> Mapping[type[Any], Any]:
+        """Shell, LeaseHolder, and Processes where there is a pattern to find them by."""
+        offered: dict[type[Any], Any] = {Shell: self._shell, LeaseHolder: self._leases}
+        if self.process_pattern:
+            offered[Processes] = ShellProcesses(self._shell, self.process_pattern)
+        return offered
+
+    def reach(self) -> str:
+        """Log in, become root, and say who answered."""
+        said = self._shell.run("echo $(uname -snr), as $(id -un)", sudo=True)
+        if said.code:
+            raise AccessDenied(f"{self.user}@{self.host}: {said.err.strip() or said.code}; allow this user sudo")
+        return f"{said.out.strip()}, through {self._shell.address}"
+
+    def close(self) -> None:
+        """Let go of the connection; the next use opens it again."""
+        self._shell.close()
+
+    @cached_property
+    def _leases(self) -> ShellLeases:
+        return ShellLeases(self._shell, self.state_dir, sudo=True)
+
+    @cached_property
+    def _shell(self) -> SshShell:
+        if not self.host:
+            raise UsageError("an ssh_host target needs its host: a name or an address")
+        login = Login(
+            agent=self.agent,
+            key_file=self.key_file,
+            key_text=self.key_text.get_secret_value(),
+            key_passphrase=self.key_passphrase.get_secret_value(),
+            password=self.password.get_secret_value(),
+            known_hosts=self.known_hosts,
+            sudo_password=self.sudo_password.get_secret_value(),
+        )
+        patience = Patience(connect_s=self.connect_timeout_s, attempts=self.attempts, keep_alive_s=self.keep_alive_s)
+        jump = Address.parse(self.jump, self.user) if self.jump else None
+        return SshShell(Address(self.host, self.port, self.user), login, patience, jump)

@@ -1,0 +1,29 @@
+"""What of the conformance suite runs by default: on hosts of the lab, each fault's life; the rest is slow."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.conformance.benches import BENCHES  # first: it is what takes in the other table
+from tests.conformance.host_benches import HOST_BENCHES
+
+BY_DEFAULT = ("test_it_bites_and_ends",)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark the many runs on hosts as slow, and leave them out unless they are asked for (``-m slow``)."""
+    kept, left = [], []
+    for item in items:
+        callspec = getattr(item, "callspec", None)
+        kind = callspec.params.get("bench", callspec.params.get("kind")) if callspec else None
+        if kind in BENCHES and kind in HOST_BENCHES and "conformance" in item.nodeid:
+            item.add_marker(pytest.mark.lab)
+            if getattr(item, "originalname", "") not in BY_DEFAULT:
+                item.add_marker(pytest.mark.slow)
+                if "slow" not in config.option.markexpr:
+                    left.append(item)
+                    continue
+        kept.append(item)
+    if left:
+        config.hook.pytest_deselected(items=left)
+        items[:] = kept

@@ -1,0 +1,1 @@
+"""Manifests: made, compared, interrupted and resumed."""

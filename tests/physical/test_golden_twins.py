@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from chaosday.errors import EvidenceMissing, MalformedInput
+from chaosday.evidence import Evidence
+from chaosday.model.check import Check
+from chaosday.model.finding import Finding, Outcome
+from chaosday.registry import members
+from chaosday.report_planting import ReportedDamage
+
+DIFF = {"equal": True, "removed": 0, "added": 0, "changed": 0, "duplicate_keys_left": 0, "duplicate_keys_right": 0,
+        "rows_left": 5, "rows_right": 5, "reasons": [], "sample_keys": [], "duplicate_sample": [],
+        "blind_to": ["chance"]}  # fmt: skip
+MANIFEST = {"counts": {}, "damage": [], "unread": {}, "pieces_before": 4, "pieces_after": 4, "leaves_read": 0}
+SQLITE = {"lines": [], "foreign_keys": [], "error": "", "pages": 3, "busy": False, "finished": True}
+FILE = {"path": "a.parquet", "pages": 2, "protected": 2, "bad": [], "error": ""}
+OBJECT = {
+    "key": "k",
+    "verified": ["etag-md5"],
+    "wrong": [],
+    "unverifiable": [],
+    "error": "",
+    "denied": False,
+    "changed": False,
+}
+BACKUP = {"exit_code": 0, "lines": ["backup successfully verified"], "files": 900, "checksums": True}
+PAGE = 'pg_verifybackup: error: checksum mismatch for file "base/1/1259"'
+
+SOUND: dict[str, dict[str, Any]] = {
+    "table_diff": DIFF, "manifest": MANIFEST, "sqlite_integrity": SQLITE, "parquet_checksums": {"files": [FILE]},
+    "s3_checksums": {"objects": [OBJECT]}, "pg_verifybackup": BACKUP,
+}  # fmt: skip
+TWINS: list[tuple[str, dict[str, Any], str]] = [
+    ("table_diff", {"changed": 2, "sample_keys": ["7"]}, "row-changed"),
+    ("table_diff", {"duplicate_keys_left": 1, "duplicate_sample": ["7"]}, "duplicate-key"),
+    ("table_diff", {"changed": 2, "reasons": ["the left side changed"]}, ""),
+    ("table_diff", {"rows_left": 0, "rows_right": 0}, ""),
+    ("manifest", {"counts": {"stale": 1}, "damage": [{"kind": "stale", "name": "a"}]}, "stale"),
+    ("manifest", {"unread": {"a": "denied"}}, ""),
+    ("manifest", {"pieces_before": 0, "pieces_after": 0}, ""),
+    ("sqlite_integrity", {"lines": ["row 1 missing from index i"]}, "corrupt-page"),
+    ("sqlite_integrity", {"foreign_keys": ["c row 1 -> p"]}, "orphan-row"),
+    ("sqlite_integrity", {"error": "database disk image is malformed", "finished": False, "pages": 0}, "corrupt-page"),
+    ("sqlite_integrity", {"error": "database is locked", "busy": True, "finished": False}, ""),
+    ("sqlite_integrity", {"pages": 0}, ""),
+    ("parquet_checksums", {"files": [FILE, {**FILE, "bad": ["a row group 0 column v page 1"]}]}, "bad-page"),
+    ("parquet_checksums", {"files": [{**FILE, "pages": 0, "protected": 0, "error": "no footer"}]}, "unreadable-file"),
+    ("parquet_checksums", {"files": [FILE, {**FILE, "protected": 0}]}, ""),
+    ("parquet_checksums", {"files": [{**FILE, "unsupported": "no codec"}]}, ""),
+    ("parquet_checksums", {"files": []}, ""),
+    ("s3_checksums", {"objects": [{**OBJECT, "wrong": ["crc32"]}]}, "wrong-checksum"),
+    ("s3_checksums", {"objects": [OBJECT, {**OBJECT, "error": "InternalError"}]}, "unreadable-object"),
+    ("s3_checksums", {"objects": [{**OBJECT, "error": "connection refused"}]}, ""),
+    ("s3_checksums", {"objects": [OBJECT, {**OBJECT, "error": "AccessDenied", "denied": True}]}, ""),
+    ("s3_checksums", {"objects": [OBJECT, {**OBJECT, "wrong": ["crc32"], "changed": True}]}, ""),
+    ("s3_checksums", {"objects": [{**OBJECT, "verified": [], "unverifiable": ["crc32c"]}]}, ""),
+    ("s3_checksums", {"objects": []}, ""),
+    ("pg_verifybackup", {"exit_code": 1, "lines": [PAGE]}, "wrong-checksum"),
+    ("pg_verifybackup", {"exit_code": 1, "lines": ["pg_verifybackup: fatal: out of memory"]}, ""),
+    ("pg_verifybackup", {"files": 0}, ""),
+]  # fmt: skip
+
+
+def check(kind: str) -> Check:
+    made = members("checks")[kind]()
+    assert isinstance(made, Check)
+    return made
+
+
+def judge(kind: str, said: Any) -> Finding:
+    return check(kind).judge(Evidence(Path("nowhere"), overlay={f"observations/{kind}": said}))
+
+
+@pytest.mark.parametrize("kind", SOUND)
+def test_sound_evidence_passes(kind: str) -> None:
+    """Nothing found and something examined is a pass, which says what it is blind to."""
+    finding = judge(kind, SOUND[kind])
+    assert (finding.outcome, finding.examined > 0, bool(finding.blind_to)) == (Outcome.PASS, True, True)
+
+
+@pytest.mark.parametrize(("kind", "change", "anomaly"), TWINS)
+def test_damage_and_doubt(kind: str, change: dict[str, Any], anomaly: str) -> None:
+    """Damage is a violation with its name; doubt and emptiness are inconclusive, with a reason."""
+    finding = judge(kind, SOUND[kind] | change)
+    assert [one.name for one in finding.anomalies] == ([anomaly] if anomaly else [])
+    assert finding.outcome is (Outcome.VIOLATED if anomaly else Outcome.INCONCLUSIVE)
+    assert anomaly or finding.reasons
+
+
+@pytest.mark.parametrize("kind", SOUND)
+def test_missing_and_foreign_evidence(kind: str) -> None:
+    """No observation is missing evidence; another tool's is malformed, and never a pass."""
+    with pytest.raises(EvidenceMissing):
+        check(kind).judge(Evidence(Path("nowhere")))
+    for foreign in ({"tool": "another"}, []):
+        with pytest.raises(MalformedInput):
+            judge(kind, foreign)
+
+
+@pytest.mark.parametrize("kind", [k for k, m in members("corruptions").items() if issubclass(m, ReportedDamage)])
+def test_reported_damage_is_read(kind: str) -> None:
+    """Planted reports are found by their check, each key named."""
+    corruption = members("corruptions")[kind]()
+    assert isinstance(corruption, ReportedDamage)
+    name = corruption.observation
+    evidence = Evidence(Path("nowhere"), overlay={f"observations/{name}": SOUND[name]})
+    planted = corruption.plant(evidence, 3, np.random.default_rng(1))
+    finding = check(name).judge(planted.evidence)
+    assert len(planted.keys) == 3
+    assert planted.keys <= finding.damaged_keys()
+
+
+def test_silent_flips_are_mentioned_where_there_are_no_page_checksums() -> None:
+    """A backup of a cluster without checksums says that it is blind to pages that were rotten already."""
+    assert any("rotten" in line for line in judge("pg_verifybackup", BACKUP | {"checksums": False}).blind_to)

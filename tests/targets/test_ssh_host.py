@@ -1,0 +1,209 @@
+"""A host over SSH: identity checked, secrets kept, time bounded, one connection."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from chaosday.errors import AccessDenied, Refused, TargetUnreachable, UsageError
+from chaosday.model.target import Processes, Shell
+from chaosday.targets.ssh_host import SshHost
+from tests.lab.hosts import Lab, LabHost
+from tests.lab.machine import need_lab
+
+SECRET = "correct horse battery"
+USERS = f"""
+for user in asked trusted outsider; do useradd --create-home --shell /bin/sh --password '*' "$user"; done
+echo 'asked:{SECRET}' | chpasswd
+printf 'asked ALL=(ALL) ALL\\ntrusted ALL=(ALL) NOPASSWD: ALL\\n' > /etc/sudoers.d/lab
+sed -i 's/^Defaults.*use_pty//' /etc/sudoers
+"""
+
+pytestmark = pytest.mark.lab
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    """A lab with one host that has users of all kinds."""
+    need_lab()
+    with Lab() as made:
+        made.start(setup=USERS)
+        yield made
+
+
+@pytest.fixture
+def host(lab: Lab) -> LabHost:
+    return next(iter(lab.hosts.values()))
+
+
+@pytest.fixture
+def reached(host: LabHost) -> Iterator[list[SshHost]]:
+    """Targets to be closed at the end."""
+    made: list[SshHost] = []
+    yield made
+    for target in made:
+        target.close()
+
+
+def _target(reached: LabHost, /, **fields: object) -> SshHost:
+    login = {
+        "host": reached.address,
+        "known_hosts": str(reached.known_hosts),
+        "key_file": str(reached.key),
+        "agent": False,
+    }
+    return SshHost.model_validate(login | fields)
+
+
+def test_a_command_has_an_exit_code_two_streams_and_input(host: LabHost, reached: list[SshHost]) -> None:
+    """What a script reads, prints and ends with comes through as it is, beyond one window's size."""
+    reached.append(target := _target(host))
+    shell = target.capability(Shell)
+    done = shell.run("cat; echo problem >&2; exit 3", stdin="läßt\n'x'\n")
+    assert (done.code, done.out, done.err) == (3, "läßt\n'x'\n", "problem\n")
+    much = shell.run(
+        "head -c 5000000 /dev/zero | tr '\\0' x; head -c 300000 /dev/zero | tr '\\0' y >&2", stdin="z" * 3_000_000
+    )
+    assert (len(much.out), len(much.err)) == (5_000_000, 300_000)
+
+
+def test_one_connection_serves_threads(host: LabHost, reached: list[SshHost]) -> None:
+    """Twenty commands at a time come out each with its own answer, over the one connection."""
+    reached.append(target := _target(host))
+    shell = target.capability(Shell)
+    with ThreadPoolExecutor(20) as threads:
+        said = list(threads.map(lambda n: shell.run(f"echo {n} $SSH_CONNECTION").out.split(), range(60)))
+    assert [int(words[0]) for words in said] == list(range(60))
+    assert len({words[2] for words in said}) == 1
+
+
+def test_a_lost_connection_is_opened_again(host: LabHost, reached: list[SshHost]) -> None:
+    """The session process on the host is killed between two commands; the second one still runs."""
+    reached.append(target := _target(host))
+    shell = target.capability(Shell)
+    shell.run("true")
+    host.run("kill -9 $(pgrep -f '^sshd: root@notty')")
+    assert shell.run("echo back").out == "back\n"
+
+
+def test_a_command_that_hangs_is_given_up(host: LabHost, reached: list[SshHost]) -> None:
+    """After its time a command is unreachable, and the connection still serves the next one."""
+    reached.append(target := _target(host))
+    shell = target.capability(Shell)
+    with pytest.raises(TargetUnreachable, match=r"within 0.3 s.*sleep 50"):
+        shell.run("sleep 50", timeout_s=0.3)
+    assert shell.run("echo on").out == "on\n"
+
+
+def test_a_background_process_does_not_hold_the_answer(host: LabHost, reached: list[SshHost]) -> None:
+    """Something left running with our streams open is not waited for."""
+    reached.append(target := _target(host))
+    done = target.capability(Shell).run("sleep 40 & echo $!", timeout_s=30)
+    assert done.code == 0
+    assert host.run(f"kill -9 {done.out.strip()} && echo still there") == "still there\n"
+
+
+def test_an_unknown_key_is_refused_with_the_way_to_accept_it(host: LabHost, tmp_path: Path) -> None:
+    """The message's own command, once run, makes the host acceptable."""
+    known = tmp_path / "known_hosts"
+    target = _target(host, known_hosts=str(known))
+    with pytest.raises(Refused, match="unknown") as refused:
+        target.reach()
+    command = str(refused.value).partition("accept it with: ")[2]
+    import subprocess
+
+    subprocess.run(["sh", "-c", command], check=True)
+    try:
+        assert "Linux" in target.reach()
+    finally:
+        target.close()
+
+
+def test_a_changed_key_is_refused(host: LabHost, lab: Lab, tmp_path: Path) -> None:
+    """Another key than the one on record is not the host, whatever it says."""
+    known = tmp_path / "known_hosts"
+    other = (lab.base / "client_key.pub").read_text().split()
+    known.write_text(f"{host.address} {other[0]} {other[1]}\n")
+    with pytest.raises(Refused, match=r"changed.*ssh-keygen"):
+        _target(host, known_hosts=str(known)).reach()
+
+
+@pytest.mark.parametrize(
+    ("user", "password", "as_root"),
+    [
+        ("root", "", True),
+        ("trusted", "", True),
+        ("asked", SECRET, True),
+        ("asked", "", False),
+        ("asked", "wrong", False),
+        ("outsider", "", False),
+    ],
+)
+def test_sudo(
+    host: LabHost, reached: list[SshHost], caplog: pytest.LogCaptureFixture, user: str, password: str, as_root: bool
+) -> None:
+    """With a password, without one, or denied in words; the password is on no command line and in no log."""
+    caplog.set_level(logging.DEBUG)
+    reached.append(target := _target(host, user=user, sudo_password=password))
+    shell = target.capability(Shell)
+    script = "id -un; cat; cat /proc/[0-9]*/cmdline | tr '\\0' ' '"
+    if as_root:
+        done = shell.run(script, stdin="mine\n", sudo=True)
+        assert done.out.splitlines()[:2] == ["root", "mine"], done.err
+        assert SECRET not in done.out + caplog.text
+    else:
+        assert shell.run("id -un").out.strip() == user
+        with pytest.raises(AccessDenied, match="sudo"):
+            shell.run(script, sudo=True)
+
+
+def test_through_a_jump_host(host: LabHost, lab: Lab, reached: list[SshHost]) -> None:
+    """The target sees the jump host as the one that connects."""
+    inner = lab.start(disk_mb=0)
+    reached.append(target := _target(inner, jump=f"root@{host.address}:22"))
+    assert target.capability(Shell).run("echo $SSH_CONNECTION").out.split()[0] == host.address
+
+
+def test_a_key_as_text(host: LabHost, reached: list[SshHost]) -> None:
+    """A key that is no file logs in; something that is no key is the caller's mistake."""
+    reached.append(target := _target(host, key_file="", key_text=host.key.read_text()))
+    assert target.reach().startswith("Linux")
+    with pytest.raises(UsageError, match="not a private key"):
+        _target(host, key_file="", key_text="hello").reach()
+
+
+def test_nobody_there(host: LabHost) -> None:
+    """No route, nobody listening, no such name: one line each, within the time allowed."""
+    for address in (host.address.rpartition(".")[0] + ".250", "127.0.0.1", "no-such-host.invalid"):
+        target = _target(host, host=address, port=9, connect_timeout_s=0.5, attempts=2)
+        began = time.monotonic()
+        with pytest.raises(TargetUnreachable) as unreachable:
+            target.reach()
+        assert "\n" not in str(unreachable.value)
+        assert time.monotonic() - began < 30
+
+
+def test_its_public_face_has_no_secret(host: LabHost) -> None:
+    """Plan, journal and report may show the target; what opens it is left out, enough to find it is left in."""
+    target = _target(host, key_text="k" + SECRET, password=SECRET, sudo_password=SECRET)
+    assert SECRET not in str(target.public()) + repr(target) + target.model_dump_json()
+    assert SshHost.model_validate(target.public()).host == host.address
+
+
+def test_processes_by_pattern(host: LabHost, reached: list[SshHost]) -> None:
+    """What matches comes first, then what it started."""
+    started = host.spawn("exec sh -c 'sleep 71 & sleep 72 & wait' lab-parent")
+    host.run("until pgrep -x sleep >/dev/null; do sleep 0.02; done; sleep 0.1")
+    reached.append(target := _target(host, process_pattern="lab-parent$"))
+    found = target.capability(Processes).processes()
+    assert [process.command for process in found][1:] == ["sleep 71", "sleep 72"]
+    assert "lab-parent" in found[0].command
+    host.run(f"kill -9 {' '.join(str(process.pid) for process in found)}")
+    started.wait()
+    assert started.stdout is not None
+    started.stdout.close()
