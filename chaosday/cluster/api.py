@@ -137,7 +137,6 @@ class Connection:
     def execute(
         self, namespace: str, pod: str, command: list[str], container: str, timeout_s: float
     ) -> tuple[int, str]:
-        import yaml
         from kubernetes import client, stream
         from kubernetes.client.exceptions import ApiException
 
@@ -152,14 +151,10 @@ class Connection:
         except ApiException as error:
             raise RequestFailed(f"exec in {pod}: {error.reason}", int(error.status or 0)) from None
         wire.run_forever(timeout=timeout_s)
+        code = wire.returncode  # before read_all(), which forgets it
         out = wire.read_all()
-        status = yaml.safe_load(wire.read_channel(3) or "null") or {}
         wire.close()
-        if status.get("status") == "Success":
-            return 0, out
-        causes = status.get("details", {}).get("causes", [])
-        codes = [int(each["message"]) for each in causes if each.get("reason") == "ExitCode"]
-        return (codes[0] if codes else 255), out
+        return (255 if code is None else int(code)), out
 
 
 def _json(data: bytes) -> dict[str, Any]:
@@ -184,6 +179,11 @@ def apply(kube: Kube, change: Change) -> None:
     except RequestFailed as error:
         if error.status != 404:
             raise
+
+
+def literal(script: str) -> str:
+    """A script as it has to stand in a container's command, where Kubernetes takes ``$$`` for ``$``."""
+    return script.replace("$", "$$")
 
 
 def labelled(kube: Kube, path: str, selector: str) -> list[dict[str, Any]]:

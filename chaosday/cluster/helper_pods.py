@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from chaosday.cluster.api import Change, Kube, RequestFailed, Thing, apply
+from chaosday.cluster.api import Change, Kube, RequestFailed, Thing, apply, literal
 from chaosday.cluster.fault import pods_of
 from chaosday.cluster.labels import marks
 from chaosday.cluster.leases import COORDINATION, owner_of
@@ -80,7 +80,7 @@ def _container(kube: Kube, script: str, *, privileged: bool) -> dict[str, Any]:
         "name": "helper",
         "image": kube.helper_image,
         "imagePullPolicy": "IfNotPresent",
-        "command": ["sh", "-c", script],
+        "command": ["sh", "-c", literal(script)],
         "terminationMessagePolicy": "FallbackToLogsOnError",
     }
     return container | ({"securityContext": {"privileged": True}} if privileged else {})
@@ -89,7 +89,7 @@ def _container(kube: Kube, script: str, *, privileged: bool) -> dict[str, Any]:
 def of_container(container_id: str) -> str:
     """``sh`` that sets ``pids`` to the processes of a container, seen from its node."""
     return (
-        f'pids=; for d in /proc/[0-9]*; do grep -q {container_id} "$d/cgroup" 2>/dev/null && '
-        'pids="$pids ${d#/proc/}"; '
-        'done; [ -n "$pids" ] || { echo "no process of the container here" >/dev/termination-log; exit 1; }'
+        "pids=; for d in /proc/[0-9]*; do "
+        f'grep -q {container_id} "$d/cgroup" 2>/dev/null && pids="$pids ${{d#/proc/}}"; '
+        'done; [ -n "$pids" ] || { echo "no such process here" >/dev/termination-log; exit 1; }'
     )

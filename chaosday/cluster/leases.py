@@ -22,7 +22,7 @@ from typing import Any
 
 import orjson
 
-from chaosday.cluster.api import MERGE, Change, Kube, RequestFailed, Thing, apply, labelled
+from chaosday.cluster.api import MERGE, Change, Kube, RequestFailed, Thing, apply, labelled, literal
 from chaosday.cluster.labels import FAULT, LEASE, RUN, UNDO, marks
 from chaosday.cluster.permissions import Need, rules
 from chaosday.errors import AccessDenied, ChaosdayError, LeaseError
@@ -185,7 +185,7 @@ class ClusterLeases:
                     "name": "watcher",
                     "image": self._kube.helper_image,
                     "imagePullPolicy": "IfNotPresent",
-                    "command": ["sh", "-c", self._script(lease, changes)],
+                    "command": ["sh", "-c", literal(self._script(lease, changes))],
                     # Ready means that it has read the Lease: the API can be reached and it is allowed to.
                     "readinessProbe": {"exec": {"command": ["test", "-f", "/tmp/watching"]}, "periodSeconds": 1},
                 }

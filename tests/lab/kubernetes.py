@@ -121,8 +121,8 @@ class KubernetesLab:
         etcd, peer = "http://127.0.0.1:12379", "http://127.0.0.1:12380"
         self._run(
             "etcd", "etcd", f"--data-dir={folder}/etcd", f"--listen-client-urls={etcd}",
-            f"--advertise-client-urls={etcd}",
-            f"--listen-peer-urls={peer}", f"--initial-advertise-peer-urls={peer}", f"--initial-cluster=default={peer}",
+            f"--advertise-client-urls={etcd}", f"--listen-peer-urls={peer}",
+            f"--initial-advertise-peer-urls={peer}", f"--initial-cluster=default={peer}",
             "--unsafe-no-fsync",
         )  # fmt: skip
         self._run(

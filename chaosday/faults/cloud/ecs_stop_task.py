@@ -12,7 +12,7 @@ from chaosday.aws.tagging import Resource, as_dict
 
 
 class EcsStopTask(AccountFault):
-    """Stops running tasks; their service starts others in their place."""
+    """Stops tasks that are meant to run; their service starts others in their place."""
 
     kind: Literal["cloud.ecs.stop_task"] = "cloud.ecs.stop_task"
     what: ClassVar[str] = "task"
@@ -30,7 +30,7 @@ class EcsStopTask(AccountFault):
                 tags=as_dict(one.get("tags")) | {"group": one["group"]},
             )
             for one in tasks
-            if one["lastStatus"] == "RUNNING"
+            if one["desiredStatus"] == "RUNNING"
         ]
 
     def changes(self, aws: Aws, resources: list[Resource]) -> list[Call]:

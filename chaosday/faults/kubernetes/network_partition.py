@@ -11,7 +11,7 @@ from chaosday.cluster.fault import PodFault, pods_of
 from chaosday.cluster.helper_pods import remove, result, start
 from chaosday.cluster.labels import marks
 from chaosday.cluster.permissions import Need
-from chaosday.errors import UsageError
+from chaosday.errors import LeaseError, UsageError
 from chaosday.model.fault import Bite, FaultPlan, PlanContext, Reading
 from chaosday.model.lease import Lease
 from chaosday.model.target import Target
@@ -49,6 +49,9 @@ class NetworkPartition(PodFault):
         return [Change(verb="delete", thing=self._policy(kube))]
 
     def strike(self, kube: Kube, plan: FaultPlan) -> None:
+        # The control: a probe that cannot reach them now would take anything for a partition afterwards.
+        if deaf := self._silent(kube, plan.lease, [one["ip"] for one in plan.data["things"]]):
+            raise LeaseError(f"{deaf} pods do not answer the probe pod on port {self.port} before anything was done")
         ways = {"ingress": ["Ingress"], "egress": ["Egress"], "both": ["Ingress", "Egress"]}[self.direction]
         meta = {"name": self._policy(kube).name, "labels": marks(plan.lease.id, plan.lease.run)}
         spec = {"podSelector": {"matchLabels": self._labels(kube)}, "policyTypes": ways}
@@ -69,7 +72,9 @@ class NetworkPartition(PodFault):
 
     def _silent(self, kube: Kube, lease: Lease, addresses: list[str]) -> int:
         name = f"{lease.id}-probe"
-        tests = " ".join(f"nc -w 2 -z {address} {self.port} || n=$((n+1));" for address in addresses)
+        tests = " ".join(
+            f"nc -w 2 {address} {self.port} </dev/null >/dev/null 2>&1 || n=$((n+1));" for address in addresses
+        )
         start(kube, name, f"n=0; {tests} echo $n >/dev/termination-log", lease)
         _, words = result(kube, name, timeout_s=60 + 3 * len(addresses))
         remove(kube, name)

@@ -39,7 +39,7 @@ class Stress(PodFault):
         for number, pod in enumerate(plan.data["things"]):
             # Into every group that the container's first process is in: one hierarchy, or several (v1).
             join = (
-                "set -- $pids; nsenter -t 1 -m -- sh -c 'helper=$0 one=$1; "
+                "set -- $pids; nsenter -t 1 -m sh -c 'helper=$0 one=$1; "
                 "for d in $(cut -d: -f2,3 /proc/$one/cgroup); do c=${d%%:*}; at=/sys/fs/cgroup/${c#name=}${d#*:}; "
                 'case $c in cpu|cpuacct|cpu,cpuacct|"") '
                 "[ -w $at/cgroup.procs ] && echo $$ >$at/cgroup.procs ;; esac; done; "

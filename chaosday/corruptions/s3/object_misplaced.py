@@ -1,0 +1,25 @@
+"""An object under the name of another."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from chaosday.evidence import Evidence
+from chaosday.model.corruption import Planted
+from chaosday.object_planting import ObjectCorruption, positions, sure
+from chaosday.planting import pick, with_cells
+
+
+class ObjectMisplaced(ObjectCorruption):
+    """Puts whole and valid bodies of other keys under objects' names."""
+
+    kind: Literal["object_misplaced"] = "object_misplaced"
+
+    def plant(self, evidence: Evidence, size: int, rng: np.random.Generator) -> Planted:
+        table, owed = self.rows(evidence), sure(evidence.history())
+        there = np.intersect1d(table["key"].to_numpy(), [key for key, values in owed.items() if values[-1]])
+        keys = pick(rng, there, size, "objects that are surely owed")
+        at = positions(table, keys)
+        return self.planted(evidence, with_cells(table, "holder", at, (keys + 1).tolist()), keys)

@@ -1,0 +1,26 @@
+"""An object that is listed and cannot be read."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from chaosday.evidence import Evidence
+from chaosday.model.corruption import Planted
+from chaosday.object_content import UNREADABLE
+from chaosday.object_planting import ObjectCorruption, positions, sure
+from chaosday.planting import pick, with_cells
+
+
+class ObjectUnreadable(ObjectCorruption):
+    """Makes objects fail when they are read, as rot under a checksum does."""
+
+    kind: Literal["object_unreadable"] = "object_unreadable"
+
+    def plant(self, evidence: Evidence, size: int, rng: np.random.Generator) -> Planted:
+        table, owed = self.rows(evidence), sure(evidence.history())
+        there = np.intersect1d(table["key"].to_numpy(), [key for key, values in owed.items() if values[-1]])
+        keys = pick(rng, there, size, "objects that are surely owed")
+        at = positions(table, keys)
+        return self.planted(evidence, with_cells(table, "value", at, [UNREADABLE] * len(at)), keys)
