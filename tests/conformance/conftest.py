@@ -8,6 +8,8 @@ from tests.conformance.benches import BENCHES  # first: it is what takes in the 
 from tests.conformance.host_benches import HOST_BENCHES
 
 BY_DEFAULT = ("test_it_bites_and_ends",)
+# Their effect is a share of the processor or a wait of milliseconds, which a busy machine can hide or feign.
+ALONE = ("host.cpu", "host.cgroup_limit", "storage.latency")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -18,7 +20,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         kind = callspec.params.get("bench", callspec.params.get("kind")) if callspec else None
         if kind in BENCHES and kind in HOST_BENCHES and "conformance" in item.nodeid:
             item.add_marker(pytest.mark.lab)
-            if getattr(item, "originalname", "") not in BY_DEFAULT:
+            if getattr(item, "originalname", "") not in BY_DEFAULT or kind in ALONE:
                 item.add_marker(pytest.mark.slow)
                 if "slow" not in config.option.markexpr:
                     left.append(item)

@@ -19,7 +19,7 @@ from chaosday.targets.kubernetes_cluster import KubernetesCluster
 from tests.cloud.living import planned, struck
 from tests.kubernetes.conftest import until
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.xdist_group("kubernetes")]
 
 Arrange = Callable[[KubernetesCluster], dict[str, Any]]
 
