@@ -201,7 +201,7 @@ def checked_slice(observation: Mapping[str, Any], pages: bytes, into: Path) -> d
 
 def packed(pages: bytes) -> str:
     """Pages as they are kept in an observation; ``slice_pages`` is the way back."""
-    return base64.b64encode(zlib.compress(pages)).decode()
+    return base64.b64encode(zlib.compress(pages, 1)).decode()
 
 
 def slice_pages(observation: Mapping[str, Any]) -> bytes | None:

@@ -30,7 +30,7 @@ SIZES = (1, 10, 100)
 REPETITIONS = 3
 # A check may use this share of the budget; beyond it, it is asked only where nobody else has seen a
 # class, so that one slow check does not make every proof as long as the budget allows.
-SLOW_CHECK_SHARE = 0.05
+SLOW_CHECK_SHARE = 0.025
 
 
 def all_corruptions() -> list[Corruption]:
