@@ -132,11 +132,13 @@ def observe_amcheck(tools: PostgresTools, server: Server, tables: Sequence[str] 
     }
 
 
-def observe_checksums(tools: PostgresTools, data_directory: Path, *, relation: str = "") -> dict[str, Any]:
+def observe_checksums(
+    tools: PostgresTools, data_directory: Path, *, relation: str = "", version: str = ""
+) -> dict[str, Any]:
     """Run pg_checksums on a cleanly stopped data directory or a disposable copy of one.
 
     ``relation`` is the file path of a table within it (``pg_relation_filepath``), whose first pages are
-    kept as the slice.
+    kept as the slice. ``version`` spares asking the program for it.
     """
     done = tools.run("pg_checksums", "--check", "--no-sync", "-D", str(data_directory))
     text = "\n".join(done.lines)
@@ -144,7 +146,7 @@ def observe_checksums(tools: PostgresTools, data_directory: Path, *, relation: s
         "tool": "pg_checksums",
         "command": done.command,
         "exit_code": done.exit_code,
-        "version": tools.version("pg_checksums"),
+        "version": version or tools.version("pg_checksums"),
         "lines": done.lines,
         "files": _number(r"Files scanned:\s+(\d+)", text),
         "blocks": _number(r"Blocks scanned:\s+(\d+)", text),
@@ -193,12 +195,13 @@ def checked_slice(observation: Mapping[str, Any], pages: bytes, into: Path) -> d
     (into / "PG_VERSION").write_text(kept["pg_version"])
     (into / "global" / "pg_control").write_bytes(base64.b64decode(kept["control"]))
     into.chmod(0o700)
-    return observe_checksums(PostgresTools(Path(observation["bin_directory"])), into)
+    tools = PostgresTools(Path(observation["bin_directory"]))
+    return observe_checksums(tools, into, version=observation["version"])
 
 
 def packed(pages: bytes) -> str:
     """Pages as they are kept in an observation; ``slice_pages`` is the way back."""
-    return base64.b64encode(zlib.compress(pages)).decode()
+    return base64.b64encode(zlib.compress(pages, 1)).decode()
 
 
 def slice_pages(observation: Mapping[str, Any]) -> bytes | None:

@@ -28,9 +28,9 @@ __all__ = ["KillMatrix", "Sight", "all_corruptions", "prove", "sight_of"]
 
 SIZES = (1, 10, 100)
 REPETITIONS = 3
-# After its first judgement of every class a check may use this share of the budget for more, so that
-# one slow check does not make every proof as long as the budget allows.
-SLOW_CHECK_SHARE = 0.05
+# A check may use this share of the budget; beyond it, it is asked only where nobody else has seen a
+# class, so that one slow check does not make every proof as long as the budget allows.
+SLOW_CHECK_SHARE = 0.025
 
 
 def all_corruptions() -> list[Corruption]:
@@ -96,7 +96,9 @@ class _Subject:
     clock: Clock
     allowance_s: float
     spent_s: float = 0
+    asked: int = 0
     skipped: int = 0
+    has_caught: bool = False
 
     @classmethod
     def of(cls, name: str, check: Check, evidence: Evidence, clock: Clock, budget_s: float) -> _Subject:
@@ -122,16 +124,22 @@ class _Subject:
     def blind_spots(self) -> list[str]:
         return [f"{self.name}: {spot}" for spot in self.baseline.blind_to or self.check.blind_to]
 
-    def judge(self, damaged: Evidence, first: bool) -> tuple[Finding, float] | None:
-        """The finding on damaged evidence and what it cost in seconds; None where the check is too
-        slow to be asked more than once about a class."""
-        if not first and self.spent_s > self.allowance_s:
+    @property
+    def cost_s(self) -> float:
+        """What a judgement costs on average, in seconds."""
+        return self.spent_s / self.asked if self.asked else 0.0
+
+    def judge(self, damaged: Evidence, needed: bool) -> tuple[Finding, float] | None:
+        """The finding on damaged evidence and what it cost in seconds; None where the check has had its
+        share of the budget and is not ``needed``."""
+        if not needed and self.spent_s > self.allowance_s:
             self.skipped += 1
             return None
         began_ns = self.clock.monotonic_ns()
         finding = judge_checks([self.check], damaged)[0]
         cost_s = (self.clock.monotonic_ns() - began_ns) / 1e9
         self.spent_s += cost_s
+        self.asked += 1
         return finding, cost_s
 
 
@@ -174,15 +182,19 @@ class _Planter:
         if not readers:
             self.finished, self.why = True, "no check reads what it damages"
             return
-        answers = [self._ask(subject, planted, size) for subject in readers]
+        answers: list[bool | None] = []
+        for subject in sorted(readers, key=lambda each: each.cost_s):
+            answers.append(self._ask(subject, planted, size, seen=any(answers)))
         # Where the one check that could have seen it was too slow to be asked, nobody missed it.
         if any(answers) or None not in answers:
             self.planted += 1
             self.caught += any(answers)
 
-    def _ask(self, subject: _Subject, planted: Planted, size: int) -> bool | None:
+    def _ask(self, subject: _Subject, planted: Planted, size: int, *, seen: bool) -> bool | None:
         tally = self.tallies.setdefault(subject.name, _Tally())
-        answer = subject.judge(planted.evidence, first=not tally.judged)
+        # A slow check is still asked about a class that nobody else saw, and until it has seen anything.
+        needed = not tally.judged and not (seen and subject.has_caught)
+        answer = subject.judge(planted.evidence, needed)
         if answer is None:
             return None
         finding, cost_s = answer
@@ -191,6 +203,7 @@ class _Planter:
         noticed = _noticed(finding, baseline)
         new = _named(finding) - _named(baseline)
         localised = noticed and bool(new & _words(planted.keys))
+        subject.has_caught |= noticed
         tally.judged.append((size, len(planted.keys), noticed, localised))
         if not noticed:
             tally.missed = f"missed {len(planted.keys)} damaged: it said {_said(finding)}"
@@ -213,8 +226,10 @@ class _Planter:
     def as_cells(self, subjects: Sequence[_Subject]) -> Iterator[Cell]:
         for subject in subjects:
             tally = self.tallies.get(subject.name)
-            if tally is None:
+            if tally is None or not tally.judged:
                 why = self.why if not self.planted else "it reads nothing that was damaged"
+                if tally is not None:
+                    why = "not asked: others saw it, and a judgement is slow"
                 yield Cell(check=subject.name, corruption=self.corruption.kind, why=why)
                 continue
             sizes = sorted({size for size, *_ in tally.judged})
@@ -343,5 +358,5 @@ def _left_out(planters: Sequence[_Planter], subjects: Sequence[_Subject], budget
     ]
     for subject in subjects:
         if subject.skipped:
-            lines.append(f"{subject.name}: not asked about {subject.skipped} repetitions, a judgement is slow")
+            lines.append(f"{subject.name}: not asked about {subject.skipped} plantings, a judgement is slow")
     return lines
