@@ -33,7 +33,7 @@ class Listed:
 class Bucket:
     """Read access to one bucket; errors are ``AccessDenied`` or ``TargetUnreachable`` in one line."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, read_timeout_s: float = 60) -> None:
         self.name = name
         try:
             import boto3
@@ -44,7 +44,7 @@ class Bucket:
             s3={"addressing_style": "path"} if os.environ.get("AWS_ENDPOINT_URL") else {},
             retries={"max_attempts": 3, "mode": "standard"},
             connect_timeout=5,
-            read_timeout=60,
+            read_timeout=read_timeout_s,
         )
         with self._errors(name):
             self.client = boto3.client("s3", config=config)

@@ -126,10 +126,12 @@ class Hasher:
 
     def _dense(self) -> str:
         key = self.keys[0]
-        seeded = [cell.replace("{seed}", f"hashint8extended({key}, {i})") for i, cell in enumerate(self.cells, 1)]
+        # A seed is mixed in as thoroughly as the value, so that key and column number need no hash of their own.
+        seeded = [cell.replace("{seed}", f"({key} # {i << 48}::int8)") for i, cell in enumerate(self.cells, 1)]
         row = " # ".join([f"hashint8extended({key}, 0)", *seeded])
         row = f"coalesce({row}, 0)" if self.nullable_key else row
-        fine = self.cut.shift <= 6
+        # Keys are proved distinct on the left alone; the right needs no finer groups for it.
+        fine = self.cut.shift <= 6 or not self.left
         mask = f"bit_or(1::int8 << ({key} & 63)::int4)" if self.left else "null::int8"
         inner = statement(
             "select {bucket} as b, count(*) as n, bit_xor({row}) as h, {mask} as m from {relation} t group by 1",

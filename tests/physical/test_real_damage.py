@@ -148,6 +148,6 @@ def test_rot_below_a_real_object_store_is_found(seaweed: tuple[str, Path], monke
                 file.seek(at + 1000)
                 file.write(bytes([body[1000] ^ 1]))
     assert client.head_object(Bucket="rot", Key="victim")["ContentLength"] == 50_006
-    finding = judged(S3Checksums(), observe_objects(Bucket("rot")))
+    finding = judged(S3Checksums(), observe_objects(Bucket("rot", read_timeout_s=4)))
     assert finding.outcome is Outcome.VIOLATED
     assert finding.damaged_keys() == {"victim"}
