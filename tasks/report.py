@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from prefect import task
-from prefect.artifacts import create_markdown_artifact
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from chaosday.execution import Execution
-from chaosday.reporting.page import markdown, write_report
+from chaosday.reporting.page import markdown, matrix_records, write_report
 from chaosday.verdict import Verdict
 from tasks.settings import ACT
 
@@ -19,4 +19,10 @@ def report(run: Execution) -> Verdict:
     create_markdown_artifact(
         markdown(run.directory), key=f"chaosday-{run.directory.token}", description=verdict.outcome
     )
+    if records := matrix_records(run.directory):
+        create_table_artifact(
+            records,
+            key=f"chaosday-matrix-{run.directory.token}",
+            description="Planted damage that was noticed, of the times it was planted: could the checks have seen it?",
+        )
     return verdict

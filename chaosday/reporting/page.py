@@ -15,6 +15,7 @@ from chaosday.errors import EvidenceMissing
 from chaosday.history import FAILED, NEVER_NS, OK, UNKNOWN, History
 from chaosday.journal import Record
 from chaosday.journal import read as read_journal
+from chaosday.reporting import sensitivity
 from chaosday.reporting.matrix import matrix_table
 from chaosday.reporting.timeline import series, spans, svg
 from chaosday.run_directory import RunDirectory
@@ -35,14 +36,15 @@ def html(directory: RunDirectory) -> str:
     """The page; pieces of evidence that the run never got to are left out, and the verdict says so."""
     plan, verdict = directory.read_json("plan.json"), directory.read_json("verdict.json")
     records = read_journal(directory.journal_path).records
-    matrix = _optional(directory, "proof.json")
+    matrix = _matrix(directory)
     context = {
         "style": _resource("style.css"),
         "plan": plan,
         "verdict": verdict,
         "proofs": _proofs(verdict),
         "findings": _optional(directory, "findings.json") or [],
-        "matrix": matrix_table(KillMatrix.model_validate(matrix)) if matrix else None,
+        "matrix": matrix_table(matrix) if matrix else None,
+        "sensitivity": sensitivity.svg(matrix) if matrix else "",
         "faults": _faults(plan, verdict),
         "versions": _versions(plan),
         "experiment": yaml.safe_dump(plan["experiment"], sort_keys=False, allow_unicode=True),
@@ -71,6 +73,17 @@ def markdown(directory: RunDirectory) -> str:
         lines.append(f"| {finding['check']} | {outcome} | {examined} | {_cell(found)} |")
     lines += ["", *(f"- {reason}" for reason in verdict["reasons"]), "", f"Evidence: `{directory.path}`"]
     return "\n".join(lines)
+
+
+def matrix_records(directory: RunDirectory) -> list[dict[str, str]]:
+    """The kill matrix as flat records, one a class of damage, for a table artifact; none where none was made."""
+    matrix = _matrix(directory)
+    return matrix_table(matrix).records() if matrix else []
+
+
+def _matrix(directory: RunDirectory) -> KillMatrix | None:
+    said = _optional(directory, "proof.json")
+    return KillMatrix.model_validate(said) if said else None
 
 
 def _proofs(verdict: dict[str, Any]) -> list[dict[str, Any]]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sqlite3
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -24,12 +26,15 @@ from chaosday.run_directory import RunDirectory
 from chaosday.verdict import Verdict, conclude, of_placebo
 from tests.cli.test_bad_input import chaosday, experiment, written
 
+# However slow the machine, it gets a handful of operations done in that time.
+SLOW_MACHINE = {"baseline_s": 1.0, "loss_rate_to_see": 0.9}
+
 
 def ran(
     node: Node, root: Path, *, before_verify: Callable[[Execution], None] | None = None, **changes: Any
 ) -> tuple[RunDirectory, Verdict]:
     """One placebo run on a real server."""
-    data = experiment(node) | changes
+    data = experiment(node) | SLOW_MACHINE | changes
     directory = RunDirectory.create(root, "placebo", SystemClock())
     with Execution(parse(data), directory, placebo=True) as run:
         try:
@@ -153,12 +158,17 @@ def test_no_share_counts_nothing(tmp_path: Path) -> None:
 @pytest.mark.lab
 @pytest.mark.timeout(240)
 def test_a_share_of_the_runs_from_the_command_line_is_a_placebo(pair: tuple[Node, Node], tmp_path: Path) -> None:
-    """``chaosday run --placebo-every 1``: the run says that it is one, in JSON and on its page, and counts itself."""
-    data = experiment(pair[0])
+    """``chaosday run --placebo-every 1``: the run says that it is one, in JSON and on its page, and counts itself;
+    Prefect has its verdict and its kill matrix as artifacts."""
+    data = experiment(pair[0]) | SLOW_MACHINE
     data["targets"]["db"]["password"] = pair[0].password
     done = chaosday("run", str(written(tmp_path, data)), "--placebo-every", "1", "--json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout)
     assert said["placebo"] is True
     assert "placebo: nothing was injected" in (Path(said["run"]) / "report.html").read_text()
+    token = Path(said["run"]).name.rsplit("-", 1)[-1]
+    with contextlib.closing(sqlite3.connect(tmp_path / ".prefect" / "prefect.db")) as database:
+        artifacts = dict(database.execute("select key, type from artifact").fetchall())
+    assert artifacts == {f"chaosday-{token}": "markdown", f"chaosday-matrix-{token}": "table"}
     assert json.loads((tmp_path / "runs" / COUNTS).read_text()) == {"bad input": 1}
