@@ -44,7 +44,18 @@ def cluster(*, checksums: bool = True) -> Iterator[Cluster]:
         account.own(secret)
         data = folder / "data"
         kind = "--data-checksums" if checksums else "--no-data-checksums"
-        options = [kind, "--no-sync", "-U", server.user, "-A", "scram-sha-256", f"--pwfile={secret}", "--locale=C", "-E", "UTF8"]
+        options = [
+            kind,
+            "--no-sync",
+            "-U",
+            server.user,
+            "-A",
+            "scram-sha-256",
+            f"--pwfile={secret}",
+            "--locale=C",
+            "-E",
+            "UTF8",
+        ]
         _ok(tools.run("initdb", *options, "-D", str(data)))
         with (data / "postgresql.conf").open("a") as file:
             file.write(f"\nlisten_addresses = '127.0.0.1'\nunix_socket_directories = ''\nport = {server.port}\n")
