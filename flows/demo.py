@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 import orjson
+from pydantic import Field
+from rich import box
 from rich.table import Table
 
 from chaosday.clock import SystemClock
@@ -24,6 +26,7 @@ from flows.session import prefect_session
 from flows.terminal import COLOURS, console, watching
 
 EXPECTED: dict[str, Outcome] = {"asynchronous": Outcome.VIOLATED, "synchronous": Outcome.PASS}
+PROOFS = ("bite", "sight", "clean")
 Look = Callable[[FailoverLab, RunDirectory], None]
 
 
@@ -39,6 +42,8 @@ class ArmResult(Model):
     proofs: dict[str, bool]
     loss_upper_bound_95: float | None
     run: str
+    rows: int = Field(default=0, exclude=True)
+    """Rows that an acknowledged insert promised; what the bound is a share of."""
 
     @property
     def right(self) -> bool:
@@ -102,19 +107,24 @@ def result_of(arm: str, directory: RunDirectory) -> ArmResult:
         proofs={name: proof.held for name, proof in verdict.proofs.items()},
         loss_upper_bound_95=said.get("loss_upper_bound_95"),
         run=str(directory.path),
+        rows=said.get("acknowledged_rows", 0),
     )
 
 
 def show(results: list[ArmResult]) -> None:
     """The table at the end, and where to read on."""
-    table = Table("replication", "verdict", "acked", "lost", "bite", "sight", "clean", "loss rate (95 %)")
+    table = Table("replication", "verdict", "acked", "rows lost", "proofs", "loss rate", box=box.SIMPLE_HEAD)
+    for column in table.columns:
+        column.no_wrap = True
     for each in results:
         colour = COLOURS[each.verdict]
-        bound = "" if each.loss_upper_bound_95 is None else f"at most {each.loss_upper_bound_95:.2%}"
-        marks = ["[green]✓[/]" if each.proofs.get(name) else "[red]✗[/]" for name in ("bite", "sight", "clean")]
+        bound = "" if each.loss_upper_bound_95 is None else f"≤ {each.loss_upper_bound_95:.2%}"
+        marks = ["[green]✓[/]" if each.proofs.get(name) else "[red]✗[/]" for name in PROOFS]
         verdict = f"[bold {colour}]{each.verdict}[/]" + ("" if each.right else f" (should be {each.expected})")
-        table.add_row(each.name, verdict, f"{each.acknowledged:,}", f"{each.lost:,}", *marks, bound)
+        lost = f"{each.lost:,} of {each.rows:,}"
+        table.add_row(each.name, verdict, f"{each.acknowledged:,}", lost, " ".join(marks), bound)
     console.print(table)
+    console.print(f"proofs: {', '.join(PROOFS)}; loss rate: of rows, upper bound at 95 % confidence")
     for each in results:
         console.print(f"{each.name}: {Path(each.run) / 'report.html'}", soft_wrap=True)
 

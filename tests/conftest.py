@@ -12,6 +12,15 @@ import pytest
 from chaosday.lab import postgres
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Import only the modules that have kernel tests where only those are asked for: the rest costs seconds."""
+    if config.option.markexpr != "kernel":
+        return None
+    modules = sorted(collection_path.rglob("test_*.py")) if collection_path.is_dir() else [collection_path]
+    marked = any("pytest.mark.kernel" in module.read_text() for module in modules)
+    return None if marked else True
+
+
 @pytest.fixture(scope="session")
 def server_directory() -> Iterator[Path]:
     """A folder that an unprivileged server may enter, whoever runs the tests."""

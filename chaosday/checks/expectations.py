@@ -103,8 +103,10 @@ def _validated(frame: pd.DataFrame, suite: list[Expectation], key: str) -> list[
         import great_expectations as gx
     except ImportError:
         raise CapabilityMissing("Great Expectations is not installed: pip install 'chaosday[expectations]'") from None
-    # It tells of every temporary folder that it makes, and takes them away by itself.
-    logging.getLogger("great_expectations").setLevel(logging.WARNING)
+    # It tells of every temporary folder that it makes, and takes them away by itself. Some of its modules set a
+    # level of their own, which the package's does not override.
+    for name in [each for each in logging.root.manager.loggerDict if each.split(".")[0] == "great_expectations"]:
+        logging.getLogger(name).setLevel(logging.WARNING)
     listed = [_built(gx, expectation, number) for number, expectation in enumerate(suite)]
     context: Any = gx.get_context(mode="ephemeral")
     # Progress bars would be drawn over our own.

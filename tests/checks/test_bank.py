@@ -145,7 +145,7 @@ MOVES = st.lists(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(MOVES, st.tuples(*[st.integers(6, 14)] * 3))
 def test_explained_means_that_some_choice_explains_it(
     moves: list[tuple[int, int, int, str]], final: tuple[int, ...]
