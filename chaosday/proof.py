@@ -28,9 +28,11 @@ __all__ = ["KillMatrix", "Sight", "all_corruptions", "prove", "sight_of"]
 
 SIZES = (1, 10, 100)
 REPETITIONS = 3
-# A check may use this share of the budget; beyond it, it is asked only where nobody else has seen a
-# class, so that one slow check does not make every proof as long as the budget allows.
+# A check whose judgement is not cheap may use this share of the budget, and no more than so many seconds; beyond
+# that, it is asked only about classes that nobody else has seen: one slow check is not to make every proof long.
+CHEAP_S = 0.005
 SLOW_CHECK_SHARE = 0.025
+SLOW_CHECK_AT_MOST_S = 0.25
 
 
 def all_corruptions() -> list[Corruption]:
@@ -118,7 +120,8 @@ class _Subject:
             why=why,
             blind_to=baseline.blind_to,
         )
-        return cls(name, check, baseline, set(reads), control, clock, budget_s * SLOW_CHECK_SHARE)
+        allowance_s = min(budget_s * SLOW_CHECK_SHARE, SLOW_CHECK_AT_MOST_S)
+        return cls(name, check, baseline, set(reads), control, clock, allowance_s)
 
     @property
     def blind_spots(self) -> list[str]:
@@ -132,7 +135,7 @@ class _Subject:
     def judge(self, damaged: Evidence, needed: bool) -> tuple[Finding, float] | None:
         """The finding on damaged evidence and what it cost in seconds; None where the check has had its
         share of the budget and is not ``needed``."""
-        if not needed and self.spent_s > self.allowance_s:
+        if not needed and self.spent_s > self.allowance_s and self.cost_s > CHEAP_S:
             self.skipped += 1
             return None
         began_ns = self.clock.monotonic_ns()
@@ -184,7 +187,7 @@ class _Planter:
             return
         answers: list[bool | None] = []
         for subject in sorted(readers, key=lambda each: each.cost_s):
-            answers.append(self._ask(subject, planted, size, seen=any(answers)))
+            answers.append(self._ask(subject, planted, size, seen=any(answers) or self.caught > 0))
         # Where the one check that could have seen it was too slow to be asked, nobody missed it.
         if any(answers) or None not in answers:
             self.planted += 1
