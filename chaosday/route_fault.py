@@ -12,7 +12,7 @@ from pydantic import Field
 from chaosday.errors import TargetUnreachable
 from chaosday.model.fault import Bite, Fault, FaultPlan, PlanContext, Reading
 from chaosday.model.lease import LeaseHolder, Undo
-from chaosday.model.target import Route, Target
+from chaosday.model.target import Route, Target, Transfer
 
 Direction = Literal["both", "upstream", "downstream"]
 _TRIES_AT_MOST = 100
@@ -89,11 +89,27 @@ class RouteFault(Fault):
     @property
     def tries(self) -> int:
         """How many clients it takes until one is hurt, but for one case in ten thousand."""
-        return 1 if self.probability == 1 else min(_TRIES_AT_MOST, ceil(log(1e-4) / log(1 - self.probability)))
+        return share_tries(self.probability)
 
     def silent(self, reading: Reading) -> bool:
         """Whether no answer came."""
         return reading.value >= self.patience_s * 1000
+
+
+class TransferFault(RouteFault):
+    """A toxic that is seen by what becomes of known bytes between two ends of ours, sent through the route."""
+
+    by: ClassVar[str] = "known bytes between two ends of ours, through the route"
+
+    def transfers(self, route: Route, size_bytes: int, effect_s: float) -> list[Transfer]:
+        """One transfer in each hurt direction, given ``effect_s`` beside the usual patience."""
+        ways = ["upstream", "downstream"] if self.direction == "both" else [self.direction]
+        return [route.transfer(way, size_bytes, self.patience_s + 2 * effect_s) for way in ways]
+
+
+def share_tries(share: float) -> int:
+    """How many pieces it takes until one of that share is hit, but for one case in ten thousand."""
+    return 1 if share == 1 else min(_TRIES_AT_MOST, ceil(log(1e-4) / log(1 - share)))
 
 
 def answer(route: Route, patience_s: float, count: int = 1) -> Reading:

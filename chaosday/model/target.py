@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol, TypeVar, cast, runtime_checkable
+from typing import Any, Literal, Protocol, TypeVar, cast, runtime_checkable
 
 from pydantic import BaseModel, SecretStr
 
@@ -58,6 +58,31 @@ class Restart(Protocol):
         """POSIX ``sh`` that starts it where it is down, and does nothing where it runs: any number of times."""
 
 
+class Transfer(Model):
+    """What became of ``sent_bytes`` known bytes, and of the end of the connection that followed them."""
+
+    sent_bytes: int
+    received_bytes: int
+    intact: bool
+    """Whether what came is a prefix of what was sent."""
+    seconds: float
+    """From the first byte sent to the last one received."""
+    largest_piece_bytes: int = 0
+    """The most that came at once."""
+    end: Literal["orderly", "reset", "none"] = "none"
+    end_after_s: float = 0
+    """How long after the last byte the end came, or was waited for."""
+
+    @property
+    def share(self) -> float:
+        """Of what was sent, what was received."""
+        return self.received_bytes / self.sent_bytes if self.sent_bytes else 0.0
+
+    @property
+    def bytes_per_s(self) -> float:
+        return self.received_bytes / self.seconds if self.seconds else 0.0
+
+
 @runtime_checkable
 class Route(Protocol):
     """A way through a fault proxy: something to connect to that leads to a server."""
@@ -77,8 +102,11 @@ class Route(Protocol):
     def probe(self, timeout_s: float) -> float | None:
         """Seconds that a client of ours waits for an answer through the route; None if none came in time."""
 
-    def throughput(self, direction: str, size_bytes: int, timeout_s: float) -> float:
-        """Bytes a second ``upstream`` or ``downstream`` that a client of ours gets through the route."""
+    def transfer(self, direction: str, size_bytes: int, timeout_s: float) -> Transfer:
+        """Send so many known bytes ``upstream`` or ``downstream`` between two ends of ours, and then the end."""
+
+    def refuses(self) -> bool:
+        """Whether a new connection is refused by the kernel (ECONNREFUSED)."""
 
     def stand(self, count: int = 1) -> None:
         """Place connections of ours in the route, led to the server, that say nothing."""

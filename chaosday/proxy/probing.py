@@ -9,13 +9,15 @@ one connection to an answerer of ours, through the same stages as all the others
 from __future__ import annotations
 
 import contextlib
+import random
 import select
 import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
+from typing import Literal
 
-_PIECE = bytes(64 * 1024)
+from chaosday.model.target import Transfer
 
 
 def answer_time(address: tuple[str, int], hello: bytes, timeout_s: float) -> float | None:
@@ -54,39 +56,49 @@ def any_reset(connections: Sequence[socket.socket], timeout_s: float) -> bool:
     return False
 
 
-def throughput(
+def refused(address: tuple[str, int], timeout_s: float = 2) -> bool:
+    """Whether a connection is refused by the kernel, as it is where nobody listens."""
+    try:
+        socket.create_connection(address, timeout_s).close()
+    except ConnectionRefusedError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def transfer(
     address: tuple[str, int],
     divert: Callable[[int, tuple[str, int]], None],
     direction: str,
     size_bytes: int,
     timeout_s: float,
-) -> float:
-    """Bytes a second seen by the receiving end of ``size_bytes`` sent ``upstream`` or ``downstream``.
+) -> Transfer:
+    """Send ``size_bytes`` known bytes and the end ``upstream`` or ``downstream``; what comes within ``timeout_s``.
 
     ``divert(port, answerer)`` asks the route to lead the connection from that client port to the answerer.
-    What arrived when the time was up is what is counted.
     """
+    nothing = Transfer(sent_bytes=size_bytes, received_bytes=0, intact=True, seconds=0)
     with socket.create_server(("127.0.0.1", 0)) as listening, _client_socket(address) as client:
         listening.settimeout(timeout_s)
         divert(client.getsockname()[1], listening.getsockname()[:2])
         client.settimeout(timeout_s)
-        client.connect(address)
         try:
+            client.connect(address)
             server, _ = listening.accept()
-        except TimeoutError:
-            return 0.0
+        except OSError:
+            return nothing
         with server:
             sender, receiver = (client, server) if direction == "upstream" else (server, client)
-            thread = threading.Thread(target=_send, args=(sender, size_bytes), daemon=True)
-            began = time.perf_counter()
+            payload = random.Random(size_bytes).randbytes(size_bytes)
+            thread = threading.Thread(target=_send, args=(sender, payload), daemon=True)
             thread.start()
-            received = _receive(receiver, size_bytes, began + timeout_s)
-            took = time.perf_counter() - began
+            came = _receive(receiver, payload, timeout_s)
             for end in (client, server):
                 with contextlib.suppress(OSError):
                     end.shutdown(socket.SHUT_RDWR)
             thread.join()
-            return received / took
+            return came
 
 
 def _client_socket(address: tuple[str, int]) -> socket.socket:
@@ -97,22 +109,38 @@ def _client_socket(address: tuple[str, int]) -> socket.socket:
     return client
 
 
-def _send(connection: socket.socket, size_bytes: int) -> None:
-    left = size_bytes
+def _send(connection: socket.socket, payload: bytes) -> None:
     with contextlib.suppress(OSError):
-        while left > 0:
-            left -= connection.send(_PIECE[: min(left, len(_PIECE))])
+        connection.sendall(payload)
+        connection.shutdown(socket.SHUT_WR)
 
 
-def _receive(connection: socket.socket, size_bytes: int, until: float) -> int:
-    received = 0
-    while received < size_bytes and (left := until - time.perf_counter()) > 0:
-        connection.settimeout(left)
+def _receive(receiver: socket.socket, payload: bytes, timeout_s: float) -> Transfer:
+    began = last = time.perf_counter()
+    received, largest, intact = 0, 0, True
+    end: Literal["orderly", "reset", "none"] = "none"
+    while (left := began + timeout_s - time.perf_counter()) > 0:
+        receiver.settimeout(left)
         try:
-            piece = connection.recv(65536)
+            piece = receiver.recv(65536)
+        except TimeoutError:
+            break
         except OSError:
+            end = "reset"
             break
         if not piece:
+            end = "orderly"
             break
+        last = time.perf_counter()
+        intact = intact and payload[received : received + len(piece)] == piece
         received += len(piece)
-    return received
+        largest = max(largest, len(piece))
+    return Transfer(
+        sent_bytes=len(payload),
+        received_bytes=received,
+        intact=intact,
+        seconds=last - began,
+        largest_piece_bytes=largest,
+        end=end,
+        end_after_s=time.perf_counter() - last,
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,6 +32,7 @@ class ServedRoute:
         self.listening: tuple[str, int] = ("", 0)
         self.resets = 0
         self._server: asyncio.Server | None = None
+        self._shut: socket.socket | None = None
         self._connections: set[Connection] = set()
         self._accepted = 0
         self._forces: list[_Force] = []
@@ -47,6 +49,8 @@ class ServedRoute:
         """Stop accepting, and reset what there is."""
         if self._server is not None:
             self._server.close()
+        if self._shut is not None:
+            self._shut.close()
         for connection in list(self._connections):
             connection.reset()
 
@@ -64,6 +68,7 @@ class ServedRoute:
         """Put a toxic in force, on the connections there are and on those to come."""
         force = _Force(lease_id, toxic, spec)
         self._forces.append(force)
+        self._open_or_shut()
         for connection in list(self._connections):
             self._attach(force, connection, fresh=False)
 
@@ -71,6 +76,7 @@ class ServedRoute:
         """Take away every toxic of a lease; any number of times."""
         for force in [force for force in self._forces if force.lease_id == lease_id]:
             self._forces.remove(force)
+            self._open_or_shut()
             for connection, put in force.stages.items():
                 if connection.over:
                     continue
@@ -128,6 +134,29 @@ class ServedRoute:
     def _new_side(self) -> asyncio.BaseProtocol:
         self._accepted += 1
         return Connection(self, self._accepted).client
+
+    def _open_or_shut(self) -> None:
+        """Refuse connections while a toxic asks for it.
+
+        The port stays ours: a socket that is bound to it and does not listen makes the kernel refuse, and
+        listens again when the toxic goes.
+        """
+        refuse = any(force.toxic.refuses for force in self._forces)
+        if refuse and self._server is not None:
+            self._server.close()
+            self._server = None
+            self._shut = socket.socket(socket.AF_INET6 if ":" in self.listening[0] else socket.AF_INET)
+            self._shut.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self._shut.bind(self.listening)
+        elif not refuse and self._shut is not None:
+            again, self._shut = self._shut, None
+            again.listen(_BACKLOG)
+            asyncio.get_running_loop().create_task(self._listen_again(again))
+
+    async def _listen_again(self, shut: socket.socket) -> None:
+        self._server = await asyncio.get_running_loop().create_server(self._new_side, sock=shut, backlog=_BACKLOG)
+        # Another toxic may have asked for a refusal meanwhile.
+        self._open_or_shut()
 
     def _attach(self, force: _Force, connection: Connection, *, fresh: bool) -> None:
         if not connection.over and force.toxic.hits(connection):

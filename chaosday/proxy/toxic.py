@@ -22,6 +22,8 @@ class Toxic:
     """Fields that every toxic has: direction, which share of the connections it hits, and its seed."""
 
     kind: ClassVar[str] = ""
+    refuses: ClassVar[bool] = False
+    """Whether new connections are refused while it is in force."""
     direction: str = "both"
     probability: float = 1.0
     seed: int = 0
@@ -56,7 +58,7 @@ def toxic(spec: Mapping[str, Any]) -> Toxic:
     package = importlib.import_module("chaosday.proxy.toxics")
     for info in pkgutil.iter_modules(package.__path__):
         importlib.import_module(f"{package.__name__}.{info.name}")
-    known = {kind.kind: kind for kind in Toxic.__subclasses__()}
+    known = {kind.kind: kind for kind in _kinds(Toxic)}
     given = dict(spec)
     name = given.pop("kind", "")
     if name not in known:
@@ -67,3 +69,8 @@ def toxic(spec: Mapping[str, Any]) -> Toxic:
     if given.get("direction", "both") not in DIRECTIONS:
         raise ValueError(f"direction is one of {', '.join(DIRECTIONS)}")
     return known[name](**given)
+
+
+def _kinds(base: type[Toxic]) -> list[type[Toxic]]:
+    """Every toxic there is; one may be another's special case."""
+    return [kind for direct in base.__subclasses__() for kind in (direct, *_kinds(direct))]

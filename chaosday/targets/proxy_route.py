@@ -14,9 +14,9 @@ from pydantic import Field, PrivateAttr
 
 from chaosday.errors import TargetUnreachable, UsageError
 from chaosday.model.lease import LeaseHolder
-from chaosday.model.target import Route, Target
+from chaosday.model.target import Route, Target, Transfer
 from chaosday.proxy import client as proxy
-from chaosday.proxy.probing import answer_time, any_reset, throughput
+from chaosday.proxy.probing import answer_time, any_reset, refused, transfer
 
 
 class ProxyRoute(Target):
@@ -91,13 +91,17 @@ class ProxyRoute(Target):
         """Seconds that a client of ours waits for the server's answer."""
         return answer_time(self.address(), bytes.fromhex(self.hello_hex), timeout_s)
 
-    def throughput(self, direction: str, size_bytes: int, timeout_s: float) -> float:
-        """Bytes a second that a client of ours gets through the route, to or from an answerer of ours."""
+    def transfer(self, direction: str, size_bytes: int, timeout_s: float) -> Transfer:
+        """Known bytes through the route, to or from an answerer of ours."""
 
         def divert(port: int, answerer: tuple[str, int]) -> None:
             self._ready.call("divert", route=self._name, port=port, upstream=list(answerer))
 
-        return throughput(self.address(), divert, direction, size_bytes, timeout_s)
+        return transfer(self.address(), divert, direction, size_bytes, timeout_s)
+
+    def refuses(self) -> bool:
+        """Whether nobody listens."""
+        return refused(self.address())
 
     def stand(self, count: int = 1) -> None:
         """Place connections of ours in the route, led to the server, that say nothing."""

@@ -19,9 +19,16 @@ import psutil
 
 from chaosday.faults.network.proxy_bandwidth import ProxyBandwidth
 from chaosday.faults.network.proxy_blackhole import ProxyBlackhole
+from chaosday.faults.network.proxy_corrupt import ProxyCorrupt
+from chaosday.faults.network.proxy_down import ProxyDown
+from chaosday.faults.network.proxy_duplicate import ProxyDuplicate
 from chaosday.faults.network.proxy_latency import ProxyLatency
+from chaosday.faults.network.proxy_limit_data import ProxyLimitData
 from chaosday.faults.network.proxy_partition import ProxyPartition
 from chaosday.faults.network.proxy_reset import ProxyReset
+from chaosday.faults.network.proxy_slicer import ProxySlicer
+from chaosday.faults.network.proxy_slow_close import ProxySlowClose
+from chaosday.faults.network.proxy_timeout import ProxyTimeout
 from chaosday.faults.process.kill import ProcessKill
 from chaosday.faults.process.pause import ProcessPause
 from chaosday.model.fault import Fault
@@ -88,6 +95,21 @@ def echo_s(address: tuple[str, int], size: int = 1, timeout_s: float = 0.4) -> f
     except OSError:
         return None
     return time.perf_counter() - began
+
+
+def echoed(address: tuple[str, int], payload: bytes, timeout_s: float = 5) -> bytes:
+    """All that comes back for these bytes and the end."""
+    with contextlib.suppress(OSError), socket.create_connection(address, timeout_s) as connection:
+        connection.sendall(payload)
+        connection.shutdown(socket.SHUT_WR)
+        return b"".join(iter(lambda: connection.recv(65536), b""))
+    return b""
+
+
+def end_s(address: tuple[str, int]) -> float | None:
+    """Seconds from our end of a connection to the server's; None where there is none."""
+    began = time.perf_counter()
+    return time.perf_counter() - began if echoed(address, b"x") else None
 
 
 @contextlib.contextmanager
@@ -159,6 +181,25 @@ BENCHES: dict[str, Callable[[Path], contextlib.AbstractContextManager[Bench]]] =
     "network.proxy.reset": lambda path: _route(ProxyReset(new=True), path, _silent),
     "network.proxy.blackhole": lambda path: _route(ProxyBlackhole(patience_s=0.4), path, _silent),
     "network.proxy.partition": lambda path: _route(ProxyPartition(patience_s=0.4), path, _silent),
+    "network.proxy.down": lambda path: _route(ProxyDown(), path, _silent),
+    "network.proxy.timeout": lambda path: _route(ProxyTimeout(after_ms=100, patience_s=0.4), path, _silent),
+    "network.proxy.limit_data": lambda path: _route(
+        ProxyLimitData(limit_bytes=1000), path, lambda address: echo_s(address, 5_000, 5) is None
+    ),
+    "network.proxy.slicer": lambda path: _route(
+        ProxySlicer(size_bytes=100, delay_ms=10), path, lambda address: (echo_s(address, 3_000, 5) or 0) >= 0.25
+    ),
+    "network.proxy.slow_close": lambda path: _route(
+        ProxySlowClose(delay_ms=300), path, lambda address: (end_s(address) or 0) >= 0.25
+    ),
+    "network.proxy.corrupt": lambda path: _route(
+        ProxyCorrupt(share=1), path, lambda address: echoed(address, b"abcdefgh") not in (b"abcdefgh", b"")
+    ),
+    "network.proxy.duplicate": lambda path: _route(
+        ProxyDuplicate(share=1, direction="downstream"),
+        path,
+        lambda address: echoed(address, b"abcdefgh") == b"abcdefgh" * 2,
+    ),
     "process.kill": lambda path: _process(ProcessKill(), path, _gone, stays=True),
     "process.pause": lambda path: _process(
         ProcessPause(), path, lambda process: process.status() == psutil.STATUS_STOPPED, stays=False

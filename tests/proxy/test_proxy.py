@@ -196,8 +196,83 @@ def test_a_dead_server_is_a_reset_and_not_a_silence(rig: Rig) -> None:
     with socket.create_server(("127.0.0.1", 0)) as unused:
         port = unused.getsockname()[1]
     rig.route.repoint("127.0.0.1", port)
-    with socket.create_connection(rig.route.address(), 5) as connection, pytest.raises(ConnectionResetError):
+    # The reset can come so soon that it ends the connect.
+    with pytest.raises(ConnectionResetError), socket.create_connection(rig.route.address(), 5) as connection:
         connection.recv(1)
+
+
+def test_a_route_that_is_down_refuses_and_comes_back_on_its_port(rig: Rig) -> None:
+    """Connections there were are reset, new ones refused by the kernel; after two toxics it listens where it did."""
+    standing, address = rig.connect(), rig.route.address()
+    heals = [rig.inject(kind="down"), rig.inject(kind="down")]
+    with pytest.raises(ConnectionResetError):
+        standing.recv(1)
+    for heal in heals:
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(address, 5)
+        heal()
+    assert rig.route.address() == address
+    assert echo_s(address, timeout_s=PATIENCE_S) is not None
+
+
+def test_a_slow_close_delays_only_the_end(rig: Rig) -> None:
+    """The bytes come at once, the end of the stream when its delay is over, or the toxic."""
+    heal = rig.inject(kind="slow_close", delay_ms=60_000)
+    with rig.connect() as connection:
+        connection.sendall(b"last words")
+        assert connection.recv(10) == b"last words"
+        connection.shutdown(socket.SHUT_WR)
+        connection.settimeout(0.3)
+        with pytest.raises(TimeoutError):
+            connection.recv(1)
+        connection.settimeout(PATIENCE_S)
+        heal()
+        assert connection.recv(1) == b""
+
+
+@pytest.mark.parametrize("toxic", [{"kind": "slicer", "size_bytes": 7, "variation_bytes": 5, "delay_ms": 0.01}])
+def test_slices_add_up(rig: Rig, toxic: dict[str, Any]) -> None:
+    """Whatever the pieces are, together they are what was sent."""
+    rig.inject(**toxic)
+    payload = random.Random(9).randbytes(20_000)
+    assert _exchange(rig.route.address(), payload) == hashlib.sha256(payload).hexdigest()
+
+
+def test_no_more_than_the_limit_passes(rig: Rig) -> None:
+    """A connection is reset at the limit, and what is over it never arrives; each connection has its own."""
+    rig.inject(kind="limit_data", limit_bytes=100, direction="upstream")
+    for _ in range(2):
+        with socket.create_connection(rig.route.address(), PATIENCE_S) as connection:
+            connection.sendall(bytes(150))
+            came = b""
+            with pytest.raises(ConnectionResetError):
+                while data := connection.recv(4096):
+                    came += data
+            assert len(came) <= 100
+
+
+@pytest.mark.parametrize(("kind", "length"), [("corrupt", 8), ("duplicate", 16)])
+def test_bytes_altered_on_the_way_arrive_as_if_nothing_were(rig: Rig, kind: str, length: int) -> None:
+    """One bit turned, or the piece twice; after heal the same connection is honest again."""
+    heal = rig.inject(kind=kind, share=1, direction="downstream")
+    with socket.create_connection(rig.route.address(), PATIENCE_S) as connection:
+        connection.sendall(b"abcdefgh")
+        came = b""
+        while len(came) < length:
+            came += connection.recv(64)
+        turned = sum((a ^ b).bit_count() for a, b in zip(came, b"abcdefgh" * 2, strict=False))
+        assert (len(came), turned) == (length, 1 if kind == "corrupt" else 0)
+        heal()
+        connection.sendall(b"12345678")
+        assert connection.recv(8) == b"12345678"
+
+
+def test_only_the_chosen_share_of_connections_is_hurt(rig: Rig) -> None:
+    """With a probability of a half some connections are altered, and the others not at all."""
+    rig.inject(kind="corrupt", share=1, probability=0.5, seed=3)
+    payload = b"x" * 64
+    hurt = [_exchange(rig.route.address(), payload) != hashlib.sha256(payload).hexdigest() for _ in range(24)]
+    assert 0 < sum(hurt) < 24
 
 
 def test_a_toxic_needs_a_lease_and_ends_with_it(rig: Rig) -> None:

@@ -29,7 +29,7 @@ class ProxyBandwidth(RouteFault):
         """Throughput of a connection of ours through the route, in the slower of the hurt directions."""
         size = max(2_000, int(self.rate_kb_per_s * 1000 * _SPAN_S))
         ways = ["upstream", "downstream"] if self.direction == "both" else [self.direction]
-        slowest = min(route.throughput(way, size, _TIMEOUT_S) for way in ways)
+        slowest = min(route.transfer(way, size, _TIMEOUT_S).bytes_per_s for way in ways)
         return Reading(value=slowest / 1000, unit="kB/s", by="bytes received by an end of ours through the route")
 
     def bites(self, baseline: Reading, during: Reading) -> tuple[bool, str]:
