@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 
 import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from chaosday.errors import InvalidExperiment, UnknownName
 from chaosday.model.base import Model
+from chaosday.model.target import Target
 from chaosday.registry import member, members
 
 
@@ -123,6 +124,23 @@ class Experiment(Model):
 def load(path: Path) -> Experiment:
     """Read an experiment from YAML or JSON through the strict door: an unknown field is an error that names it."""
     try:
+        return parse(read_mapping(path))
+    except InvalidExperiment as error:
+        raise InvalidExperiment(_placed(path, error)) from None
+
+
+def load_targets(path: Path) -> dict[str, Target]:
+    """The targets of an experiment, or of a file that has nothing else: what ``recover`` is pointed at."""
+    data = read_mapping(path).get("targets")
+    try:
+        return dict(_TARGETS.validate_python(data, extra="forbid"))
+    except ValidationError as error:
+        raise InvalidExperiment(f"{path}: targets: {in_words(error)}") from None
+
+
+def read_mapping(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML or JSON file, unjudged."""
+    try:
         text = path.read_text()
     except OSError as error:
         raise InvalidExperiment(f"{path}: {error.strerror}") from None
@@ -136,10 +154,16 @@ def load(path: Path) -> Experiment:
         raise InvalidExperiment(f"{path}: not YAML: {type(error).__name__}") from None
     if not isinstance(data, dict):
         raise InvalidExperiment(f"{path}: an experiment is a mapping of fields; this is {type(data).__name__}")
-    try:
-        return parse(data)
-    except InvalidExperiment as error:
-        raise InvalidExperiment(f"{path}: {error}") from None
+    return data
+
+
+def _placed(path: Path, error: InvalidExperiment) -> str:
+    """The message with the file's name before it, once."""
+    words = str(error)
+    return words if words.startswith(f"{path}: ") else f"{path}: {words}"
+
+
+_TARGETS: TypeAdapter[dict[str, Target]] = TypeAdapter(dict[str, any_of("targets")])  # type: ignore[misc,arg-type]
 
 
 def parse(data: dict[str, Any]) -> Experiment:

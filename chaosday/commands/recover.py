@@ -7,21 +7,53 @@ from pathlib import Path
 import click
 import orjson
 
-from chaosday.recovery import journals_under, recover, words
+from chaosday.fleet import leases_on, recover_hosts
+from chaosday.model.target import Target
+from chaosday.recovery import Recovered, journals_under, recover, words
 from chaosday.run_directory import runs_root
 
 
 @click.command("recover", short_help="End what a run that died left behind.")
 @click.argument("runs", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "--targets",
+    "file",
+    type=click.Path(path_type=Path),
+    help="An experiment, or any file with its 'targets': every lease on them is ended, whoever armed it.",
+)
+@click.option("--list", "only_list", is_flag=True, help="With --targets: show the leases there, and end none.")
 @click.option("--json", "as_json", is_flag=True, help="What was done, as JSON.")
-def command(runs: Path | None, as_json: bool) -> int:
+def command(runs: Path | None, file: Path | None, only_list: bool, as_json: bool) -> int:
     """Read every journal under RUNS (by default chaosday-runs) and undo what is still open.
 
-    Goes on past what cannot be reached; exits 0 when nothing is left, 3 otherwise."""
-    did = recover(journals_under(runs or runs_root()))
+    With --targets no journal is needed, so that any machine that reaches them can do it. Goes on past what
+    cannot be reached; exits 0 when nothing is left, 3 otherwise."""
+    if only_list and file is None:
+        raise click.UsageError("--list needs --targets FILE: leases are listed on targets")
+    did = recover(journals_under(runs or runs_root())) if file is None or runs is not None else []
+    if file is not None:
+        from chaosday.experiment import load_targets
+        from chaosday.model.lease import LeaseHolder
+
+        holders = {name: each for name, each in load_targets(file).items() if LeaseHolder in each.capabilities()}
+        did += _listed(holders) if only_list else recover_hosts(holders)
     if as_json:
         click.echo(orjson.dumps([each.model_dump(mode="json") for each in did]))
     else:
         for line in words(did):
             click.echo(line)
     return 0 if all(each.ok for each in did) else 3
+
+
+def _listed(holders: dict[str, Target]) -> list[Recovered]:
+    """Leases as they are; one that cannot be asked is not fine."""
+    found: list[Recovered] = []
+    for name, outcome in leases_on(holders).items():
+        for lease in outcome.result or []:
+            said = f"armed, {lease.remaining_s:.0f} s left" if not lease.healed else "healed"
+            found.append(
+                Recovered(run=lease.run, ok=True, words=said, fault=lease.fault, target=name, lease_id=lease.id)
+            )
+        if outcome.error is not None:
+            found.append(Recovered(run="", ok=False, words=str(outcome.error), target=name))
+    return found
