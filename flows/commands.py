@@ -9,5 +9,6 @@ def register() -> dict[str, str]:
         "demo": "flows.demo:command",
         "run": "flows.run:command",
         "plan": "flows.run:plan_command",
+        "drill": "flows.drill:command",
         "serve": "flows.serve:command",
     }

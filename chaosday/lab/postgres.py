@@ -147,12 +147,11 @@ def rewind(old: Node, new: Node) -> None:
     old.start()
 
 
-def primary(directory: Path, *, name: str = "primary", extra: str = "") -> Node:
-    """Initialise a cluster with data checksums and SCRAM, start it, and give it amcheck."""
+def primary(directory: Path, *, name: str = "primary", extra: str = "", bin_directory: Path | None = None) -> Node:
+    """Initialise a cluster with data checksums and SCRAM, and start it."""
     account = unprivileged()
-    node = Node(
-        name, directory / name, free_port(), secrets.token_hex(12), _usable_binaries(directory, account), account
-    )
+    programs = bin_directory or _usable_binaries(directory, account)
+    node = Node(name, directory / name, free_port(), secrets.token_hex(12), programs, account)
     _private(node.data, account)
     password_file = directory / f"{name}.pw"
     password_file.touch(0o600)

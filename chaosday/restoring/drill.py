@@ -1,0 +1,71 @@
+"""A restore drill as a value: what is backed up, how, and what is promised of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+
+from chaosday.checks.ledger import LedgerCheck
+from chaosday.checks.pg_verifybackup import PgVerifybackup
+from chaosday.checks.recovery_objectives import RecoveryObjectives
+from chaosday.errors import InvalidExperiment
+from chaosday.experiment import in_words, read_mapping
+from chaosday.model.base import Model
+from chaosday.model.check import Check
+from chaosday.targets.postgresql import PostgreSQL
+
+RESTORED = "restored"
+
+
+class RestoreDrill(Model):
+    """Writes are acknowledged while a backup is taken; the backup is restored beside the source and compared.
+
+    The source is read by the backup and written to only in tables of chaosday's own. The restored copy
+    lives in a scratch folder of this machine, which needs as much room as the database, and goes again.
+    """
+
+    drill: Literal["restore"] = "restore"
+    title: str = Field(default="restore drill", min_length=1, max_length=120)
+    hypothesis: str = "Every write that was acknowledged before the backup began is in the restored store."
+    seed: int = Field(default=1, ge=0)
+    source: PostgreSQL = PostgreSQL()
+    method: Literal["base_backup", "dump"] = "base_backup"
+    """pg_basebackup of the whole cluster, or pg_dump of the database."""
+    clients: int = Field(default=4, ge=1, le=64)
+    rate_per_s: float = Field(default=0, ge=0)
+    """Operations a second over all clients; 0 is as fast as it goes."""
+    before_s: float = Field(default=2, gt=0, le=86_400)
+    """How long clients write before the backup begins."""
+    after_s: float = Field(default=1, gt=0, le=86_400)
+    """How long they write after it has ended: what no restore of this backup can bring back."""
+    rpo_s: float = Field(default=300, gt=0)
+    """Recovery point objective: how much time's worth of acknowledged writes may be missing, in seconds."""
+    rto_s: float = Field(default=3600, gt=0)
+    """Recovery time objective: from the decision to restore to the first write that the copy takes, in seconds."""
+    scratch: Path | None = Field(default=None, title="Scratch folder")
+    """Where the backup and its copy go for the time of the drill; empty is the run directory."""
+    loss_rate_to_see: float = Field(default=0.01, gt=0, lt=1)
+    sight_budget_s: float = Field(default=20, gt=0, le=3600)
+
+    def checks(self) -> list[Check]:
+        """The ledger against the restored rows, the two objectives, and the backup's own manifest where it has one."""
+        checks: list[Check] = [
+            LedgerCheck(store=RESTORED),
+            RecoveryObjectives(rpo_s=self.rpo_s, rto_s=self.rto_s),
+        ]
+        return [*checks, PgVerifybackup()] if self.method == "base_backup" else checks
+
+
+def load_drill(path: Path) -> RestoreDrill:
+    """Read a drill from YAML or JSON; an unknown field is an error that names it."""
+    return parse_drill(read_mapping(path), f"{path}: ")
+
+
+def parse_drill(data: dict[str, Any], where: str = "") -> RestoreDrill:
+    """Validate plain data through the strict door."""
+    try:
+        return RestoreDrill.model_validate(data, extra="forbid")
+    except ValidationError as error:
+        raise InvalidExperiment(f"{where}{in_words(error)}") from None

@@ -1,0 +1,136 @@
+"""Restore drills against a real server: what a backup kept is shown, and what it lost is found."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+import yaml
+
+from chaosday.clock import SystemClock
+from chaosday.history import History
+from chaosday.lab.postgres import Node
+from chaosday.ledger import ROWS_SCHEMA, checksum
+from chaosday.model.finding import Outcome
+from chaosday.restoring.drill import RestoreDrill, parse_drill
+from chaosday.restoring.run import RestoreRun, as_of_backup, behind
+from chaosday.run_directory import RunDirectory
+from chaosday.verdict import Verdict
+
+pytestmark = pytest.mark.lab
+
+
+def drill(node: Node, **changed: Any) -> RestoreDrill:
+    source = {
+        "kind": "postgresql",
+        "port": node.port,
+        "password": node.password,
+        "data_directory": str(node.data),
+        "bin_directory": str(node.bin),
+    }
+    return parse_drill({"source": source, "before_s": 0.7, "after_s": 0.5, "sight_budget_s": 60} | changed)
+
+
+def played(value: RestoreDrill, root: Path, spoil: Any = None) -> tuple[Verdict, RunDirectory]:
+    directory = RunDirectory.create(root, value.title, SystemClock())
+    with RestoreRun(value, directory) as run:
+        run.preflight()
+        run.back_up()
+        run.restore()
+        if spoil is not None:
+            spoil(directory)
+        run.verify()
+        run.prove()
+        return run.conclude(), directory
+
+
+@pytest.mark.parametrize("method", ["base_backup", "dump"])
+def test_a_sound_backup_passes_with_its_proofs(pair: tuple[Node, Node], server_directory: Path, method: str) -> None:
+    """Both objectives are measured, writes since the backup are missing, the copy is gone, and no secret is kept."""
+    verdict, directory = played(drill(pair[0], method=method), server_directory / f"restore-{method}")
+    assert verdict.outcome is Outcome.PASS, verdict.reasons
+    measured = directory.read_json("observations/restore.json")
+    assert 0 < measured["rpo_s"] < 300 and measured["rto_s"] > 0 and measured["acknowledged_after_it"] > 0
+    assert not (directory.path / "copy").exists()
+    assert {name for name, proof in verdict.proofs.items() if proof.held} == {"bite", "sight", "clean"}
+    for path in directory.path.rglob("*"):
+        assert not (path.is_file() and pair[0].password.encode() in path.read_bytes()), path
+
+
+def test_objectives_that_are_missed_are_violations(pair: tuple[Node, Node], server_directory: Path) -> None:
+    """A recovery point and a recovery time that nobody can keep come out as exceeded."""
+    verdict, _ = played(drill(pair[0], rpo_s=1e-6, rto_s=1e-6), server_directory / "objectives")
+    assert verdict.outcome is Outcome.VIOLATED
+    assert any("1 rpo-exceeded, 1 rto-exceeded" in reason for reason in verdict.reasons), verdict.reasons
+
+
+def test_a_row_missing_from_the_copy_is_found(pair: tuple[Node, Node], server_directory: Path) -> None:
+    """One acknowledged row less in what was read back from the copy is lost, by name."""
+
+    def spoil(directory: RunDirectory) -> None:
+        rows = directory.evidence().rows("restored")
+        directory.write_rows("restored", rows.sort_by("position").slice(1))
+
+    verdict, directory = played(drill(pair[0]), server_directory / "spoilt", spoil)
+    assert verdict.outcome is Outcome.VIOLATED, verdict.reasons
+    ledger = next(each for each in directory.read_json("findings.json") if each["check"] == "ledger")
+    assert [(each["name"], each["count"]) for each in ledger["anomalies"]] == [("lost", 1)]
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"source": {"kind": "postgresql", "port": 1}}, "does not answer"),
+        ({"scratch": "/nonexistent"}, "there is no folder"),
+    ],
+)
+def test_what_cannot_be_drilled_is_inconclusive(
+    pair: tuple[Node, Node], server_directory: Path, changed: dict[str, Any], words: str
+) -> None:
+    """An unreachable source and a missing scratch folder end the drill before anything is copied, in words."""
+    verdict, _ = played(drill(pair[0], **changed), server_directory / f"wrong-{len(words)}")
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert any(words in reason for reason in verdict.reasons), verdict.reasons
+
+
+def test_the_command_tells_what_kinds_of_drills_there_are(tmp_path: Path) -> None:
+    """A file that is no drill is one line and exit 64; a drill of a dead server is inconclusive, with its run."""
+    file = tmp_path / "drill.yaml"
+    for content, code, words in (
+        ({"drill": "fire"}, 64, "restore"),
+        ({"drill": "restore", "befor_s": 1}, 64, "befor_s: there is no such field"),
+        ({"drill": "restore", "source": {"port": 1}}, 2, "does not answer"),
+    ):
+        file.write_text(yaml.safe_dump(content))
+        done = subprocess.run(
+            [sys.executable, "-m", "chaosday", "drill", str(file), "--json"],
+            cwd=tmp_path,
+            env={**os.environ, "CHAOSDAY_RUNS": str(tmp_path / "runs")},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == code, done.stderr
+        said = done.stderr if code == 64 else str(json.loads(done.stdout)["reasons"])
+        assert words in said
+
+
+@pytest.mark.kernel
+def test_what_a_backup_promises_and_how_far_behind_it_is() -> None:
+    """Writes that ended after the cut are unknown to the backup; the recovery point ends at the last write of all."""
+    rows = [
+        {"process": 0, "f": "insert", "key": 1, "value": 7, "result": 1, "start_ns": 0, "end_ns": 10, "status": "ok"},
+        {"process": 0, "f": "insert", "key": 2, "value": 8, "result": 1, "start_ns": 20, "end_ns": 30, "status": "ok"},
+        {"process": 0, "f": "update", "key": 1, "value": 9, "result": 2, "start_ns": 40, "end_ns": 90, "status": "ok"},
+    ]
+    history = History.from_rows([{"index": n, "error": None, **row} for n, row in enumerate(rows)])
+    assert as_of_backup(history, 25).statuses().tolist() == [0, 2, 2]
+    held = [{"id": 1, "version": 1, "value": 7, "checksum": checksum(1, 1, 7), "position": 1}]
+    assert behind(history, pa.Table.from_pylist(held, schema=ROWS_SCHEMA)) == (2, 80 / 1e9)
+    assert behind(history, ROWS_SCHEMA.empty_table()) == (3, None)
