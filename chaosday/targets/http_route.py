@@ -11,6 +11,7 @@ from pydantic import Field
 from chaosday.http_proxy.client import HttpRules, RouteControl
 from chaosday.model.lease import LeaseHolder
 from chaosday.model.target import Target
+from chaosday.web import Web
 
 
 class HttpRoute(Target):
@@ -25,7 +26,7 @@ class HttpRoute(Target):
 
     def capabilities(self) -> Mapping[type[Any], Any]:
         held = RouteControl(self.control, self.route)
-        return {HttpRules: held, LeaseHolder: held}
+        return {HttpRules: held, LeaseHolder: held, Web: held}
 
     def reach(self) -> str:
         held = RouteControl(self.control, self.route)

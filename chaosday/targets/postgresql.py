@@ -11,7 +11,9 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from pydantic import Field, SecretStr, model_validator
 
 from chaosday.errors import AccessDenied, TargetUnreachable
+from chaosday.model.lease import LeaseHolder
 from chaosday.model.target import Route, ServerFiles, Sql, Target
+from chaosday.table_leases import TableLeases
 
 # https://www.postgresql.org/docs/18/errcodes-appendix.html: class 28 is invalid authorization,
 # 3D000 a database that does not exist, 42501 a privilege that is missing.
@@ -63,7 +65,8 @@ class PostgreSQL(Target):
         return {name: value for name, value in found.items() if value is not None} | fields
 
     def capabilities(self) -> Mapping[type[Any], Any]:
-        return {Sql: self, ServerFiles: self} if self.data_directory else {Sql: self}
+        offered: dict[type[Any], Any] = {Sql: self, LeaseHolder: TableLeases(self)}
+        return offered | {ServerFiles: self} if self.data_directory else offered
 
     def through(self, route: Target) -> PostgreSQL:
         """The same database, reached by way of a route."""

@@ -215,6 +215,6 @@ def _on_hosts() -> dict[str, Callable[[Path], contextlib.AbstractContextManager[
 
 BENCHES |= _on_hosts()
 
-# Families whose victims are servers of their own (an AWS API, a cluster, an HTTP service): their lives are gone
-# through in tests/cloud, tests/kubernetes and tests/application, over the registry as well.
-WITH_SERVERS_OF_THEIR_OWN = ("cloud.", "kubernetes.", "application.")
+# Those whose victims are servers of their own (an AWS API, a cluster, an HTTP service, a database): their lives are
+# gone through in tests/cloud, tests/kubernetes, tests/application and tests/data.
+WITH_SERVERS_OF_THEIR_OWN = ("cloud.", "kubernetes.", "application.", "data.rows")

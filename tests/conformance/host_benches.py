@@ -26,13 +26,15 @@ tc qdisc add dev other root handle 7: tbf rate 1mbit burst 16kb latency 50ms
 mkdir -p /srv/foreign && mount -t tmpfs -o size=1m tmpfs /srv/foreign
 """
 FOREIGN_DUMP = "nft -s list table inet foreign; tc qdisc show dev other; grep /srv/foreign /proc/mounts; hostname"
-FOREIGN_GONE = "nft delete table inet foreign; ip link del other; umount /srv/foreign; rmdir /srv/foreign"
+FOREIGN_GONE = "nft delete table inet foreign; ip link del other; umount /srv/foreign; rmdir /srv/foreign\n"
 
 Hurt = Callable[[LabHost, Pool], bool]
 
 
 @contextlib.contextmanager
-def _host(kind: str, fields: Mapping[str, Any], hurt: Hurt, stays: bool = False) -> Iterator[Bench]:
+def _host(
+    kind: str, fields: Mapping[str, Any], hurt: Hurt, stays: bool = False, before: str = "", after: str = ""
+) -> Iterator[Bench]:
     lab = pool()
     with lab.victim() as victim:
         target = lab.target(victim)
@@ -45,7 +47,7 @@ def _host(kind: str, fields: Mapping[str, Any], hurt: Hurt, stays: bool = False)
         fault = registry.member("faults", kind).model_validate(
             {"kind": kind, "target": "victim", "ttl_s": TTL_S, **made}
         )
-        victim.run(FOREIGN)
+        victim.run(FOREIGN + before)
         try:
             yield Bench(
                 fault,
@@ -56,7 +58,7 @@ def _host(kind: str, fields: Mapping[str, Any], hurt: Hurt, stays: bool = False)
             )
         finally:
             target.close()
-            victim.run(FOREIGN_GONE)
+            victim.run(FOREIGN_GONE + after)
 
 
 def _says(script: str) -> Hurt:
@@ -237,4 +239,12 @@ HOST_BENCHES: dict[str, Callable[[Path], contextlib.AbstractContextManager[Bench
     **{kind: _bench(kind) for kind in _HOSTS},
     "host.cgroup_limit": lambda _: _busy_group(),
     "host.reboot": lambda _: _reboot(),
+    "data.files": lambda _: _host(
+        "data.files",
+        {"match": "at-rest-*"},
+        _says("! { cd /srv/data && sha256sum -c /srv/at-rest.sums; } >/dev/null 2>&1"),
+        before="cd /srv/data; for n in 1 2 3; do head -c 9000 /dev/urandom > at-rest-$n; done; "
+        "sha256sum at-rest-* > /srv/at-rest.sums\n",
+        after="rm -f /srv/data/at-rest-* /srv/at-rest.sums\n",
+    ),
 }

@@ -7,10 +7,10 @@ from typing import Any, Literal
 from pydantic import Field
 
 from chaosday.errors import ChaosdayError
-from chaosday.http_proxy.client import HttpRules
 from chaosday.http_proxy.page import at, count
 from chaosday.model.probe import Probe, ProbeReading
 from chaosday.model.target import Target
+from chaosday.web import Web
 
 
 class HttpView(Probe):
@@ -37,7 +37,7 @@ class HttpView(Probe):
 
     def read(self, target: Target) -> ProbeReading:
         try:
-            seen = target.capability(HttpRules).ask("GET", self.path, {}, timeout_s=self.timeout_s)
+            seen = target.capability(Web).ask("GET", self.path, {}, timeout_s=self.timeout_s)
         except ChaosdayError as error:
             return ProbeReading(probe=self.kind, healthy=None, words=str(error))
         taken_ms = seen.seconds * 1000

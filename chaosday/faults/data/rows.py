@@ -1,0 +1,164 @@
+"""Rows that are wrong."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, ClassVar, Literal
+
+import orjson
+from pydantic import Field
+
+from chaosday.errors import ChaosdayError, Refused, ScratchMarkMissing, UsageError
+from chaosday.model.fault import Bite, Fault, FaultPlan, PlanContext, Reading
+from chaosday.model.lease import LeaseHolder, Undo
+from chaosday.model.target import Sql, Target
+
+SCRATCH = "chaosday-scratch"
+_NAME = r"^[A-Za-z_][A-Za-z0-9_$]*$"
+Damage = Literal["delete", "null", "zero", "swap", "shift", "truncate", "trailing_space"]
+# The new value of the column; %s in it is never a parameter.
+_SETS: dict[str, str] = {
+    "null": "null",
+    "zero": "0",
+    "shift": "{column} + 1",
+    "truncate": "left({column}, greatest(length({column}) - 1, 0))",
+    "trailing_space": "{column} || ' '",
+}
+
+
+class DataRows(Fault):
+    """Deletes rows of a table that is marked as scratch, or damages one of their columns, and puts them back.
+
+    The mark is the word ``chaosday-scratch`` in the table's comment. The rows as they were are kept in the
+    database before the first is touched; a database has no timer, so that only rollback and recover put them
+    back, which has to be accepted in so many words (``accept_weak_lease``).
+    """
+
+    kind: Literal["data.rows"] = "data.rows"
+    table: str = Field(default="public.scratch", pattern=r"^[A-Za-z_][\w$]*(\.[A-Za-z_][\w$]*)?$")
+    key: str = Field(default="id", pattern=_NAME, description="Column that tells rows apart")
+    column: str = Field(default="", pattern=r"^([A-Za-z_][\w$]*)?$", description="What is damaged, unless rows go")
+    damage: Damage = "delete"
+    """``shift`` adds one; ``swap`` gives rows each other's values, two by two."""
+    count: int = Field(default=1, ge=1, le=10_000)
+    """How many rows, chosen by the run's seed; for ``swap`` an even number."""
+    accept_weak_lease: bool = False
+
+    requires: ClassVar[tuple[type[Any], ...]] = (Sql, LeaseHolder)
+
+    def plan(self, target: Target, context: PlanContext) -> FaultPlan:
+        if not self.accept_weak_lease:
+            raise Refused(
+                f"{self.kind}: a database has no timer, so that only rollback and chaosday recover end this fault; "
+                "set accept_weak_lease: true to accept that"
+            )
+        if self.damage != "delete" and not self.column:
+            raise UsageError(f"{self.kind}: say with 'column' what {self.damage} damages")
+        with _asking(target) as connection:
+            chosen = self._chosen(connection, context.seed)
+            state = self._digest(connection)
+        undo = Undo(data={"table": self.table, "key": self.key, "keys": orjson.dumps(chosen).decode()})
+        return FaultPlan(
+            lease=self.lease(context, undo),
+            affected=[f"{self.table} {self.key}={key}" for key in chosen],
+            snapshot=state,
+            baseline=Reading(value=0, unit="rows that read otherwise", by="a second connection, against the kept rows"),
+            mechanism="weak lease: only rollback and recover put the rows back",
+            data={"keys": chosen},
+        )
+
+    def inject(self, target: Target, plan: FaultPlan) -> None:
+        from psycopg import sql
+
+        table, key = sql.Identifier(*self.table.split(".")), sql.Identifier(self.key)
+        with _asking(target) as connection:
+            if self.damage == "delete":
+                statement = sql.SQL("delete from {} where {}::text = any(%s)").format(table, key)
+                connection.execute(statement, (plan.data["keys"],))
+                return
+            column = sql.Identifier(self.column)
+            if self.damage == "swap":
+                ones, others = plan.data["keys"][::2], plan.data["keys"][1::2]
+                connection.execute(
+                    sql.SQL(
+                        "update {t} as a set {c} = b.{c} from {t} as b, unnest(%s::text[], %s::text[]) as pair(x, y) "
+                        "where a.{k}::text = pair.x and b.{k}::text = pair.y"
+                    ).format(t=table, c=column, k=key),
+                    (ones + others, others + ones),
+                )
+                return
+            change = sql.SQL(_SETS[self.damage]).format(column=column)
+            connection.execute(
+                sql.SQL("update {} set {} = {} where {}::text = any(%s)").format(table, column, change, key),
+                (plan.data["keys"],),
+            )
+
+    def attest(self, target: Target, plan: FaultPlan) -> Bite:
+        from psycopg import sql
+
+        kept = sql.Identifier("chaosday_kept", plan.lease.id)
+        with _asking(target) as connection:
+            changed = connection.execute(
+                sql.SQL(
+                    "select count(*) from {kept} as k left join {t} as t on t.{key} = k.{key} "
+                    "where t.{key} is null or t::text is distinct from k::text"
+                ).format(kept=kept, t=sql.Identifier(*self.table.split(".")), key=sql.Identifier(self.key))
+            ).fetchone()[0]
+        during = plan.baseline.model_copy(update={"value": float(changed)})
+        why = f"{self.damage}: {changed} of {len(plan.data['keys'])} rows read otherwise than before"
+        bit = changed > 0
+        return Bite(fault=self.kind, target=self.target, bit=bit, baseline=plan.baseline, during=during, why=why)
+
+    def snapshot(self, target: Target, plan: FaultPlan) -> dict[str, Any]:
+        with _asking(target) as connection:
+            return self._digest(connection)
+
+    def _chosen(self, connection: Any, seed: int) -> list[str]:
+        from psycopg import sql
+
+        found = connection.execute(
+            "select to_regclass(%s), obj_description(to_regclass(%s), 'pg_class')", (self.table, self.table)
+        ).fetchone()
+        if found[0] is None:
+            raise UsageError(f"{self.kind}: there is no table {self.table}")
+        if SCRATCH not in (found[1] or ""):
+            raise ScratchMarkMissing(
+                f"{self.table} is not marked as scratch; if it is, say so with: comment on table {self.table} "
+                f"is '{SCRATCH}'"
+            )
+        keys = [
+            row[0]
+            for row in connection.execute(
+                sql.SQL("select {k}::text from {t} where {k} is not null order by {k}").format(
+                    k=sql.Identifier(self.key), t=sql.Identifier(*self.table.split("."))
+                )
+            )
+        ]
+        wanted = self.count - self.count % 2 if self.damage == "swap" else self.count
+        if len(keys) < max(wanted, 2 if self.damage == "swap" else 1) or len(set(keys)) < len(keys):
+            raise Refused(f"{self.kind}: {self.table} has {len(keys)} rows with a {self.key} of their own; too few")
+        return random.Random(seed).sample(keys, max(wanted, 2 if self.damage == "swap" else 1))
+
+    def _digest(self, connection: Any) -> dict[str, Any]:
+        from psycopg import sql
+
+        row = connection.execute(
+            sql.SQL("select count(*), md5(string_agg(t::text, E'\\n' order by {k}, t::text)) from {t} as t").format(
+                k=sql.Identifier(self.key), t=sql.Identifier(*self.table.split("."))
+            )
+        ).fetchone()
+        return {"rows": row[0], "digest": row[1]}
+
+
+@contextmanager
+def _asking(target: Target) -> Iterator[Any]:
+    """A connection whose errors are ours, in one line."""
+    import psycopg
+
+    with target.capability(Sql).connect() as connection:
+        try:
+            yield connection
+        except psycopg.Error as error:
+            raise ChaosdayError(f"the database says: {' '.join(str(error).split())[:200]}") from None

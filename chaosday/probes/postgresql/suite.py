@@ -1,0 +1,50 @@
+"""A Great Expectations suite as a monitor: does it notice?"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from chaosday.errors import ChaosdayError
+from chaosday.expectations import Expectation, error_in, named, validated
+from chaosday.model.probe import Probe, ProbeReading
+from chaosday.model.target import Sql, Target
+
+
+class PostgresExpectations(Probe):
+    """Validates a suite on the rows of a query, healthy when every expectation is met.
+
+    No rows, and an expectation that could not be evaluated, are no answer: most suites pass on nothing.
+    """
+
+    kind: Literal["postgresql.expectations"] = "postgresql.expectations"
+    query: str = Field(default="select 1 as id", min_length=1)
+    key: str = Field(default="id", description="Column that tells rows apart")
+    suite: list[Expectation] = [Expectation()]
+    timeout_ms: int = Field(default=30_000, ge=1)
+
+    def read(self, target: Target) -> ProbeReading:
+        import pandas as pd
+        import psycopg
+
+        try:
+            with target.capability(Sql).connect(timeout_s=5) as connection:
+                connection.execute(f"set statement_timeout = {self.timeout_ms}")
+                connection.execute("set default_transaction_read_only = on")
+                asked = connection.execute(self.query)
+                frame = pd.DataFrame(asked.fetchall(), columns=[column.name for column in asked.description or []])
+            if frame.empty or not self.suite:
+                return ProbeReading(probe=self.kind, healthy=None, words="there was nothing to validate")
+            results = validated(frame, self.suite, self.key)
+        except psycopg.Error as error:
+            words = f"the query failed: {error.sqlstate or 'no answer'}"
+            return ProbeReading(probe=self.kind, healthy=None, words=words)
+        except ChaosdayError as error:
+            return ProbeReading(probe=self.kind, healthy=None, words=str(error))
+        if errors := [said for result in results if (said := error_in(result))]:
+            return ProbeReading(probe=self.kind, healthy=None, words=f"could not be evaluated: {errors[0]}")
+        unmet = [named(each) for each, result in zip(self.suite, results, strict=True) if not result["success"]]
+        words = f"{len(results) - len(unmet)} of {len(results)} met on {len(frame):,} rows"
+        words += f"; not {', '.join(unmet[:3])}" if unmet else ""
+        return ProbeReading(probe=self.kind, healthy=not unmet, value=len(unmet), unit="unmet", words=words)

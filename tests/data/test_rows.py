@@ -1,0 +1,146 @@
+"""Damaged rows: only those that were chosen, only in a scratch table, and back to the byte."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+import psycopg
+import pytest
+
+from chaosday.errors import LeaseError, Refused, ScratchMarkMissing, UsageError
+from chaosday.faults.data.files import DataFiles
+from chaosday.faults.data.rows import Damage, DataRows
+from chaosday.journal import Journal
+from chaosday.lab.postgres import Node
+from chaosday.lifecycle import Lifecycle
+from chaosday.model.lease import LeaseHolder
+from chaosday.recovery import recover
+from chaosday.targets.postgresql import PostgreSQL
+
+pytestmark = pytest.mark.lab
+
+ROWS = 40
+
+
+@pytest.fixture
+def target(pair: tuple[Node, Node]) -> Iterator[PostgreSQL]:
+    """A scratch table with a generated column, an identity and a NULL, and another table that is nobody's business."""
+    node = pair[0]
+    made = PostgreSQL.model_validate({"port": node.port, "password": node.password})
+    with made.connect() as connection:
+        connection.execute(
+            "create table orders (id int generated always as identity primary key, name text, pieces int, "
+            "twice int generated always as (pieces * 2) stored)"
+        )
+        connection.execute(f"insert into orders (name, pieces) select 'n' || g, g from generate_series(1, {ROWS}) g")
+        connection.execute("comment on table orders is 'chaosday-scratch'")
+        connection.execute("create table precious as select * from orders")
+    yield made
+    with made.connect() as connection:
+        connection.execute("drop table orders, precious")
+
+
+def contents(target: PostgreSQL, table: str = "orders") -> list[Any]:
+    with target.connect() as connection:
+        return connection.execute(f"select t::text from {table} t order by id").fetchall()
+
+
+def fault(damage: str, /, **fields: Any) -> DataRows:
+    return DataRows.model_validate(
+        {"target": "db", "table": "orders", "damage": damage, "count": 4, "accept_weak_lease": True, "ttl_s": 30}
+        | ({} if damage == "delete" else {"column": "name" if damage in ("truncate", "trailing_space") else "pieces"})
+        | fields
+    )
+
+
+@pytest.mark.parametrize("damage", get_args(Damage))
+def test_it_hurts_what_it_chose_and_puts_it_back(target: PostgreSQL, tmp_path: Path, damage: str) -> None:
+    """Four rows read otherwise during the fault, the others and the other table do not; heal five times over."""
+    before, precious = contents(target), contents(target, "precious")
+    with Lifecycle("r", Journal.create(tmp_path / "journal.jsonl", "r"), {"db": target}, max_affected=4) as life:
+        plan = life.plan(fault(damage))
+        life.arm(plan)
+        assert contents(target) == before
+        life.inject(plan)
+        bite = life.attest(plan)
+        assert bite.bit and bite.during.value == 4, bite.why
+        assert len(set(before) - set(contents(target))) == 4
+        for _ in range(5):
+            assert life.heal(plan).clean
+        assert contents(target) == before
+    assert contents(target, "precious") == precious
+    with target.connect() as connection:
+        assert connection.execute("select to_regnamespace('chaosday_kept')").fetchone()[0] is None
+
+
+def test_a_killed_run_is_recovered_from_its_journal_or_without_one(target: PostgreSQL, tmp_path: Path) -> None:
+    """SIGKILL with rows deleted: the database still has them, and whoever finds the lease puts them back."""
+    before = contents(target)
+    journal = tmp_path / "journal.jsonl"
+
+    def run() -> None:
+        life = Lifecycle("dead", Journal.create(journal, "dead"), {"db": target}, max_affected=4)
+        plan = life.plan(fault("delete"))
+        life.arm(plan)
+        life.inject(plan)
+        signal.raise_signal(signal.SIGKILL)
+
+    for journals in ([journal], []):
+        journal.unlink(missing_ok=True)
+        process = multiprocessing.get_context("fork").Process(target=run)
+        process.start()
+        process.join()
+        assert len(contents(target)) == ROWS - 4
+        did = recover(journals, {"db": target}, end_marked=False)
+        assert [each.ok for each in did] == [True], did
+        assert contents(target) == before
+
+
+@pytest.mark.parametrize(
+    ("fields", "error", "words"),
+    [
+        ({"accept_weak_lease": False}, Refused, "accept_weak_lease"),
+        ({"table": "precious"}, ScratchMarkMissing, "comment on table precious"),
+        ({"table": "nowhere"}, UsageError, "no table nowhere"),
+        ({"damage": "null"}, UsageError, "column"),
+        ({"count": ROWS + 1}, Refused, "too few"),
+    ],
+)
+def test_it_refuses_before_it_touches(
+    target: PostgreSQL, tmp_path: Path, fields: dict[str, Any], error: type[Exception], words: str
+) -> None:
+    """No mark, no table, no column, too few rows, no consent: refused in the plan, in words."""
+    life = Lifecycle("r", Journal.create(tmp_path / "journal.jsonl", "r"), {"db": target}, max_affected=100)
+    with life, pytest.raises(error, match=words):
+        life.plan(fault("delete", **fields))
+
+
+def test_a_lease_that_is_over_cannot_be_renewed(target: PostgreSQL, tmp_path: Path) -> None:
+    """Nothing is injected under a lease whose deadline has passed."""
+    life = Lifecycle("r", Journal.create(tmp_path / "journal.jsonl", "r"), {"db": target}, max_affected=4)
+    before = contents(target)
+    with life:
+        plan = life.plan(fault("delete"))
+        life.arm(plan)
+        with target.connect() as connection, pytest.raises(psycopg.Error):
+            connection.execute(f'create table chaosday_kept."{plan.lease.id}" (x int)')
+        with target.connect() as connection:
+            connection.execute("update chaosday_kept.leases set deadline = now() - interval '1 s'")
+        with pytest.raises(LeaseError):
+            life.inject(plan)
+        assert len(target.capability(LeaseHolder).leases()) == 1
+    assert contents(target) == before
+
+
+def test_files_at_rest_need_a_scratch_mark(tmp_path: Path) -> None:
+    """A directory without the mark is refused, with the command that would mark it."""
+    from chaosday.targets.local_host import LocalHost
+
+    (tmp_path / "file").write_text("precious")
+    life = Lifecycle("r", Journal.create(tmp_path / "j" / "journal.jsonl", "r"), {"here": LocalHost()})
+    with life, pytest.raises(ScratchMarkMissing, match=r"touch .*\.chaosday-scratch"):
+        life.plan(DataFiles(target="here", path=str(tmp_path)))
