@@ -20,7 +20,7 @@ FROM_FLOWS = {
     "demo": "Find real data loss and show real durability, in about a minute.",
     "run": "Run experiments as Prefect flows.",
     "plan": "Show what an experiment would touch and how it would be undone.",
-    "drill": "Run a restore drill from its file.",
+    "drill": "Restore a backup and compare it, or plant damage and see who notices.",
     "serve": "Start the server, its UI and every deployment.",
 }
 

@@ -7,6 +7,7 @@ told from "damaged". Each kind of evidence has one builder; what no builder know
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
 from chaosday import bank, ledger
 from chaosday.evidence import Evidence
@@ -36,17 +37,30 @@ def sound_copy(evidence: Evidence, pieces: Collection[str]) -> tuple[Evidence, l
             copy = copy.replaced(rows={name: bank.sound_rows(evidence.history(), facts)})
         elif table is not None and _store_of(name) in evidence.row_names():
             copy = copy.replaced(rows={name: evidence.rows(_store_of(name))})
-        elif family == "observations" and _is_report(evidence.observation(name)):
-            clean = {"exit_code": 0, "lines": [], "bad": 0}
-            copy = copy.replaced(observations={name: evidence.observation(name) | clean})
+        elif family == "observations" and (clean := _clean_report(evidence.observation(name))) is not None:
+            copy = copy.replaced(observations={name: clean})
         elif piece != "observations/bank" and piece not in stores:
             unknown.append(piece)
     return copy, unknown
 
 
-def _is_report(said: object) -> bool:
-    """Whether it is the saved output of one of PostgreSQL's tools; a sound cluster leaves it empty."""
-    return isinstance(said, dict) and said.get("tool") in ("pg_amcheck", "pg_checksums")
+def _clean_report(said: Any) -> dict[str, Any] | None:
+    """What a saved report would be where nothing is wrong, None for one of a kind that is not known."""
+    if not isinstance(said, dict):
+        return None
+    if said.get("tool") in ("pg_amcheck", "pg_checksums", "pg_verifybackup"):
+        return said | {"exit_code": 0, "lines": [], "bad": 0}
+    if "rpo_s" in said and "rto_s" in said:
+        return said | {"rpo_s": 0.0, "rto_s": 0.0}
+    if "damage" in said and "ringing" in said:
+        return said | {"damage": [_noticed(each) for each in said["damage"]], "ringing": []}
+    return None
+
+
+def _noticed(damage: dict[str, Any]) -> dict[str, Any]:
+    """A kind of damage that bit, and that every monitor noticed."""
+    notices = [notice | {"after_s": 0.0, "silent": 0, "readings": 1} for notice in damage["notices"]]
+    return damage | {"bit": True, "notices": notices}
 
 
 def _store_of(name: str) -> str:

@@ -20,7 +20,7 @@ class RecoveryObjectives(Check):
     """
 
     kind: Literal["recovery_objectives"] = "recovery_objectives"
-    observation: str = Field(default="restore", description="Name of what the drill measured")
+    observation: str = Field(default="recovery_objectives", description="Name of what the drill measured")
     rpo_s: float = Field(default=300, gt=0)
     rto_s: float = Field(default=3600, gt=0)
 
@@ -32,9 +32,9 @@ class RecoveryObjectives(Check):
     def judge(self, evidence: Evidence) -> Finding:
         """Compare the two; a drill that measured neither is inconclusive."""
         said = evidence.observation(self.observation)
-        if not isinstance(said, dict):
-            raise MalformedInput(f"observation {self.observation} is no mapping")
         limits = {"rpo_s": self.rpo_s, "rto_s": self.rto_s}
+        if not isinstance(said, dict) or not limits.keys() <= said.keys():
+            raise MalformedInput(f"observation {self.observation} has no rpo_s and rto_s")
         measured = {name: float(said[name]) for name in limits if said.get(name) is not None}
         anomalies = [
             Anomaly(name=f"{name[:3]}-exceeded", count=1, keys=[name], detail=[{name: value, "limit_s": limits[name]}])

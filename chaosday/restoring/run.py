@@ -111,7 +111,7 @@ class RestoreRun:
     def verify(self) -> list[Finding]:
         """Judge the evidence on disk."""
         self._say("verify", "comparing with the ledger")
-        self.directory.write_json(f"observations/{ACT}.json", self.measured)
+        self.directory.write_json("observations/recovery_objectives.json", self.measured)
         self.findings = judge_checks(self.drill.checks(), self.directory.evidence())
         self.directory.write_json("findings.json", [finding.model_dump(mode="json") for finding in self.findings])
         return self.findings

@@ -31,9 +31,13 @@ OBJECT = {
 BACKUP = {"exit_code": 0, "lines": ["backup successfully verified"], "files": 900, "checksums": True}
 PAGE = 'pg_verifybackup: error: checksum mismatch for file "base/1/1259"'
 
+NOTICE = {"monitor": "dbt", "after_s": 0.5, "readings": 4, "silent": 0}
+NOTICED = {"name": "data.rows: delete", "bit": True, "notices": [NOTICE, {**NOTICE, "monitor": "m", "after_s": None}]}
+
 SOUND: dict[str, dict[str, Any]] = {
     "table_diff": DIFF, "manifest": MANIFEST, "sqlite_integrity": SQLITE, "parquet_checksums": {"files": [FILE]},
     "s3_checksums": {"objects": [OBJECT]}, "pg_verifybackup": BACKUP,
+    "recovery_objectives": {"rpo_s": 1.5, "rto_s": 3.0}, "detection": {"damage": [NOTICED], "ringing": []},
 }  # fmt: skip
 TWINS: list[tuple[str, dict[str, Any], str]] = [
     ("table_diff", {"changed": 2, "sample_keys": ["7"]}, "row-changed"),
@@ -63,6 +67,14 @@ TWINS: list[tuple[str, dict[str, Any], str]] = [
     ("pg_verifybackup", {"exit_code": 1, "lines": [PAGE]}, "wrong-checksum"),
     ("pg_verifybackup", {"exit_code": 1, "lines": ["pg_verifybackup: fatal: out of memory"]}, ""),
     ("pg_verifybackup", {"files": 0}, ""),
+    ("recovery_objectives", {"rpo_s": 301}, "rpo-exceeded"),
+    ("recovery_objectives", {"rto_s": 3601}, "rto-exceeded"),
+    ("recovery_objectives", {"rto_s": None}, ""),
+    ("detection", {"damage": [NOTICED, {**NOTICED, "notices": [{**NOTICE, "after_s": None}]}]}, "unnoticed"),
+    ("detection", {"damage": [{**NOTICED, "bit": False}]}, ""),
+    ("detection", {"damage": [{**NOTICED, "notices": [NOTICE, {**NOTICE, "after_s": None, "silent": 4}]}]}, ""),
+    ("detection", {"ringing": ["dbt"]}, ""),
+    ("detection", {"damage": []}, ""),
 ]  # fmt: skip
 
 
@@ -111,7 +123,7 @@ def test_reported_damage_is_read(kind: str) -> None:
     evidence = Evidence(Path("nowhere"), overlay={f"observations/{name}": SOUND[name]})
     planted = corruption.plant(evidence, 3, np.random.default_rng(1))
     finding = check(name).judge(planted.evidence)
-    assert len(planted.keys) == 3
+    assert 1 <= len(planted.keys) <= 3
     assert planted.keys <= finding.damaged_keys()
 
 

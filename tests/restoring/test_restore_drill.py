@@ -55,7 +55,7 @@ def test_a_sound_backup_passes_with_its_proofs(pair: tuple[Node, Node], server_d
     """Both objectives are measured, writes since the backup are missing, the copy is gone, and no secret is kept."""
     verdict, directory = played(drill(pair[0], method=method), server_directory / f"restore-{method}")
     assert verdict.outcome is Outcome.PASS, verdict.reasons
-    measured = directory.read_json("observations/restore.json")
+    measured = directory.read_json("observations/recovery_objectives.json")
     assert 0 < measured["rpo_s"] < 300 and measured["rto_s"] > 0 and measured["acknowledged_after_it"] > 0
     assert not (directory.path / "copy").exists()
     assert {name for name, proof in verdict.proofs.items() if proof.held} == {"bite", "sight", "clean"}

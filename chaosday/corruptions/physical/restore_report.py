@@ -15,9 +15,9 @@ class RestoreReport(ReportedDamage):
     """Makes the measured recovery point, or the recovery time, some thirty years."""
 
     kind: Literal["restore_report"] = "restore_report"
-    observation: str = Field(default="restore", description="Name of what the drill measured")
+    observation: str = Field(default="recovery_objectives", description="Name of what the drill measured")
 
-    stores: ClassVar[tuple[str, ...]] = ("restore",)
+    stores: ClassVar[tuple[str, ...]] = ("recovery_objectives",)
     field: ClassVar[str] = "rpo_s"
 
     def reported(self, said: dict[str, Any], names: list[str]) -> tuple[dict[str, Any], list[str]]:

@@ -1,0 +1,1 @@
+"""Detection drills: real damage in a scratch place, and who notices it."""
