@@ -15,6 +15,8 @@ from chaosday.driver import Driver
 from chaosday.errors import ChaosdayError, EvidenceMissing
 from chaosday.experiment import Experiment
 from chaosday.guarding import Guarding
+from chaosday.halting import HaltWatch, halted_by
+from chaosday.holding import Holding
 from chaosday.journal import Journal
 from chaosday.lifecycle import Lifecycle
 from chaosday.model.clean import Clean
@@ -23,8 +25,10 @@ from chaosday.model.finding import Finding
 from chaosday.model.probe import ProbeReading
 from chaosday.model.target import Target
 from chaosday.model.workload import Workload
+from chaosday.permission import Permission
 from chaosday.progress import Step, say
 from chaosday.proof import KillMatrix, prove
+from chaosday.rehearsal import rehearse
 from chaosday.run_directory import RunDirectory
 from chaosday.settling import settled
 from chaosday.statistics import operations_needed
@@ -40,9 +44,16 @@ class Execution:
     """
 
     def __init__(
-        self, experiment: Experiment, directory: RunDirectory, clock: Clock | None = None, *, placebo: bool = False
+        self,
+        experiment: Experiment,
+        directory: RunDirectory,
+        clock: Clock | None = None,
+        *,
+        placebo: bool = False,
+        permission: Permission | None = None,
     ) -> None:
         self.experiment = experiment
+        self.permission = permission or Permission.of(directory.path.parent)
         self.directory = directory
         self.clock = clock or SystemClock()
         self.placebo = placebo
@@ -66,6 +77,8 @@ class Execution:
         self._drivers: list[Driver] = []
         self._prepared: list[Workload] = []
         self._guarding = Guarding(experiment.guards, self.targets)
+        self._halting = HaltWatch(self.permission.switches, self.stop)
+        self._holding = Holding(self.permission.fences, directory.run)
         self._plans: list[tuple[float, Any, FaultPlan]] = []
         self._stop = threading.Event()
         self._stack = contextlib.ExitStack()
@@ -104,7 +117,9 @@ class Execution:
         """Reach every target, plan every fault, and write the plan; touches nothing."""
         self._say("preflight", "reaching the targets")
         self.journal.append("preflight", experiment=public(self.experiment))
-        reached = {name: self._guarded(target.reach) for name, target in self.targets.items()}
+        for reason in self.permission.refusals(self.experiment, self.clock.wall_ns()):
+            self.fall_short(reason)
+        reached = {name: self._guarded(target.reach) if self.ready else "" for name, target in self.targets.items()}
         if self.ready:
             self._guarded(self._plan_faults)
         plan = {
@@ -123,7 +138,9 @@ class Execution:
 
     def baseline(self) -> list[ProbeReading]:
         """Require the steady state, start the workloads, and let them run undisturbed."""
-        readings = self._read_steady_state()
+        self._guarded(self._hold)
+        self._halting.start()
+        readings = self._read_steady_state() if self.ready else []
         self.directory.write_json(
             "observations/steady_state_before.json", [r.model_dump(mode="json") for r in readings]
         )
@@ -138,6 +155,9 @@ class Execution:
         A placebo run does all of it but the injection.
         """
         self._guarding.start()
+        if self.experiment.rehearsal_s and not self.placebo:
+            wait = partial(self._wait, "inject", self.experiment.rehearsal_s, "rehearsing")
+            self._guarded(partial(rehearse, self.lifecycle, [plan for _, _, plan in self._plans], wait, self.journal))
         began_ns = self.clock.monotonic_ns()
         for at_s, fault, plan in self._plans:
             self._wait("inject", at_s - (self.clock.monotonic_ns() - began_ns) / 1e9, fault.kind)
@@ -162,6 +182,7 @@ class Execution:
         """Undo every fault, wait until the system is itself again, end the workloads, observe clean."""
         self._say("rollback", "undoing the faults")
         self._guarding.stop()
+        self._halting.stop()
         self.cleans = self.lifecycle.heal_all()
         for interruption in self.lifecycle.interruptions:
             self.fall_short(f"a fault may have ended early: {interruption}")
@@ -236,7 +257,9 @@ class Execution:
     def close(self) -> None:
         """Let go of everything; the lifecycle has undone what was still on. Any number of times."""
         self._guarding.stop()
+        self._halting.stop()
         self._stop_workloads()
+        self._holding.release()
         for target in self.targets.values():
             target.close()
         self.journal.close()
@@ -246,7 +269,19 @@ class Execution:
             plan = self.lifecycle.plan(each.fault)
             self._plans.append((each.at_s, each.fault, plan))
 
+    def _hold(self) -> None:
+        """Nobody else may hurt at the same time what this run will hurt."""
+        if self.placebo:
+            return
+        names = {name for _, fault, plan in self._plans for name in self.targets[fault.target].fences(plan.affected)}
+        self._holding.take(names)
+        self.journal.append("holding", fences=sorted(names))
+
     def _strike(self, plan: FaultPlan) -> None:
+        self._holding.check()
+        if words := halted_by(self.permission.switches):
+            self.stop(words)
+            return
         self.lifecycle.arm(plan)
         self.lifecycle.start_heartbeat()
         if not self.placebo:
@@ -330,6 +365,8 @@ class Execution:
         while (gone_s := (self.clock.monotonic_ns() - began_ns) / 1e9) < seconds:
             if self._guarding.tripped.is_set():
                 self.stop(f"aborted: {self._guarding.why}")
+            if self._holding.lost:
+                self.stop(f"aborted: {self._holding.lost}")
             if self._stop.is_set():
                 return
             dead = next((d for d in self._drivers if not d.alive()), None)

@@ -78,6 +78,10 @@ class Experiment(Model):
     """Read once more after everything has settled, and kept for the checks."""
     checks: list[any_of("checks")] = []  # type: ignore[valid-type]
     blast_radius: BlastRadius = BlastRadius()
+    environment: str = Field(default="test", pattern=r"^[A-Za-z0-9_.-]{1,40}$")
+    """Where the targets belong; ``production`` is refused unless the guardrails name it."""
+    rehearsal_s: float = Field(default=0, ge=0, le=60)
+    """Before the full dose, inject each fault for so long and undo it; 0 is no rehearsal."""
     baseline_s: float = Field(default=2, ge=0, le=3600)
     fault_window_s: float = Field(default=3, ge=0, le=86_400)
     """How long after the last fault started the actions begin."""

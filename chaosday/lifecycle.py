@@ -189,6 +189,10 @@ class Lifecycle:
                     self.heal(life.plan)
         return [life.seen for life in armed if life.seen is not None]
 
+    def fault_of(self, plan: FaultPlan) -> Fault:
+        """The fault that was planned."""
+        return self._lives[plan.lease.id].fault
+
     def open_plans(self) -> list[FaultPlan]:
         """Faults that were armed and not yet observed clean."""
         return [life.plan for life in self._lives.values() if PLANNED < life.stage < CLEAN]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import pyarrow as pa
 
-from chaosday.errors import TargetUnreachable
+from chaosday.errors import AccessDenied, TargetUnreachable
 from chaosday.model.target import Sql, Target
 
 CATCH_UP_S = 15.0
@@ -17,10 +18,38 @@ CATCH_UP_S = 15.0
 _SERVER = "(select system_identifier from pg_control_system())::text || ' ' || pg_postmaster_start_time()::text"
 
 
+# "if not exists" does not keep two sessions from creating the same schema: one of them gets a unique violation in
+# pg_namespace. Whoever makes or removes anything of ours in the catalogue therefore queues for this number.
+_CATALOGUE_LOCK = 0x0C4A05DA
+
+
 def execute_all(connection: Any, *statements: str) -> None:
-    """Run statements one after another; their table names come from validated fields, never from data."""
-    for statement in statements:
-        connection.execute(statement)
+    """Run statements that change the catalogue, in one transaction, and alone among our sessions on that database.
+
+    Their table names come from validated fields, never from data. An error of the database is ours, in one line.
+    """
+    import psycopg
+
+    try:
+        with alone(connection):
+            for statement in statements:
+                connection.execute(statement)
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise AccessDenied(f"the database refuses us: {_line(error)}") from None
+    except psycopg.Error as error:
+        raise TargetUnreachable(f"the database failed: {_line(error)}") from None
+
+
+@contextmanager
+def alone(connection: Any) -> Iterator[None]:
+    """A transaction in which no other session of ours makes or removes anything in that database's catalogue."""
+    with connection.transaction():
+        connection.execute("select pg_advisory_xact_lock(%s)", (_CATALOGUE_LOCK,))
+        yield
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 def copy_out(connection: Any, query: str, schema: pa.Schema) -> pa.Table:

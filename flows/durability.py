@@ -11,7 +11,7 @@ from chaosday.execution import Execution
 from chaosday.lab.failover import failover_lab
 from chaosday.placebo import is_placebo_turn
 from chaosday.run_directory import RunDirectory, runs_root
-from flows.experiment import as_state, pipeline
+from flows.experiment import as_state, permission_for, pipeline
 
 
 @flow(name="durability demo", flow_run_name="{arm}", retries=0, persist_result=False)
@@ -30,7 +30,7 @@ def durability(
     directory = RunDirectory.create(root, f"{arm} durability", SystemClock())
     with (
         failover_lab(arm, directory.path / "servers", seed=seed) as lab,
-        Execution(lab.experiment, directory, placebo=placebo) as run,
+        Execution(lab.experiment, directory, placebo=placebo, permission=permission_for(directory)) as run,
     ):
         verdict = pipeline(run)
     return as_state(verdict)

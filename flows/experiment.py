@@ -6,15 +6,19 @@ from pathlib import Path
 from typing import Any
 
 from prefect import flow
+from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
+from blocks.guardrails import Guardrails
 from chaosday.clock import SystemClock
 from chaosday.execution import Execution
 from chaosday.experiment import Experiment
 from chaosday.model.finding import Outcome
+from chaosday.permission import Permission
 from chaosday.placebo import is_placebo_turn
 from chaosday.run_directory import RunDirectory, runs_root
 from chaosday.verdict import Verdict
+from flows.halt import PrefectHalt
 from tasks.baseline import baseline
 from tasks.inject import inject
 from tasks.observe import observe
@@ -44,6 +48,18 @@ def pipeline(run: Execution) -> Verdict:
     return verdict
 
 
+def permission_for(directory: RunDirectory, guardrails: Guardrails | None = None) -> Permission:
+    """The switches, fences and limits of a flow run, and when it was due, if a schedule started it."""
+    due = flow_run.scheduled_start_time if flow_run.get_id() else None
+    scheduled_ns = int(due.timestamp() * 1e9) if due is not None and flow_run.deployment_id else None
+    return Permission.of(
+        directory.path.parent,
+        switches=(PrefectHalt(),),
+        guardrails=guardrails.limits() if guardrails else None,
+        scheduled_ns=scheduled_ns,
+    )
+
+
 def as_state(verdict: Verdict) -> Any:
     """A run is Completed only when it passed; its verdict is the name of its state."""
     state = Completed if verdict.outcome is Outcome.PASS else Failed
@@ -52,7 +68,11 @@ def as_state(verdict: Verdict) -> Any:
 
 @flow(name="experiment", flow_run_name="{experiment.title}", retries=0, persist_result=False)
 def experiment(
-    experiment: Experiment, directory: Path | None = None, placebo: bool = False, placebo_every: int = 0
+    experiment: Experiment,
+    directory: Path | None = None,
+    placebo: bool = False,
+    placebo_every: int = 0,
+    guardrails: Guardrails | None = None,
 ) -> Any:
     """Hurt a system on purpose, undo it, and say whether it lost, corrupted or contradicted any data.
 
@@ -61,9 +81,11 @@ def experiment(
         directory: The run directory that takes the evidence; a new one under chaosday-runs by default.
         placebo: Do everything but inject. Damage that is found then convicts the tool.
         placebo_every: Make one in so many runs of this experiment a placebo; 0 for none.
+        guardrails: What experiments may do here; without them only production is refused.
     """
     at_zero = placebo or is_placebo_turn(runs_root(), experiment.title, placebo_every, experiment.seed)
     kept = RunDirectory(directory) if directory else RunDirectory.create(runs_root(), experiment.title, SystemClock())
-    with Execution(experiment, kept, placebo=at_zero) as run:
+    permission = permission_for(kept, guardrails)
+    with Execution(experiment, kept, placebo=at_zero, permission=permission) as run:
         verdict = pipeline(run)
     return as_state(verdict)

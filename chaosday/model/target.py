@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar, cast, runtime_checkable
 
@@ -177,6 +178,15 @@ class Target(Model):
             has = ", ".join(sorted(p.__name__ for p in offered)) or "nothing"
             raise CapabilityMissing(f"a {self.kind} target offers {has}, not {protocol.__name__}")
         return cast(T, offered[protocol])
+
+    def fences(self, affected: Sequence[str]) -> list[str]:
+        """What nobody else may hurt at the same time, as names that are the same for everybody who means it.
+
+        Mostly the target as a whole. One that holds many things (an account, a cluster) names what of it is
+        ``affected``; one that is the run's own names nothing.
+        """
+        fields = json.dumps(_without_secrets(self), sort_keys=True, default=str)
+        return [f"{self.kind} {fields}"]
 
     def public(self) -> dict[str, Any]:
         """Its fields without secrets, fit for plan, journal and report; enough to find it again."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import Field, SecretStr
@@ -47,6 +47,10 @@ class AwsAccount(Target):
 
     def durable(self) -> bool:
         return bool(self.scheduler_role_arn)
+
+    def fences(self, affected: Sequence[str]) -> list[str]:
+        """What is hurt of it, thing by thing: other experiments may hurt other things of it."""
+        return [f"aws {self.endpoint_url or self.region} {thing}" for thing in affected]
 
     def reach(self) -> str:
         with spoken("asking sts who we are"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, Literal
 
@@ -34,6 +34,10 @@ class KubernetesCluster(Target):
 
     def capabilities(self) -> Mapping[type[Any], Any]:
         return {Kube: self, LeaseHolder: ClusterLeases(self)}
+
+    def fences(self, affected: Sequence[str]) -> list[str]:
+        """What is hurt of it, thing by thing: other experiments may hurt other things of it."""
+        return [f"kubernetes {self.kubeconfig} {self.context} {self.namespace} {thing}" for thing in affected]
 
     def reach(self) -> str:
         version = self.ask("GET", "/version").get("gitVersion", "unknown")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -72,6 +72,9 @@ class PostgreSQL(Target):
         """The same database, reached by way of a route."""
         host, port = route.capability(Route).address()
         return self.model_copy(update={"host": host, "port": port, "via": ""})
+
+    def fences(self, affected: Sequence[str]) -> list[str]:
+        return [f"postgresql {self.host}:{self.port}/{self.database}"]
 
     def name(self) -> str:
         """Where it is, without secrets: user@host:port/database."""

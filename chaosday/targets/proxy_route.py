@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -52,6 +52,10 @@ class ProxyRoute(Target):
         if waited is None:
             raise TargetUnreachable(f"no answer from {self.upstream} through {host}:{port} within 5 s")
         return f"{host}:{port} leads to {self.upstream}, which answered in {waited * 1000:.1f} ms"
+
+    def fences(self, affected: Sequence[str]) -> list[str]:
+        """A route of a proxy of our own is nobody else's; one of a shared proxy is held by its name."""
+        return [f"proxy_route {self.control} {self._name}"] if self.control else []
 
     def public(self) -> dict[str, Any]:
         """The fields, with the addresses that were really taken: enough for another process to find it."""

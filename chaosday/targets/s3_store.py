@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Self
 
 from pydantic import Field, SecretStr
@@ -56,6 +56,9 @@ class S3Store(Target):
         if listen is None:
             raise CapabilityMissing(f"an s3_store goes via an http_route target, not a {route.kind}")
         return self.model_copy(update={"proxy": listen()})
+
+    def fences(self, affected: Sequence[str]) -> list[str]:
+        return [f"s3 {self.endpoint_url or self.region} {self.bucket}/{self.prefix}"]
 
     def reach(self) -> str:
         from botocore.exceptions import BotoCoreError, ClientError

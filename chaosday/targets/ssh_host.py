@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, Literal
 
@@ -48,6 +48,9 @@ class SshHost(Target):
         if self.process_pattern:
             offered[Processes] = ShellProcesses(self._shell, self.process_pattern)
         return offered
+
+    def fences(self, affected: Sequence[str]) -> list[str]:
+        return [f"host {self.host}:{self.port}"]
 
     def reach(self) -> str:
         """Log in, become root, and say who answered."""

@@ -8,6 +8,7 @@ from typing import Literal
 from chaosday.errors import ChaosdayError
 from chaosday.model.probe import Probe, ProbeReading
 from chaosday.model.target import Sql, Target
+from chaosday.sql import alone, execute_all
 
 
 class PostgresWrite(Probe):
@@ -26,12 +27,15 @@ class PostgresWrite(Probe):
         try:
             with target.capability(Sql).connect(timeout_s=self.timeout_ms / 1000) as connection:
                 connection.execute(f"set statement_timeout = {self.timeout_ms}")
-                connection.execute("create schema if not exists chaosday")
-                connection.execute("create table if not exists chaosday.heartbeat (one int primary key, beats bigint)")
-                beats = connection.execute(
-                    "insert into chaosday.heartbeat values (1, 1) "
-                    "on conflict (one) do update set beats = heartbeat.beats + 1 returning beats"
-                ).fetchone()[0]
+                with alone(connection):
+                    connection.execute("create schema if not exists chaosday")
+                    connection.execute(
+                        "create table if not exists chaosday.heartbeat (one int primary key, beats bigint)"
+                    )
+                    beats = connection.execute(
+                        "insert into chaosday.heartbeat values (1, 1) "
+                        "on conflict (one) do update set beats = heartbeat.beats + 1 returning beats"
+                    ).fetchone()[0]
         except ChaosdayError as error:
             return ProbeReading(probe=self.kind, healthy=None, words=str(error))
         except psycopg.Error as error:
@@ -43,7 +47,7 @@ class PostgresWrite(Probe):
         import psycopg
 
         with target.capability(Sql).connect() as connection:
-            connection.execute("drop table if exists chaosday.heartbeat")
+            execute_all(connection, "drop table if exists chaosday.heartbeat")
             # Somebody else's tables keep the schema, and it is theirs then.
             with contextlib.suppress(psycopg.Error):
                 connection.execute("drop schema if exists chaosday")

@@ -1,0 +1,119 @@
+"""One switch that halts everything: live runs end their faults, and nothing new starts.
+
+The switch is a file, so that a person with a shell and nothing else can throw it. A switch that cannot be read
+is on: whoever cannot ask whether to stop has stopped.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import orjson
+
+from chaosday.clock import Clock, SystemClock, iso
+from chaosday.errors import ChaosdayError
+from chaosday.model.base import Model
+from chaosday.run_directory import runs_root
+
+VARIABLE = "CHAOSDAY_HALT"
+POLL_S = 0.5
+
+
+class HaltReading(Model):
+    """Whether everything is halted, and in words by whom and why."""
+
+    halted: bool
+    words: str = ""
+
+
+class HaltSwitch(Protocol):
+    """Something that can be asked whether to stop; never raises."""
+
+    def reading(self) -> HaltReading: ...
+
+
+class HaltFile:
+    """The switch of everybody who shares a file: there, it is on; away, it is off; unreadable, it is on."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        named = os.environ.get(VARIABLE)
+        self.path = path or (Path(named) if named else runs_root() / "HALT")
+        self._must_have_folder = path is not None or bool(named)
+
+    def reading(self) -> HaltReading:
+        try:
+            said = orjson.loads(self.path.read_bytes())
+            return HaltReading(halted=True, words=f"halted by {said['by']} at {said['at']}: {said['why']}")
+        except FileNotFoundError:
+            # A switch that somebody named lies in a folder that somebody made: without it, the share is offline.
+            if self._must_have_folder and not self.path.parent.is_dir():
+                return HaltReading(
+                    halted=True, words=f"the halt switch is out of reach: there is no {self.path.parent}"
+                )
+            return HaltReading(halted=False)
+        except (OSError, orjson.JSONDecodeError, KeyError, TypeError) as error:
+            words = f"the halt switch {self.path} cannot be read ({type(error).__name__}), which means halted"
+            return HaltReading(halted=True, words=words)
+
+    def halt(self, why: str, clock: Clock | None = None) -> None:
+        """Throw the switch; it is durable when this returns."""
+        said = {"why": why, "by": getpass.getuser(), "at": iso((clock or SystemClock()).wall_ns())}
+        partial = self.path.with_name(f"{self.path.name}.{os.getpid()}")
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with partial.open("wb") as file:
+                file.write(orjson.dumps(said))
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(self.path)
+        except OSError as error:
+            raise ChaosdayError(f"the halt switch {self.path} cannot be thrown: {error.strerror}") from None
+
+    def resume(self) -> bool:
+        """Take it back; False where it was not on."""
+        try:
+            self.path.unlink()
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise ChaosdayError(f"the halt switch {self.path} cannot be taken back: {error.strerror}") from None
+        return True
+
+
+class HaltWatch:
+    """Asks every switch twice a second and calls ``stop`` once with the first one's words that is on."""
+
+    def __init__(self, switches: Sequence[HaltSwitch], stop: Callable[[str], None], *, every_s: float = POLL_S) -> None:
+        self._switches, self._stop_run, self._every_s = switches, stop, every_s
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def start(self) -> None:
+        """Begin asking."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """No more; any number of times."""
+        self._over.set()
+        if self._thread.is_alive():
+            self._thread.join(5)
+
+    def _watch(self) -> None:
+        while not self._over.wait(self._every_s):
+            if words := halted_by(self._switches):
+                self._stop_run(words)
+                return
+
+
+def halted_by(switches: Sequence[HaltSwitch]) -> str:
+    """The words of the first switch that is on, empty where none is."""
+    for switch in switches:
+        reading = switch.reading()
+        if reading.halted:
+            return reading.words or "halted"
+    return ""

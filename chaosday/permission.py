@@ -1,0 +1,57 @@
+"""Whether a run may begin: halt switches, guardrails, lateness, and who else holds its targets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from chaosday.experiment import Experiment
+from chaosday.fencing import Fences
+from chaosday.guardrails import Guardrails, lateness, moment_of
+from chaosday.halting import HaltFile, HaltSwitch, halted_by
+
+LATE_TOLERANCE_S = 300.0
+
+
+@dataclass(frozen=True)
+class Permission:
+    """Everything beside the experiment itself that decides whether it may hurt anything.
+
+    ``scheduled_ns`` is when the run was due, on the wall clock; None for one that a person started.
+    """
+
+    switches: tuple[HaltSwitch, ...]
+    fences: Fences
+    guardrails: Guardrails | None = None
+    scheduled_ns: int | None = None
+    approved: frozenset[str] = field(default_factory=frozenset)
+    """Kinds of faults to which a second person has agreed."""
+
+    @classmethod
+    def of(
+        cls,
+        runs: Path,
+        *,
+        switches: tuple[HaltSwitch, ...] = (),
+        guardrails: Guardrails | None = None,
+        scheduled_ns: int | None = None,
+        approved: frozenset[str] = frozenset(),
+    ) -> Self:
+        """The halt file and the fences that all runs under ``runs`` share, and more switches beside them."""
+        fences = Fences(runs / "fences")
+        return cls((HaltFile(), *switches), fences, guardrails, scheduled_ns, approved)
+
+    def refusals(self, experiment: Experiment, now_ns: int) -> list[str]:
+        """Every reason why it may not begin; none is needed where nothing is hurt."""
+        reasons = [words] if (words := halted_by(self.switches)) else []
+        rails = self.guardrails
+        tolerance_s = rails.late_tolerance_s if rails else LATE_TOLERANCE_S
+        if words := lateness(self.scheduled_ns, now_ns, tolerance_s):
+            reasons.append(words)
+        # Production is refused even where nobody has set up guardrails.
+        rails = rails or Guardrails(max_targets=10_000, max_duration_s=1e9, max_ttl_s=1e9)
+        reasons += rails.refusals(experiment, moment_of(now_ns))
+        if missing := [kind for kind in rails.needs_approval(experiment) if kind not in self.approved]:
+            reasons.append(f"approval: a second person has to agree to {', '.join(missing)}")
+        return reasons
