@@ -55,6 +55,27 @@ def independently(history: History, judge: Judge, executor: Executor | None = No
     return merged(zip([key for key, _ in parts], results, strict=True))
 
 
+def batches(history: History, count: int) -> list[list[tuple[Any, pa.Table]]]:
+    """The keys with their operations in at most ``count`` batches of about as many operations each.
+
+    One message to a cluster for each batch and not for each key: ten thousand keys of a hundred operations
+    would otherwise be ten thousand tasks.
+    """
+    parts = sorted(((key, part.table) for key, part in split(history)), key=lambda part: -len(part[1]))
+    dealt: list[list[tuple[Any, pa.Table]]] = [[] for _ in range(max(1, min(count, len(parts))))]
+    weights = [0] * len(dealt)
+    for part in parts:
+        lightest = weights.index(min(weights))
+        dealt[lightest].append(part)
+        weights[lightest] += len(part[1])
+    return dealt
+
+
+def judge_batch(judge: Judge, batch: list[tuple[Any, pa.Table]]) -> list[tuple[Any, ResultMap]]:
+    """Each key of a batch with its result."""
+    return [(key, judge(History(table))) for key, table in batch]
+
+
 def merged(results: Iterable[tuple[Any, ResultMap]]) -> ResultMap:
     """One result map of many: the worst verdict, every anomaly with its key, what was examined in all."""
     listed = list(results)
