@@ -119,7 +119,8 @@ class Execution:
         self.journal.append("preflight", experiment=public(self.experiment))
         for reason in self.permission.refusals(self.experiment, self.clock.wall_ns()):
             self.fall_short(reason)
-        reached = {name: self._guarded(target.reach) if self.ready else "" for name, target in self.targets.items()}
+        permitted = self.ready
+        reached = {name: self._guarded(target.reach) if permitted else "" for name, target in self.targets.items()}
         if self.ready:
             self._guarded(self._plan_faults)
         plan = {
@@ -279,7 +280,8 @@ class Execution:
 
     def _strike(self, plan: FaultPlan) -> None:
         self._holding.check()
-        if words := halted_by(self.permission.switches):
+        # Only the switches that answer at once: between inject and heal nothing waits for anybody's API.
+        if words := halted_by([switch for switch in self.permission.switches if switch.local]):
             self.stop(words)
             return
         self.lifecycle.arm(plan)

@@ -32,13 +32,18 @@ class HaltReading(Model):
 
 
 class HaltSwitch(Protocol):
-    """Something that can be asked whether to stop; never raises."""
+    """Something that can be asked whether to stop; never raises. ``local`` ones answer at once."""
+
+    @property
+    def local(self) -> bool: ...
 
     def reading(self) -> HaltReading: ...
 
 
 class HaltFile:
     """The switch of everybody who shares a file: there, it is on; away, it is off; unreadable, it is on."""
+
+    local = True
 
     def __init__(self, path: Path | None = None) -> None:
         named = os.environ.get(VARIABLE)
@@ -86,26 +91,29 @@ class HaltFile:
 
 
 class HaltWatch:
-    """Asks every switch twice a second and calls ``stop`` once with the first one's words that is on."""
+    """Asks every switch twice a second and calls ``stop`` with the words of one that is on.
+
+    Each has a thread of its own: one that takes its time does not keep the others from being asked.
+    """
 
     def __init__(self, switches: Sequence[HaltSwitch], stop: Callable[[str], None], *, every_s: float = POLL_S) -> None:
-        self._switches, self._stop_run, self._every_s = switches, stop, every_s
+        self._stop_run, self._every_s = stop, every_s
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._threads = [threading.Thread(target=self._watch, args=(switch,), daemon=True) for switch in switches]
 
     def start(self) -> None:
         """Begin asking."""
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
 
     def stop(self) -> None:
-        """No more; any number of times."""
+        """No more; any number of times. One that still waits for an answer is left behind."""
         self._over.set()
-        if self._thread.is_alive():
-            self._thread.join(5)
 
-    def _watch(self) -> None:
+    def _watch(self, switch: HaltSwitch) -> None:
         while not self._over.wait(self._every_s):
-            if words := halted_by(self._switches):
+            words = halted_by([switch])
+            if words and not self._over.is_set():
                 self._stop_run(words)
                 return
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from prefect import flow
-from prefect.runtime import flow_run
+from prefect.runtime import deployment, flow_run
 from prefect.states import Completed, Failed
 
 from blocks.guardrails import Guardrails
@@ -51,7 +51,7 @@ def pipeline(run: Execution) -> Verdict:
 def permission_for(directory: RunDirectory, guardrails: Guardrails | None = None) -> Permission:
     """The switches, fences and limits of a flow run, and when it was due, if a schedule started it."""
     due = flow_run.scheduled_start_time if flow_run.get_id() else None
-    scheduled_ns = int(due.timestamp() * 1e9) if due is not None and flow_run.deployment_id else None
+    scheduled_ns = int(due.timestamp() * 1e9) if due is not None and deployment.id else None
     return Permission.of(
         directory.path.parent,
         switches=(PrefectHalt(),),

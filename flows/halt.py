@@ -18,6 +18,8 @@ NAME = "chaosday_halt"
 class PrefectHalt:
     """The switch as a Prefect variable; an API that gives no answer means halted."""
 
+    local = False
+
     def reading(self) -> HaltReading:
         try:
             with get_client(sync_client=True) as client:

@@ -30,7 +30,9 @@ def on_cluster(file: Path, model: str, *, workers: int = 2, address: str = "") -
     runner = (
         DaskTaskRunner(address=address)
         if address
-        else DaskTaskRunner(cluster_kwargs={"n_workers": workers, "threads_per_worker": 1, "dashboard_address": None})
+        else DaskTaskRunner(
+            cluster_kwargs={"n_workers": workers, "threads_per_worker": 1, "dashboard_address": "127.0.0.1:0"}
+        )
     )
     judged: ResultMap = _judge_history.with_options(task_runner=runner)(file, model, workers)
     return judged
