@@ -10,50 +10,40 @@ from __future__ import annotations
 
 import io
 import shutil
-import sqlite3
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import psycopg
 import pyarrow as pa
-import pyarrow.parquet as pq
 from psycopg import sql
 from pyarrow import csv
 
+from benchmarks._damaged_bytes import files, pages
+from benchmarks._histories_and_objects import histories_and_objects
+from benchmarks._tally import of_store, tally, violated
 from chaosday.checks.amcheck import Amcheck
 from chaosday.checks.bank import BankCheck
 from chaosday.checks.expectations import Expectation, Expectations
 from chaosday.checks.ledger import LedgerCheck
-from chaosday.checks.pg_checksums import PgChecksums
 from chaosday.checks.replica_rows import ReplicaRows
 from chaosday.evidence import Evidence
-from chaosday.files import files_table
 from chaosday.model.check import Check
-from chaosday.model.corruption import Corruption, NotApplicable, Planted
-from chaosday.model.finding import Outcome
+from chaosday.model.corruption import Planted
 from chaosday.postgres_tools import (
-    PAGE_BYTES,
-    SLICE_PAGES,
-    disposable_copy,
     observe_amcheck,
-    observe_checksums,
-    relation_path,
-    slice_pages,
 )
-from chaosday.proof import all_corruptions, prove, sight_of
+from chaosday.proof import prove, sight_of
 from chaosday.simulated import simulate_ledger
 from chaosday.simulated_bank import simulate_bank
 from chaosday.simulated_table import simulate_table
 from chaosday.statistics import false_alarm_rate
-from chaosday.verdict import judge_checks
 from tests.demo.test_arms import finished
-from tests.postgres.cluster import TABLE, Cluster, cluster
+from tests.postgres.cluster import Cluster, cluster
 from tests.proof.fakes import AlwaysInvalid, AlwaysValid, ExaminesNothing
 
 NOWHERE = Path("/nonexistent")
@@ -77,8 +67,9 @@ def run(*, quick: bool) -> dict[str, Any]:
     repetitions, placebos = (1, 20) if quick else (3, 200)
     with cluster() as server:
         stores = {kind.name: _store(kind, server, repetitions) for kind in (_ledger(1), _bank(1), _replica(1))}
-        stores["postgresql_pages"] = _pages(server, repetitions)
-    stores["files"] = _files(repetitions)
+        stores["postgresql_pages"] = pages(server, repetitions)
+    stores["files"] = files(repetitions)
+    stores |= histories_and_objects(repetitions)
     alarms = sum(_alarmed(seed) for seed in range(placebos))
     rate = false_alarm_rate(alarms, placebos)
     return {
@@ -141,46 +132,12 @@ def _store(kind: Kind, server: Cluster, repetitions: int) -> dict[str, Any]:
     _load(server, "clean", clean)
     suite = Expectations(store=kind.rows, key=kind.key, suite=_suite(clean, kind.key))
     beside: dict[str, Callable[[Planted], bool]] = {
-        "expectations": lambda planted: _violated([suite], planted.evidence),
+        "expectations": lambda planted: violated([suite], planted.evidence),
         "amcheck": lambda planted: _amcheck_sees(server, clean, planted.evidence.rows(kind.rows)),
         "reladiff": lambda planted: _reladiff_sees(server, clean, planted.evidence.rows(kind.rows), kind.key),
     }
-    judges = {"caught": lambda planted: _violated(kind.checks, planted.evidence), **beside}
-    return _tally(_of_store(kind.name), kind.evidence, judges, repetitions)
-
-
-def _of_store(store: str) -> list[Corruption]:
-    return [corruption for corruption in all_corruptions() if store in corruption.stores]
-
-
-def _tally(
-    corruptions: list[Corruption], evidence: Evidence, judges: dict[str, Callable[[Planted], bool]], repetitions: int
-) -> dict[str, Any]:
-    counted: dict[str, Any] = {"classes": 0, "equivalent": 0, **dict.fromkeys(judges, 0), "missed": []}
-    for corruption in corruptions:
-        plantings = []
-        for seed in range(4 * repetitions):
-            try:
-                planted = corruption.plant(evidence, 1, np.random.default_rng(seed))
-            except NotApplicable:
-                break
-            counted["equivalent"] += not planted.keys
-            plantings += [planted] if planted.keys else []
-            if len(plantings) == repetitions:
-                break
-        if not plantings:
-            continue
-        counted["classes"] += 1
-        for name, sees in judges.items():
-            every = all(sees(planted) for planted in plantings)
-            counted[name] += every
-            if name == "caught" and not every:
-                counted["missed"].append(corruption.kind)
-    return counted
-
-
-def _violated(checks: Sequence[Check], evidence: Evidence) -> bool:
-    return any(finding.outcome is Outcome.VIOLATED for finding in judge_checks(checks, evidence))
+    judges = {"caught": lambda planted: violated(kind.checks, planted.evidence), **beside}
+    return tally(of_store(kind.name), kind.evidence, judges, repetitions)
 
 
 @contextmanager
@@ -219,7 +176,7 @@ def _amcheck_sees(server: Cluster, clean: pa.Table, damaged: pa.Table) -> bool:
         return False
     _load(server, "damaged", damaged)
     said = observe_amcheck(server.tools, server.server, ["damaged"])
-    return _violated([Amcheck()], Evidence(NOWHERE).replaced(observations={"amcheck": said}))
+    return violated([Amcheck()], Evidence(NOWHERE).replaced(observations={"amcheck": said}))
 
 
 def _reladiff_sees(server: Cluster, clean: pa.Table, damaged: pa.Table, key: str) -> bool:
@@ -242,105 +199,11 @@ def _reladiff_sees(server: Cluster, clean: pa.Table, damaged: pa.Table, key: str
             side.database.close()
 
 
-def _pages(server: Cluster, repetitions: int) -> dict[str, Any]:
-    """Damage to real pages: pg_checksums on them, and pg_amcheck on a server that was started on them."""
-    path = relation_path(server.tools, server.server, TABLE)
-    copy = disposable_copy(server.tools, server.server, server.scratch / "pages")
-    said = observe_checksums(server.tools, copy, relation=path)
-    evidence = Evidence(NOWHERE).replaced(observations={"pg_checksums": said})
-
-    def amcheck(planted: Planted) -> bool:
-        pages = slice_pages(planted.evidence.observation("pg_checksums")) or b""
-        with _restarted(server, server.data / path, pages):
-            observed = observe_amcheck(server.tools, server.server, [TABLE])
-        return _violated([Amcheck()], Evidence(NOWHERE).replaced(observations={"amcheck": observed}))
-
-    judges = {"caught": lambda planted: _violated([PgChecksums()], planted.evidence), "amcheck": amcheck}
-    counted = _tally(_of_store("postgresql_pages"), evidence, judges, repetitions)
-    return {**counted, "expectations": None, "reladiff": None}
-
-
-def _files(repetitions: int) -> dict[str, Any]:
-    """Damage to files: digests beside what the formats' own readers say (``readers``)."""
-    contents = _sample()
-    evidence = Evidence(NOWHERE).replaced(
-        rows={"files": files_table(contents, keep=False), "files.now": files_table(contents, keep=True)}
-    )
-    check = ReplicaRows(store="files", replica="files.now", key="path", ignore=["content"])
-    judges: dict[str, Callable[[Planted], bool]] = {
-        "caught": lambda planted: _violated([check], planted.evidence),
-        "readers": lambda planted: _readers_complain(planted.evidence.rows("files.now"), contents),
-    }
-    counted = _tally(_of_store("files"), evidence, judges, repetitions)
-    return {**counted, "expectations": None, "amcheck": None, "reladiff": None}
-
-
-def _sample() -> dict[str, bytes]:
-    """Two of each: a Parquet file as pyarrow writes it, a SQLite database, a CSV."""
-    contents = {}
-    with tempfile.TemporaryDirectory(prefix="chaosday-files-") as folder:
-        for number in (1, 2):
-            table = simulate_table(500, seed=number)
-            path = Path(folder) / f"{number}"
-            pq.write_table(table, path)
-            contents[f"{number}.parquet"] = path.read_bytes()
-            csv.write_csv(table, path)
-            contents[f"{number}.csv"] = path.read_bytes()
-            path = Path(folder) / f"{number}.sqlite"
-            with closing(sqlite3.connect(path)) as database, database:
-                database.execute("create table orders (id integer primary key, name text, pieces integer)")
-                rows = zip(*(table[name].to_pylist() for name in ("id", "name", "pieces")), strict=True)
-                database.executemany("insert into orders values (?, ?, ?)", list(rows))
-            contents[path.name] = path.read_bytes()
-    return contents
-
-
-def _readers_complain(now: pa.Table, before: dict[str, bytes]) -> bool:
-    """Whether reading a changed file fails, or gives another number of rows; a missing one is a failure."""
-    held = dict(zip(now["path"].to_pylist(), now["content"].to_pylist(), strict=True))
-    changed = {path for path, content in before.items() if held.get(path) != content}
-    return any(path not in held or _rows_read(path, held[path]) != 500 for path in changed)
-
-
-def _rows_read(path: str, content: bytes) -> int | None:
-    """How many rows the format's own reader gets out of a file, None where it complains."""
-    try:
-        if path.endswith(".parquet"):
-            return int(pq.read_table(pa.BufferReader(content)).num_rows)
-        if path.endswith(".csv"):
-            return int(csv.read_csv(pa.BufferReader(content)).num_rows)
-        with tempfile.NamedTemporaryFile(suffix=".sqlite") as file:
-            Path(file.name).write_bytes(content)
-            with closing(sqlite3.connect(file.name)) as database:
-                if database.execute("pragma integrity_check").fetchall() != [("ok",)]:
-                    return None
-                return int(database.execute("select count(*) from orders").fetchone()[0])
-    except (pa.ArrowException, OSError, sqlite3.Error, UnicodeDecodeError):
-        return None
-
-
-@contextmanager
-def _restarted(server: Cluster, file: Path, pages: bytes) -> Iterator[None]:
-    """The server running on these pages of one table, and on its own again afterwards."""
-    control = ["-w", "-D", str(server.data), "-l", str(server.scratch / "log"), "-m", "fast"]
-    server.tools.run("pg_ctl", *control, "stop")
-    whole = file.read_bytes()
-    kept = min(len(whole), PAGE_BYTES * SLICE_PAGES)
-    file.write_bytes(pages + (whole[kept:] if len(pages) == kept else b""))
-    try:
-        server.tools.run("pg_ctl", *control, "start")
-        yield
-        server.tools.run("pg_ctl", *control, "stop")
-    finally:
-        file.write_bytes(whole)
-        server.tools.run("pg_ctl", *control, "start")
-
-
 def _alarmed(seed: int) -> bool:
     """Whether any check complains about a run against a sound store."""
     kinds = [_ledger(seed), _bank(seed), _replica(seed)]
     checks = [*kinds[0].checks, Expectations(store="survivor")]
-    return _violated(checks, kinds[0].evidence) or any(_violated(kind.checks, kind.evidence) for kind in kinds[1:])
+    return violated(checks, kinds[0].evidence) or any(violated(kind.checks, kind.evidence) for kind in kinds[1:])
 
 
 def _share() -> float:
@@ -377,7 +240,7 @@ def _sensitivity(quick: bool) -> dict[str, list[list[float]]]:
         proof = prove(
             kind.evidence,
             [check],
-            corruptions=_of_store("ledger"),
+            corruptions=of_store("ledger"),
             sizes=sizes,
             repetitions=1 if quick else 3,
             budget_s=600 if quick else 3600,
