@@ -33,7 +33,10 @@ def frame_of(table: Any) -> pd.DataFrame:
 
 
 def validated(frame: pd.DataFrame, suite: list[Expectation], key: str) -> list[dict[str, Any]]:
-    """One result an expectation, in the order of the suite: Great Expectations returns them in another."""
+    """One result an expectation, in the order of the suite: Great Expectations returns them in another.
+
+    ``result`` holds ``unexpected_keys``, the failing rows by their ``key``.
+    """
     try:
         import great_expectations as gx
     except ImportError:
@@ -50,11 +53,16 @@ def validated(frame: pd.DataFrame, suite: list[Expectation], key: str) -> list[d
         context.data_sources.add_pandas("evidence")
         .add_dataframe_asset("rows")
         .add_batch_definition_whole_dataframe("all")
-        .get_batch({"dataframe": frame})
+        .get_batch({"dataframe": frame.reset_index(drop=True)})
     )
-    form = {"result_format": "COMPLETE", "unexpected_index_column_names": [key]}
+    # Asked for the key's column, Great Expectations looks it up row by row; positions come at once.
+    form = {"result_format": "COMPLETE"}
     outcome = batch.validate(gx.ExpectationSuite(name="rows", expectations=listed), result_format=form)
     found = [result.to_json_dict() for result in outcome.results]
+    keys = frame[key].tolist()
+    for result in found:
+        positions = (result.get("result") or {}).get("unexpected_index_list") or []
+        result.setdefault("result", {})["unexpected_keys"] = [keys[position] for position in positions]
     return sorted(found, key=lambda result: int(result["expectation_config"]["meta"]["number"]))
 
 

@@ -56,7 +56,7 @@ class Expectations(Check):
             if error:
                 unsure.append(f"{named(expected)} could not be evaluated: {error}")
             elif not result["success"]:
-                anomalies.append(_anomaly(expected, result.get("result") or {}, self.key))
+                anomalies.append(_anomaly(expected, result.get("result") or {}))
         return judged(
             self.kind,
             examined=table.num_rows if self.suite else 0,
@@ -72,9 +72,9 @@ class Expectations(Check):
         )
 
 
-def _anomaly(expected: Expectation, result: dict[str, Any], key: str) -> Anomaly:
-    rows = result.get("unexpected_index_list") or []
-    keys = [row[key] if isinstance(row[key], (int, str)) else str(row[key]) for row in rows]
+def _anomaly(expected: Expectation, result: dict[str, Any]) -> Anomaly:
+    named_keys = result.get("unexpected_keys") or []
+    keys = [one if isinstance(one, (int, str)) else str(one) for one in named_keys]
     count = max(int(result.get("unexpected_count") or 0), len(keys), 1)
     detail: list[dict[str, Any]] = [
         {name: result[name] for name in ("observed_value", "partial_unexpected_list") if name in result}
