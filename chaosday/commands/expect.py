@@ -1,0 +1,76 @@
+"""``chaosday expect``: a suite of expectations on a table or a file, and a suite from a baseline."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+from pydantic import TypeAdapter, ValidationError
+
+from chaosday.errors import AccessDenied, MalformedInput, TargetUnreachable, UsageError
+
+EXIT = {"pass": 0, "violated": 1, "inconclusive": 2}
+
+
+@click.command("expect", short_help="Validate a suite of expectations, or make one from a baseline.")
+@click.argument("data")
+@click.option("--suite", type=click.Path(path_type=Path), help="The suite to validate: a JSON list of expectations.")
+@click.option("--profile", type=click.Path(path_type=Path), help="Write a suite that DATA meets now.")
+@click.option("--key", default="id", show_default=True, help="The column that tells rows apart.")
+@click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write the results as a page.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+def command(data: str, suite: Path | None, profile: Path | None, key: str, html: Path | None, as_json: bool) -> None:
+    """Validate a Great Expectations suite on DATA: URL#TABLE, URL#SELECT ..., a Parquet or CSV path.
+
+    Exit 0 when all are met, 1 when one is not, 2 where nothing can be concluded: no rows, or an expectation that
+    could not be evaluated."""
+    from chaosday.expectations import Expectation, validated
+    from chaosday.frames import frame
+    from chaosday.profiling import profiled
+    from chaosday.reconcile.sides import Side
+    from chaosday.reporting.expectations_page import page, records
+
+    if (suite is None) == (profile is None):
+        raise UsageError("give --suite FILE to validate, or --profile FILE to write a suite from a baseline")
+    wanted = [] if suite is None else _suite(suite, TypeAdapter(list[Expectation]))
+    try:
+        rows = frame(Side.parse(data))
+    except (TargetUnreachable, AccessDenied) as error:
+        _end({"outcome": "inconclusive", "rows": 0, "reason": str(error), "results": []}, as_json)
+    if profile is not None:
+        made = profiled(rows, key)
+        profile.write_bytes(orjson.dumps([each.model_dump() for each in made], option=orjson.OPT_INDENT_2, default=str))
+        click.echo(f"{len(made)} expectations that {len(rows):,} rows meet: {profile}")
+        return
+    if key not in rows.columns:
+        raise UsageError(f"there is no column {key}; name the one that tells rows apart with --key")
+    results = validated(rows, wanted, key) if len(rows) and wanted else []
+    if html is not None and results:
+        html.write_text(page(f"Expectations of {Side.parse(data)}", len(rows), wanted, results))
+    listed = records(wanted if results else [], results)
+    outcomes = {record["outcome"] for record in listed} or {"inconclusive"}
+    outcome = next(each for each in ("violated", "inconclusive", "pass") if each in outcomes)
+    reason = "" if results else "nothing was examined: no rows, or no expectation"
+    _end({"outcome": outcome, "rows": len(rows), "reason": reason, "results": listed}, as_json)
+
+
+def _suite(path: Path, form: TypeAdapter[list[Any]]) -> list[Any]:
+    try:
+        return form.validate_json(path.read_bytes())
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from None
+    except ValidationError as error:
+        raise MalformedInput(f"{path} is no list of expectations: {error.errors()[0]['msg']}") from None
+
+
+def _end(said: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        click.echo(orjson.dumps(said, option=orjson.OPT_NON_STR_KEYS, default=str))
+    else:
+        for record in said["results"]:
+            click.echo(f"{record['outcome']:12} {record['expectation']} ({record['of']}) {record['found']}".rstrip())
+        click.echo(f"{said['outcome']}: {said['rows']:,} rows{'; ' + said['reason'] if said['reason'] else ''}")
+    sys.exit(EXIT[said["outcome"]])
