@@ -31,7 +31,9 @@ ROWS = (
     " from generate_series(1::bigint, {rows}) i"
 )
 SETTINGS = ("max_wal_size = 4GB", "shared_buffers = 256MB", "checkpoint_timeout = 1h")
-RELADIFF = os.environ.get("CHAOSDAY_RELADIFF") or shutil.which("reladiff")
+RELADIFF = os.environ.get("CHAOSDAY_RELADIFF") or shutil.which(
+    "reladiff", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+)
 REPEATS = 3
 
 

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from chaosday.checks.ledger import LedgerCheck
 from chaosday.checks.pg_verifybackup import PgVerifybackup
 from chaosday.checks.recovery_objectives import RecoveryObjectives
+from chaosday.checks.s3_ledger import S3Ledger
 from chaosday.errors import InvalidExperiment
 from chaosday.experiment import in_words, read_mapping
 from chaosday.model.base import Model
 from chaosday.model.check import Check
+from chaosday.restoring.subject import OBJECTS, RESTORED
 from chaosday.targets.postgresql import PostgreSQL
-
-RESTORED = "restored"
+from chaosday.targets.s3_store import S3Store
 
 
 class RestoreDrill(Model):
@@ -30,9 +31,9 @@ class RestoreDrill(Model):
     title: str = Field(default="restore drill", min_length=1, max_length=120)
     hypothesis: str = "Every write that was acknowledged before the backup began is in the restored store."
     seed: int = Field(default=1, ge=0)
-    source: PostgreSQL = PostgreSQL()
-    method: Literal["base_backup", "dump"] = "base_backup"
-    """pg_basebackup of the whole cluster, or pg_dump of the database."""
+    source: PostgreSQL | S3Store = Field(default=PostgreSQL(), discriminator="kind")
+    method: Literal["base_backup", "dump", "versions"] = "base_backup"
+    """pg_basebackup of the whole cluster, pg_dump of the database, or the versions that a bucket keeps."""
     clients: int = Field(default=4, ge=1, le=64)
     rate_per_s: float = Field(default=0, ge=0)
     """Operations a second over all clients; 0 is as fast as it goes."""
@@ -49,13 +50,29 @@ class RestoreDrill(Model):
     loss_rate_to_see: float = Field(default=0.01, gt=0, lt=1)
     sight_budget_s: float = Field(default=20, gt=0, le=3600)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _kinds(cls, data: Any) -> Any:
+        """A source without a kind is a PostgreSQL, and a bucket has one method."""
+        if not isinstance(data, dict) or not isinstance(data.get("source"), dict):
+            return data
+        source = {"kind": "postgresql", **data["source"]}
+        versions = {"method": "versions"} if source["kind"] == "s3_store" else {}
+        return {**versions, **data, "source": source}
+
+    @model_validator(mode="after")
+    def _fitting(self) -> Self:
+        if (self.method == "versions") != isinstance(self.source, S3Store):
+            raise ValueError(f"method: {self.method} is none for a {self.source.kind}")
+        return self
+
     def checks(self) -> list[Check]:
-        """The ledger against the restored rows, the two objectives, and the backup's own manifest where it has one."""
-        checks: list[Check] = [
-            LedgerCheck(store=RESTORED),
-            RecoveryObjectives(rpo_s=self.rpo_s, rto_s=self.rto_s),
-        ]
-        return [*checks, PgVerifybackup()] if self.method == "base_backup" else checks
+        """The ledger against what was restored, the two objectives, and the backup's own manifest where it has one."""
+        objectives = RecoveryObjectives(rpo_s=self.rpo_s, rto_s=self.rto_s)
+        if isinstance(self.source, S3Store):
+            return [S3Ledger(store=OBJECTS), objectives]
+        ledger: list[Check] = [LedgerCheck(store=RESTORED), objectives]
+        return [*ledger, PgVerifybackup()] if self.method == "base_backup" else ledger
 
 
 def load_drill(path: Path) -> RestoreDrill:

@@ -3,37 +3,35 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-
-import numpy as np
 
 from chaosday.clock import Clock, SystemClock
 from chaosday.driver import Driver
 from chaosday.errors import CapabilityMissing, ChaosdayError, EvidenceMissing
-from chaosday.history import NEVER_NS, OK, STATUSES, UNKNOWN, History
+from chaosday.history import OK, STATUSES, UNKNOWN, History
 from chaosday.journal import Journal
 from chaosday.lab import postgres
 from chaosday.lab.account import owner_of, unprivileged
-from chaosday.lab.postgres import Node
-from chaosday.ledger import operations
 from chaosday.model.clean import Clean
 from chaosday.model.fault import Bite, Reading
 from chaosday.model.finding import Finding
-from chaosday.probes.postgresql.write import PostgresWrite
 from chaosday.progress import Step, say
 from chaosday.proof import KillMatrix, prove
 from chaosday.recorder import seal
-from chaosday.restoring.backups import METHODS, Backup, programs_of
-from chaosday.restoring.drill import RESTORED, RestoreDrill
+from chaosday.restoring.backups import METHODS
+from chaosday.restoring.drill import RestoreDrill
+from chaosday.restoring.objects import ObjectVersions
+from chaosday.restoring.subject import OBJECTS, RESTORED, Subject
 from chaosday.run_directory import RunDirectory
 from chaosday.statistics import operations_needed
 from chaosday.targets.postgresql import PostgreSQL
+from chaosday.targets.s3_store import S3Store
+from chaosday.undoing import Attempt
 from chaosday.verdict import Verdict, conclude, judge_checks
 from chaosday.watching import watched_over
 from chaosday.workloads.ledger import Ledger
+from chaosday.workloads.s3 import S3Workload
 
 ACT = "restore"
 
@@ -54,13 +52,8 @@ class RestoreRun:
         self.measured: dict[str, Any] = {"rpo_s": None, "rto_s": None, "method": drill.method}
         self.bites: list[Bite] = []
         self.cleans: list[Clean] = []
-        self._ledger = Ledger(
-            target="source", clients=drill.clients, rate_per_s=drill.rate_per_s, scope=directory.token, store=RESTORED
-        )
+        self._subject: Subject | None = None
         self._stack = contextlib.ExitStack()
-        self._folder: Path | None = None
-        self._backup: Backup | None = None
-        self._copy: Node | None = None
         self._prepared = False
 
     def __enter__(self) -> Self:
@@ -134,20 +127,17 @@ class RestoreRun:
         return self.matrix
 
     def tidy(self) -> None:
-        """End the copy, take the scratch folder away, drop the ledger's table, and look; any number of times."""
-        if self._folder is None:
+        """End the copy, take away what was made for it, drop the workload's own, and look; any number of times."""
+        subject, self._subject = self._subject, None
+        if subject is None:
             return
         self._say("rollback", "taking the copy away")
-        errors = []
-        if self._copy is not None:
-            errors += self._tried(self._copy.stop)
-        folder, self._folder = self._folder, None
-        shutil.rmtree(folder, ignore_errors=True)
+        errors, residue = subject.tidy()
         if self._prepared:
-            errors += self._tried(lambda: self._ledger.clean_up(self.drill.source))
-        residue = [f"{folder} is still there"] if folder.exists() else []
-        if self._copy is not None and self._copy.pid_file.exists():
-            residue.append(f"the restored server still runs on port {self._copy.port}")
+            tried = Attempt("the workload's tables could not be removed")
+            with tried:
+                subject.workload.clean_up(self.drill.source)
+            errors += [tried.error] if tried.error else []
         mark = f"cd-{self.directory.token}-restore"
         self.cleans = [Clean(lease_id=mark, fault=ACT, target="source", residue=residue, errors=errors)]
         self.journal.append("tidied", clean=self.cleans[0].model_dump(mode="json"))
@@ -170,37 +160,37 @@ class RestoreRun:
         return verdict
 
     def _arrange(self) -> None:
+        self._subject = self._subject_of(self.drill.source)
+        self._subject.require()
+
+    def _subject_of(self, source: PostgreSQL | S3Store) -> Subject:
+        common = {"target": "source", "clients": self.drill.clients, "rate_per_s": self.drill.rate_per_s}
+        common |= {"scope": self.directory.token, "store": RESTORED}
+        if isinstance(source, S3Store):
+            return ObjectVersions(source, S3Workload.model_validate(common | {"store": OBJECTS}), self.directory.token)
         # A server refuses to run as root; a source whose files are here tells which account to take.
-        here = self.drill.source.data_directory
-        account = owner_of(here) if here else unprivileged()
-        tools = programs_of(self.drill.source, account)
+        account = owner_of(source.data_directory) if source.data_directory else unprivileged()
         base = self.drill.scratch or self.directory.path
         if not base.is_dir():
             raise CapabilityMissing(f"scratch: there is no folder {base}")
         folder = self._stack.enter_context(postgres.scratch(base.resolve() / "copy"))
-        self._folder = folder
         folder.chmod(0o700)
         account.own(folder)
-        if not account.can_enter(tools.bin_directory):
-            raise CapabilityMissing(f"{tools.bin_directory} is closed to the account that would run the copy")
-        self._backup = METHODS[self.drill.method](self.drill.source, tools, account, folder)
-        if missing := self._backup.missing():
-            raise CapabilityMissing(
-                f"no {', '.join(missing)} in {tools.bin_directory}: set bin_directory of the source"
-            )
+        return METHODS[self.drill.method](source, Ledger.model_validate(common), account, folder)
 
     def _back_up(self) -> None:
-        assert self._backup is not None
-        self.journal.append("prepare", workload=self._ledger.model_dump(mode="json"))
+        assert self._subject is not None
+        workload = self._subject.workload
+        self.journal.append("prepare", workload=workload.model_dump(mode="json"))
         self._prepared = True
-        self._ledger.prepare(self.drill.source)
-        driver = Driver.begin(self._ledger, self.drill.source, self.directory.history_directory, self.drill.seed)
+        workload.prepare(self.drill.source)
+        driver = Driver.begin(workload, self.drill.source, self.directory.history_directory, self.drill.seed)
         try:
             self._wait("baseline", self.drill.before_s, "clients write")
             self._say("observe", f"taking a backup: {self.drill.method}")
             self.journal.append("backup_begins", method=self.drill.method)
             self.measured["cut_ns"] = self.clock.monotonic_ns()
-            said = self._backup.take()
+            said = self._subject.take()
             self.measured["backup_s"] = (self.clock.monotonic_ns() - self.measured["cut_ns"]) / 1e9
             self.journal.append("backup_ended", seconds=self.measured["backup_s"])
             self._wait("observe", self.drill.after_s, "clients write on")
@@ -210,30 +200,18 @@ class RestoreRun:
             self.directory.write_json(f"observations/{name}.json", observation)
 
     def _restore(self) -> None:
-        assert self._backup is not None
+        assert self._subject is not None
         whole = seal(self.directory.history_directory, self.directory.path / "history-whole.parquet")
         as_of_backup(whole, self.measured["cut_ns"]).write(self.directory.path / "history.parquet")
         self._say("rollback", "restoring")
         self.journal.append("restore_begins")
         began_ns = self.clock.monotonic_ns()
-        self._copy = self._backup.restore()
-        copy = PostgreSQL.model_validate(
-            {
-                "port": self._copy.port,
-                "user": self.drill.source.user if self.drill.method == "base_backup" else "postgres",
-                "database": self.drill.source.database if self.drill.method == "base_backup" else "postgres",
-                "password": self._copy.password or None,
-            }
-        )
-        probe = PostgresWrite(target=RESTORED)
-        written = probe.read(copy)
-        if written.healthy is not True:
-            raise ChaosdayError(f"the restored store takes no write: {written.words}")
+        self._subject.restore()
         self.measured["rto_s"] = (self.clock.monotonic_ns() - began_ns) / 1e9
         self.journal.append("restored", seconds=self.measured["rto_s"])
-        rows = self._ledger.read_back(copy, {})[RESTORED]
-        self.directory.write_rows(RESTORED, rows)
-        missing, rpo_s = behind(whole, rows)
+        rows = self._subject.read()
+        self.directory.write_rows(self._subject.rows, rows)
+        missing, rpo_s = self._subject.behind(whole, rows)
         self.measured |= {"rpo_s": rpo_s, "acknowledged_after_it": missing}
         self.bites.append(self._bite(len(rows), missing))
 
@@ -253,9 +231,9 @@ class RestoreRun:
         return {
             "at_s": self.drill.before_s,
             "fault": {"kind": ACT, "target": "source", "method": self.drill.method},
-            "affects": [f"a copy of {self.drill.source.name()} in a scratch folder of this machine"],
+            "affects": [self._subject.described()] if self._subject else [],
             "mechanism": self.drill.method,
-            "undo": "end the copy's server, remove the folder, drop the ledger's table",
+            "undo": "end the copy, take away what was made for it, drop the workload's own",
             "ends_by_itself_after_s": 0,
             "lasting": {},
         }
@@ -269,13 +247,6 @@ class RestoreRun:
             self.shortfalls.append(str(error))
             self.journal.append("shortfall", reason=str(error))
             return None
-
-    def _tried(self, act: Any) -> list[str]:
-        try:
-            act()
-        except ChaosdayError as error:
-            return [str(error)]
-        return []
 
     def _wait(self, phase: str, seconds: float, words: str) -> None:
         began_ns = self.clock.monotonic_ns()
@@ -292,21 +263,3 @@ def as_of_backup(history: History, cut_ns: int) -> History:
     status = history.statuses().copy()
     status[(status == OK) & (history.ends_ns() > cut_ns)] = UNKNOWN
     return history.with_column("status", [STATUSES[code] for code in status])
-
-
-def behind(history: History, rows: Any) -> tuple[int, float | None]:
-    """How many acknowledged writes the rows lack, and seconds from the newest one they have to the last of all.
-
-    A write is there where its row has its version or a later one. None where none is there.
-    """
-    ops = operations(history)
-    sure = (ops.status == OK) & (ops.end_ns < NEVER_NS)
-    key, version, end = ops.key[sure], ops.version[sure], ops.end_ns[sure]
-    ids = rows["id"].to_numpy()
-    order = np.argsort(ids, kind="stable")
-    ids, held = ids[order], rows["version"].to_numpy()[order]
-    at = np.minimum(np.searchsorted(ids, key), max(len(ids) - 1, 0))
-    there = (ids[at] == key) & (held[at] >= version) if len(ids) else np.zeros(len(key), dtype=bool)
-    if not there.any():
-        return len(key), None
-    return int(np.count_nonzero(~there)), float(end.max() - end[there].max()) / 1e9

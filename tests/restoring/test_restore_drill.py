@@ -15,13 +15,17 @@ import yaml
 
 from chaosday.clock import SystemClock
 from chaosday.history import History
+from chaosday.lab.account import Account
 from chaosday.lab.postgres import Node
 from chaosday.ledger import ROWS_SCHEMA, checksum
 from chaosday.model.finding import Outcome
+from chaosday.restoring.backups import BaseBackup
 from chaosday.restoring.drill import RestoreDrill, parse_drill
-from chaosday.restoring.run import RestoreRun, as_of_backup, behind
+from chaosday.restoring.run import RestoreRun, as_of_backup
 from chaosday.run_directory import RunDirectory
+from chaosday.targets.postgresql import PostgreSQL
 from chaosday.verdict import Verdict
+from chaosday.workloads.ledger import Ledger
 
 pytestmark = pytest.mark.lab
 
@@ -132,5 +136,6 @@ def test_what_a_backup_promises_and_how_far_behind_it_is() -> None:
     history = History.from_rows([{"index": n, "error": None, **row} for n, row in enumerate(rows)])
     assert as_of_backup(history, 25).statuses().tolist() == [0, 2, 2]
     held = [{"id": 1, "version": 1, "value": 7, "checksum": checksum(1, 1, 7), "position": 1}]
+    behind = BaseBackup(PostgreSQL(bin_directory=Path("bin")), Ledger(), Account(), Path("nowhere")).behind
     assert behind(history, pa.Table.from_pylist(held, schema=ROWS_SCHEMA)) == (2, 80 / 1e9)
     assert behind(history, ROWS_SCHEMA.empty_table()) == (3, None)
