@@ -57,7 +57,9 @@ def working(kube: Kube, name: str) -> None:
         if status.get("phase") == "Running":
             return
         if status.get("phase") in ("Succeeded", "Failed") or time.monotonic() > deadline:
-            raise LeaseError(f"helper pod {name} is {status.get('phase', 'unknown')}, not running")
+            ended = [each["state"].get("terminated", {}) for each in status.get("containerStatuses", [])]
+            said = " ".join("".join(each.get("message", "") for each in ended).split())[:200] or "it said nothing"
+            raise LeaseError(f"helper pod {name} is {status.get('phase', 'unknown')}, not running: {said}")
         time.sleep(0.2)
 
 

@@ -13,7 +13,7 @@ import pytest
 from chaosday.cluster.fault import is_ready, running
 from chaosday.errors import ChaosdayError
 from chaosday.targets.kubernetes_cluster import KubernetesCluster
-from tests.lab.kubernetes import API, HELPER, IMAGE, kubernetes_lab, unavailable
+from tests.lab.kubernetes import API, HELPER, IMAGE, POD_GATEWAY, kubernetes_lab, unavailable
 
 
 @pytest.fixture(scope="session")
@@ -58,6 +58,8 @@ def deployment() -> dict[str, Any]:
     }
     spec = {
         "terminationGracePeriodSeconds": 0,
+        "dnsPolicy": "None",
+        "dnsConfig": {"nameservers": [POD_GATEWAY]},
         "containers": [container],
         "volumes": [{"name": "data", "emptyDir": {}}],
     }

@@ -41,7 +41,9 @@ NODE: Arrange = lambda _: {"nodes": ["n0"]}  # noqa: E731
 ARRANGED: dict[str, Arrange] = {
     "kubernetes.config": settings,
     "kubernetes.container_kill": NOTHING,
+    "kubernetes.dns": NOTHING,
     "kubernetes.image_pull": NOTHING,
+    "kubernetes.netem": lambda _: {"loss_percent": 50},
     "kubernetes.node_cordon": NODE,
     "kubernetes.node_drain": NODE,
     "kubernetes.pod_evict": NOTHING,

@@ -24,7 +24,8 @@ from pathlib import Path
 from tests.lab.images import busybox_image
 
 PROGRAMS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet")
-NEEDS = ("etcd", "containerd", "ctr", "runc", "openssl", "ip", "iptables", "nsenter", "unshare", "busybox", "kubectl")
+NEEDS = ("etcd", "containerd", "ctr", "runc", "openssl", "ip", "iptables", "nsenter", "unshare", "busybox")
+NEEDS += ("kubectl", "dnsmasq", "nft")
 HOST, NODE, POD_GATEWAY = "198.18.64.1", "198.18.64.2", "198.18.65.1"
 IMAGE, PAUSE, HELPER = "lab.local/busybox:1", "lab.local/pause:3", "lab.local/helper:1"
 API = f"https://{NODE}:16443"
@@ -60,6 +61,7 @@ class KubernetesLab:
         self._keys()
         self._start_control_plane()
         self._start_node()
+        self._start_names()
         self._wait("node", lambda: '"Ready"' in self._get("/api/v1/nodes/n0") and self._node_ready())
 
     def stop(self) -> None:
@@ -178,6 +180,13 @@ class KubernetesLab:
             f"--pod-infra-container-image={PAUSE}",
         )  # fmt: skip
 
+    def _start_names(self) -> None:
+        """A name server for the pods: what it does not know it refuses, which is an answer."""
+        self._run(
+            "dnsmasq", "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts",
+            "--user=root", f"--pid-file={self.directory}/dnsmasq.pid", f"--address=/cluster.local/{POD_GATEWAY}",
+        )  # fmt: skip
+
     def _run(self, name: str, *command: object) -> None:
         with (self.directory / f"{name}.log").open("wb") as log:
             self.pids[name] = subprocess.Popen(self.inside(*map(str, command)), stdout=log, stderr=log)
@@ -220,7 +229,9 @@ def _unpacked(directory: Path) -> dict[str, Path]:
     for name in PROGRAMS:
         program = where / name
         if not program.exists():
-            program = directory / name
+            # A folder of their own: kubelet's root directory is called kubelet, too.
+            program = directory / "programs" / name
+            program.parent.mkdir(exist_ok=True)
             subprocess.run(["zstd", "-q", "-d", "-f", where / f"{name}.zst", "-o", program], check=True)
             program.chmod(0o755)
         found[name] = program
