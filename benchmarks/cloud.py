@@ -62,7 +62,7 @@ def run(quick: bool) -> dict[str, Any]:
         **killed,
         **figures,
         **crowd,
-        "backends": _backends(mine),
+        "backends": backends(mine),
     }
 
 
@@ -239,7 +239,7 @@ def _crowd(moto: str) -> dict[str, int]:
     return {"concurrent_experiments": EXPERIMENTS, "interference": len(wrong) + len(stopped)}
 
 
-def _backends(kinds: set[str]) -> dict[str, list[str]]:
+def backends(kinds: set[str]) -> dict[str, list[str]]:
     """What the tests try each fault against."""
 
     def of(kind: str) -> list[str]:
