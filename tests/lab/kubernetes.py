@@ -78,6 +78,7 @@ class KubernetesLab:
             process.wait()
         subprocess.run(["ip", "link", "del", self._link], capture_output=True, check=False)
         _remove_cgroups()
+        _remove_stale_namespaces()
 
     def inside(self, *command: str) -> list[str]:
         """The command that runs ``command`` in the lab's namespaces."""
@@ -245,6 +246,14 @@ def _remove_cgroups() -> None:
                 inner.rmdir()
         with suppress(OSError):
             folder.rmdir()
+
+
+def _remove_stale_namespaces() -> None:
+    """What the network plugin named in /run/netns; its namespaces went with the lab's mounts, the names did not."""
+    for name in Path("/run/netns").glob("cni-*"):
+        if not name.is_mount():
+            with suppress(OSError):
+                name.unlink()
 
 
 def _network(folder: Path) -> dict[str, object]:
