@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from chaosday.clock import Clock, SystemClock
 from chaosday.collecting import collect
+from chaosday.describing import described
 from chaosday.driver import Driver
 from chaosday.errors import ChaosdayError, EvidenceMissing
 from chaosday.experiment import Experiment
@@ -117,6 +118,8 @@ class Execution:
         """Reach every target, plan every fault, and write the plan; touches nothing."""
         self._say("preflight", "reaching the targets")
         self.journal.append("preflight", experiment=public(self.experiment))
+        if self.permission.approved is not None:
+            self.journal.append("approved", **self.permission.approved.model_dump())
         for reason in self.permission.refusals(self.experiment, self.clock.wall_ns()):
             self.fall_short(reason)
         permitted = self.ready
@@ -130,7 +133,7 @@ class Execution:
             "seed": self.experiment.seed,
             "placebo": self.placebo,
             "targets": {n: {"is": words, **self.targets[n].public()} for n, words in reached.items()},
-            "faults": [self._describe(at_s, fault, plan) for at_s, fault, plan in self._plans],
+            "faults": [described(*each) for each in self._plans],
             "operations_needed": operations_needed(self.experiment.loss_rate_to_see),
             "experiment": public(self.experiment),
         }
@@ -269,6 +272,9 @@ class Execution:
         for each in sorted(self.experiment.faults, key=lambda each: each.at_s):
             plan = self.lifecycle.plan(each.fault)
             self._plans.append((each.at_s, each.fault, plan))
+        affected = [thing for _, _, plan in self._plans for thing in plan.affected]
+        for reason in self.permission.refusals_of(affected):
+            self.fall_short(reason)
 
     def _hold(self) -> None:
         """Nobody else may hurt at the same time what this run will hurt."""
@@ -293,17 +299,6 @@ class Execution:
         bite = self.lifecycle.abstain(plan)
         if bite.bit:
             self.fall_short(f"placebo: {bite.fault} was measured though nothing was injected: {bite.why}")
-
-    def _describe(self, at_s: float, fault: Any, plan: FaultPlan) -> dict[str, Any]:
-        return {
-            "at_s": at_s,
-            "fault": fault.model_dump(mode="json"),
-            "affects": plan.affected,
-            "mechanism": plan.mechanism,
-            "undo": plan.lease.undo.script or plan.lease.undo.data,
-            "ends_by_itself_after_s": plan.lease.ttl_s,
-            "lasting": plan.lasting,
-        }
 
     def _start_workloads(self) -> None:
         for workload in self.experiment.workloads:

@@ -52,6 +52,7 @@ def _fault(data: dict[str, Any], names: dict[str, str]) -> str:
 
 _TOLD: dict[str, Said] = {
     "preflight": lambda data, names: "reached the targets; nothing was touched",
+    "approved": lambda data, names: f"{data['approver']} agreed, as {data['requested_by']} had asked: {data['why']}",
     "planned": lambda data, names: f"planned {_fault(data, names)}",
     "holding": lambda data, names: f"held {len(data['fences'])} targets against other experiments",
     "prepare": lambda data, names: "made the workload's tables",

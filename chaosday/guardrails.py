@@ -90,14 +90,23 @@ class Guardrails(Model):
     approval_for: list[str] = []
     """Shell patterns of fault kinds for which a second person has to agree; irreversible ones always need it."""
 
-    def refusals(self, experiment: Experiment, moment: datetime, affected: list[str] | None = None) -> list[str]:
-        """Every reason why this experiment may not run now; ``affected`` is what its faults resolved to."""
+    def refusals(self, experiment: Experiment, moment: datetime) -> list[str]:
+        """Every reason why this experiment may not run now, as far as its own words tell."""
         return [
             *self._where(experiment),
-            *self._what(experiment, affected),
+            *self._what(experiment),
             *self._how_long(experiment),
             *self._when(experiment, moment),
         ]
+
+    def refusals_of(self, affected: list[str]) -> list[str]:
+        """Every reason why what its faults resolved to may not be hurt: a name, or their number."""
+        named = sorted(thing for thing in affected if _fits(thing, self.protected_names))
+        reasons = [f"protected_names: {', '.join(named)} may not be touched"] if named else []
+        if len(affected) > self.max_targets:
+            limit = f"the guardrails allow {self.max_targets}"
+            reasons.append(f"max_targets: the experiment resolves to {len(affected)}, {limit}")
+        return reasons
 
     def needs_approval(self, experiment: Experiment) -> list[str]:
         """The kinds of its faults to which a second person has to agree."""
@@ -113,18 +122,16 @@ class Guardrails(Model):
             return [f"environments: {environment} is refused unless the guardrails name it"]
         return []
 
-    def _what(self, experiment: Experiment, affected: list[str] | None) -> list[str]:
+    def _what(self, experiment: Experiment) -> list[str]:
         reasons = []
-        named = sorted(name for name in {*experiment.targets, *(affected or [])} if _fits(name, self.protected_names))
-        if named:
+        if named := sorted(name for name in experiment.targets if _fits(name, self.protected_names)):
             reasons.append(f"protected_names: {', '.join(named)} may not be touched")
         strange = sorted({f.fault.kind for f in experiment.faults if not _fits(f.fault.kind, self.allowed_faults)})
         if strange:
             reasons.append(f"allowed_faults: {', '.join(strange)} is not among them")
-        count = experiment.blast_radius.max_targets if affected is None else len(affected)
-        if count > self.max_targets:
-            said = "allows itself" if affected is None else "resolves to"
-            reasons.append(f"max_targets: the experiment {said} {count}, the guardrails allow {self.max_targets}")
+        if (count := experiment.blast_radius.max_targets) > self.max_targets:
+            limit = f"the guardrails allow {self.max_targets}"
+            reasons.append(f"max_targets: the experiment allows itself {count}, {limit}")
         return reasons
 
     def _how_long(self, experiment: Experiment) -> list[str]:

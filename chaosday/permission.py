@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -10,8 +10,18 @@ from chaosday.experiment import Experiment
 from chaosday.fencing import Fences
 from chaosday.guardrails import Guardrails, lateness, moment_of
 from chaosday.halting import HaltFile, HaltSwitch, halted_by
+from chaosday.model.base import Model
 
 LATE_TOLERANCE_S = 300.0
+
+
+class Approved(Model):
+    """Who asked, who agreed, to which kinds of faults, and why."""
+
+    kinds: list[str]
+    requested_by: str
+    approver: str
+    why: str
 
 
 @dataclass(frozen=True)
@@ -25,8 +35,8 @@ class Permission:
     fences: Fences
     guardrails: Guardrails | None = None
     scheduled_ns: int | None = None
-    approved: frozenset[str] = field(default_factory=frozenset)
-    """Kinds of faults to which a second person has agreed."""
+    approved: Approved | None = None
+    """A second person's consent, on record."""
 
     @classmethod
     def of(
@@ -36,7 +46,7 @@ class Permission:
         switches: tuple[HaltSwitch, ...] = (),
         guardrails: Guardrails | None = None,
         scheduled_ns: int | None = None,
-        approved: frozenset[str] = frozenset(),
+        approved: Approved | None = None,
     ) -> Self:
         """The halt file and the fences that all runs under ``runs`` share, and more switches beside them."""
         fences = Fences(runs / "fences")
@@ -52,6 +62,13 @@ class Permission:
         # Production is refused even where nobody has set up guardrails.
         rails = rails or Guardrails(max_targets=10_000, max_duration_s=1e9, max_ttl_s=1e9)
         reasons += rails.refusals(experiment, moment_of(now_ns))
-        if missing := [kind for kind in rails.needs_approval(experiment) if kind not in self.approved]:
-            reasons.append(f"approval: a second person has to agree to {', '.join(missing)}")
+        if missing := [kind for kind in rails.needs_approval(experiment) if not self._agreed(kind)]:
+            reasons.append(f"approval: a second person has to agree to {', '.join(missing)}, by name and with a reason")
         return reasons
+
+    def refusals_of(self, affected: list[str]) -> list[str]:
+        """Reasons that only show once it is known what the faults resolved to."""
+        return self.guardrails.refusals_of(affected) if self.guardrails else []
+
+    def _agreed(self, kind: str) -> bool:
+        return self.approved is not None and kind in self.approved.kinds

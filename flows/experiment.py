@@ -13,11 +13,13 @@ from blocks.guardrails import Guardrails
 from chaosday.clock import SystemClock
 from chaosday.execution import Execution
 from chaosday.experiment import Experiment
+from chaosday.guardrails import Guardrails as Limits
 from chaosday.model.finding import Outcome
-from chaosday.permission import Permission
+from chaosday.permission import Approved, Permission
 from chaosday.placebo import is_placebo_turn
 from chaosday.run_directory import RunDirectory, runs_root
 from chaosday.verdict import Verdict
+from flows.approval import PATIENCE_S, approval_of
 from flows.halt import PrefectHalt
 from tasks.baseline import baseline
 from tasks.inject import inject
@@ -48,7 +50,9 @@ def pipeline(run: Execution) -> Verdict:
     return verdict
 
 
-def permission_for(directory: RunDirectory, guardrails: Guardrails | None = None) -> Permission:
+def permission_for(
+    directory: RunDirectory, guardrails: Guardrails | None = None, approved: Approved | None = None
+) -> Permission:
     """The switches, fences and limits of a flow run, and when it was due, if a schedule started it."""
     due = flow_run.scheduled_start_time if flow_run.get_id() else None
     scheduled_ns = int(due.timestamp() * 1e9) if due is not None and deployment.id else None
@@ -57,6 +61,7 @@ def permission_for(directory: RunDirectory, guardrails: Guardrails | None = None
         switches=(PrefectHalt(),),
         guardrails=guardrails.limits() if guardrails else None,
         scheduled_ns=scheduled_ns,
+        approved=approved,
     )
 
 
@@ -73,6 +78,8 @@ def experiment(
     placebo: bool = False,
     placebo_every: int = 0,
     guardrails: Guardrails | None = None,
+    requested_by: str = "",
+    approval_wait_s: int = PATIENCE_S,
 ) -> Any:
     """Hurt a system on purpose, undo it, and say whether it lost, corrupted or contradicted any data.
 
@@ -82,10 +89,14 @@ def experiment(
         placebo: Do everything but inject. Damage that is found then convicts the tool.
         placebo_every: Make one in so many runs of this experiment a placebo; 0 for none.
         guardrails: What experiments may do here; without them only production is refused.
+        requested_by: Who asks. Faults that need a second person wait for somebody else's consent in the UI.
+        approval_wait_s: How long they wait, in seconds.
     """
     at_zero = placebo or is_placebo_turn(runs_root(), experiment.title, placebo_every, experiment.seed)
     kept = RunDirectory(directory) if directory else RunDirectory.create(runs_root(), experiment.title, SystemClock())
-    permission = permission_for(kept, guardrails)
+    limits = guardrails.limits() if guardrails else Limits()
+    approved = approval_of(experiment, limits, requested_by, approval_wait_s)
+    permission = permission_for(kept, guardrails, approved)
     with Execution(experiment, kept, placebo=at_zero, permission=permission) as run:
         verdict = pipeline(run)
     return as_state(verdict)

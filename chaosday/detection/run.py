@@ -10,6 +10,7 @@ from typing import Any, Self, TypeVar
 
 from chaosday.checks.detection import Detection
 from chaosday.clock import Clock, SystemClock
+from chaosday.describing import described
 from chaosday.detection.drill import DetectionDrill
 from chaosday.detection.watch import Notice, Watch
 from chaosday.errors import ChaosdayError
@@ -89,9 +90,7 @@ class DetectionRun:
             "seed": self.drill.seed,
             "placebo": False,
             "targets": {n: {"is": words, **self.drill.targets[n].public()} for n, words in reached.items()},
-            "faults": [
-                self._described(fault, plan) for fault, plan in zip(self.drill.damage, self._plans, strict=False)
-            ],
+            "faults": [described(0, fault, plan) for fault, plan in zip(self.drill.damage, self._plans, strict=False)],
             "operations_needed": 0,
             "experiment": self.drill.model_dump(mode="json", exclude={"targets"})
             | {"checks": [check.model_dump(mode="json") for check in self.checks()]},
@@ -171,17 +170,6 @@ class DetectionRun:
 
     def _watch(self) -> Watch:
         return Watch(self.drill.monitors, self.drill.targets, self.clock, self.drill.every_s)
-
-    def _described(self, fault: Fault, plan: FaultPlan) -> dict[str, Any]:
-        return {
-            "at_s": 0,
-            "fault": fault.model_dump(mode="json"),
-            "affects": plan.affected,
-            "mechanism": plan.mechanism,
-            "undo": plan.lease.undo.script or plan.lease.undo.data,
-            "ends_by_itself_after_s": plan.lease.ttl_s,
-            "lasting": plan.lasting,
-        }
 
     def _fall_short(self, reason: str) -> None:
         self.shortfalls.append(reason)
