@@ -192,14 +192,16 @@ class Passthrough(fuse.Operations):  # type: ignore[misc]  # mfusepy has no type
         return 0
 
     def flush(self, path: str, fh: int) -> int:
-        return 0
-
-    def release(self, path: str, fh: int) -> int:
+        # close() waits for flush and not for release: whoever reads the file after it was closed sees the cut.
         if self.wish["effect"] == "truncate" and fh in self.written and self.harm.meant("release", path):
             size = os.fstat(fh).st_size
             keep = max(0, size - self.wish["cut_bytes"])
             self.harm.log(path, fh, keep, os.pread(fh, size - keep, keep))
             os.ftruncate(fh, keep)
+            self.written.discard(fh)
+        return 0
+
+    def release(self, path: str, fh: int) -> int:
         self.written.discard(fh)
         os.close(fh)
         return 0
