@@ -1,0 +1,111 @@
+"""A campaign: many runs of the same experiments, and what they say together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from chaosday.errors import EvidenceMissing
+from chaosday.model.base import Model
+from chaosday.run_directory import RunDirectory
+from chaosday.statistics import CONFIDENCE, loss_upper_bound
+
+
+class RunLine(Model):
+    """One run in a row of them, oldest first."""
+
+    run: str
+    outcome: str
+    lost: int = 0
+    of: int = 0
+    placebo: bool = False
+    words: str = ""
+
+
+class Series(Model):
+    """The runs of one experiment, by its title; placebo runs are apart, they say nothing about the system.
+
+    ``loss_upper_bound_95`` pools the rows that runs with a proven verdict looked at (pass or violated): one
+    experiment repeated is one long experiment. None where nothing was looked at.
+    """
+
+    title: str
+    runs: list[RunLine]
+    faults: list[str]
+    checks: list[str]
+    passes: int
+    violations: int
+    inconclusive: int
+    revert_failed: int
+    placebo_runs: int
+    placebo_alarms: int
+    lost: int
+    of: int
+    loss_upper_bound_95: float | None
+
+
+def series_under(folders: Iterable[Path]) -> list[Series]:
+    """Every finished run below the folders, by title; a run without a verdict is not finished, and left out."""
+    found: dict[str, list[tuple[RunLine, dict[str, Any]]]] = {}
+    for folder in folders:
+        for path in sorted(folder.glob("**/verdict.json")):
+            directory = RunDirectory(path.parent)
+            try:
+                plan, verdict = directory.read_json("plan.json"), directory.read_json("verdict.json")
+            except EvidenceMissing:
+                continue
+            found.setdefault(str(plan["title"]), []).append((_line(directory, verdict), plan))
+    return [_series(title, runs) for title, runs in sorted(found.items())]
+
+
+def _line(directory: RunDirectory, verdict: dict[str, Any]) -> RunLine:
+    lost, of = _counted(directory)
+    return RunLine(
+        run=directory.run,
+        outcome=verdict["outcome"],
+        lost=lost,
+        of=of,
+        placebo=bool(verdict.get("placebo")),
+        words=verdict["words"],
+    )
+
+
+def _counted(directory: RunDirectory) -> tuple[int, int]:
+    """Rows lost or stale, of those that the ledger was owed."""
+    try:
+        findings = directory.read_json("findings.json")
+    except EvidenceMissing:
+        return 0, 0
+    for finding in findings:
+        if of := int(finding["result"].get("acknowledged_rows") or finding["result"].get("acknowledged_writes") or 0):
+            missed = sum(each["count"] for each in finding["anomalies"] if each["name"] in ("lost", "stale"))
+            return min(missed, of), of
+    return 0, 0
+
+
+def _series(title: str, runs: list[tuple[RunLine, dict[str, Any]]]) -> Series:
+    lines = [line for line, _ in sorted(runs, key=lambda each: each[0].run)]
+    real, placebo = [line for line in lines if not line.placebo], [line for line in lines if line.placebo]
+    proven = [line for line in real if line.outcome in ("pass", "violated")]
+    lost, of = sum(line.lost for line in proven), sum(line.of for line in proven)
+    plan = runs[-1][1]
+
+    def count(outcome: str) -> int:
+        return sum(line.outcome == outcome for line in real)
+
+    return Series(
+        title=title,
+        runs=lines,
+        faults=sorted({fault["fault"]["kind"] for fault in plan["faults"]}),
+        checks=sorted({check["kind"] for check in plan["experiment"].get("checks", [])}),
+        passes=count("pass"),
+        violations=count("violated"),
+        inconclusive=count("inconclusive"),
+        revert_failed=count("revert_failed"),
+        placebo_runs=len(placebo),
+        placebo_alarms=sum(line.outcome == "violated" for line in placebo),
+        lost=lost,
+        of=of,
+        loss_upper_bound_95=loss_upper_bound(lost, of, CONFIDENCE) if of else None,
+    )
