@@ -115,7 +115,7 @@ def _x(data: Series, second: float) -> float:
 
 
 def _shades(data: Series, shaded: list[Span], top: int, height: int) -> list[str]:
-    parts, row = [], 0
+    parts, row, acted = [], 0, 0
     for span in shaded:
         left, right = _x(data, span.start_s), _x(data, span.end_s)
         label = _escape(span.label)
@@ -128,13 +128,15 @@ def _shades(data: Series, shaded: list[Span], top: int, height: int) -> list[str
                 f'<text class="fault-label" x="{min(left + 4, WIDTH - 190):.1f}" y="{y}">{label}</text>'
             )
         else:
-            # Near the right edge there is room only on the other side of the line.
+            # Near the right edge there is room only on the other side of the line; and actions follow each
+            # other closely, so that their labels take turns on three lines.
             beside, anchor = (left - 4, "end") if left > WIDTH - 160 else (left + 4, "start")
             parts.append(
                 f'<line class="action" x1="{left:.1f}" x2="{left:.1f}" y1="{top}" y2="{top + height}"/>'
                 f'<text class="action-label" x="{beside:.1f}" text-anchor="{anchor}" '
-                f'y="{top + height - 4}">{label}</text>'
+                f'y="{top + height - 4 - 13 * (acted % 3)}">{label}</text>'
             )
+            acted += 1
     return parts
 
 
