@@ -32,7 +32,7 @@ def family() -> Iterator[psutil.Process]:
     assert process.stdout is not None
     process.stdout.readline()
     root = psutil.Process(process.pid)
-    # A child between fork and exec is seen too: with "two of them" alone, a third appeared or went between two readings.
+    # By name, not by number: a child between fork and exec is one of two too, and a third came after it.
     while sorted(child.name() for child in root.children(recursive=True)) != ["sh", "sleep"]:
         pass
     yield root
