@@ -208,9 +208,10 @@ BENCHES: dict[str, Callable[[Path], contextlib.AbstractContextManager[Bench]]] =
 
 
 def _on_hosts() -> dict[str, Callable[[Path], contextlib.AbstractContextManager[Bench]]]:
+    from tests.conformance.container_benches import CONTAINER_BENCHES
     from tests.conformance.host_benches import HOST_BENCHES
 
-    return HOST_BENCHES
+    return {**HOST_BENCHES, **CONTAINER_BENCHES}
 
 
 BENCHES |= _on_hosts()

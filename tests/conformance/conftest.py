@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from tests.conformance.benches import BENCHES  # first: it is what takes in the other table
+from tests.conformance.container_benches import CONTAINER_BENCHES
 from tests.conformance.host_benches import HOST_BENCHES
 
 BY_DEFAULT = ("test_it_bites_and_ends",)
+SLOW = {*HOST_BENCHES, *CONTAINER_BENCHES}
 # Their effect is a share of the processor or a wait of milliseconds, which a busy machine can hide or feign.
 ALONE = ("host.cpu", "host.cgroup_limit", "storage.latency")
 
@@ -18,7 +20,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         callspec = getattr(item, "callspec", None)
         kind = callspec.params.get("bench", callspec.params.get("kind")) if callspec else None
-        if kind in BENCHES and kind in HOST_BENCHES and "conformance" in item.nodeid:
+        if kind in BENCHES and kind in SLOW and "conformance" in item.nodeid:
             item.add_marker(pytest.mark.lab)
             if getattr(item, "originalname", "") not in BY_DEFAULT or kind in ALONE:
                 item.add_marker(pytest.mark.slow)

@@ -1,0 +1,1 @@
+"""Faults of containers on a host, by the engine that runs them."""

@@ -1,0 +1,19 @@
+"""A container's main process dies, and everything in it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from chaosday.containers import ContainerEnd
+from chaosday.model.target import Shell
+from chaosday.script_fault import Prepared
+
+
+class ContainerKill(ContainerEnd):
+    """Sends a signal to containers' main process, as a crash or the kernel's memory killer would; heal starts them."""
+
+    kind: Literal["container.kill"] = "container.kill"
+    signal: Literal["KILL", "TERM", "ABRT", "SEGV"] = "KILL"
+
+    def prepare(self, shell: Shell, lease_id: str) -> Prepared:
+        return self.ended(shell, lease_id, f"kill -s {self.signal}", f"{self.engine} kill -s {self.signal}")
