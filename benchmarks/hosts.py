@@ -35,12 +35,11 @@ from chaosday.registry import member
 from tests.conformance import child
 from tests.conformance.benches import BENCHES, Bench
 from tests.conformance.child import BOUNDARIES
-from tests.conformance.host_benches import HOST_BENCHES
+from tests.conformance.host_benches import HOST_BENCHES, NEEDS_A_MACHINE
 from tests.lab import machine
 from tests.lab.hosts import Lab, LabHost
 from tests.lab.pool import pool
 
-NEEDS_VM = {"host.reboot"}
 QUICK = ("network.partition", "network.latency", "host.cpu", "host.disk_fill", "storage.errno")
 DISCONNECTED = "cut"
 FORKING = multiprocessing.get_context("forkserver")
@@ -52,7 +51,7 @@ def run(quick: bool) -> dict[str, Any]:
     """All the figures; ``quick`` takes five faults, fewer cycles and sessions."""
     if why := machine.why_no_lab():
         return {"skipped": why}
-    kinds = sorted(QUICK if quick else set(HOST_BENCHES) - NEEDS_VM)
+    kinds = sorted(QUICK if quick else set(HOST_BENCHES) - NEEDS_A_MACHINE)
     figures: dict[str, Any] = {"faults": len(kinds)}
     conformant = [kind for kind in kinds if _conforms(kind)]
     figures |= {"conformant": len(conformant), "not_conformant": sorted(set(kinds) - set(conformant))}

@@ -161,11 +161,12 @@ def _busy_group() -> Iterator[Bench]:
 
 
 @contextlib.contextmanager
-def _reboot() -> Iterator[Bench]:
-    pytest.skip("host.reboot needs a machine of its own: python -m tests.lab.vm")
+def _machine_of_its_own(kind: str) -> Iterator[Bench]:
+    pytest.skip(f"{kind} needs a machine of its own: tests/lab/test_vm.py has it")
     yield  # type: ignore[unreachable]
 
 
+NEEDS_A_MACHINE = {"host.reboot", "storage.device_delay", "storage.device_error", "storage.device_flakey"}
 PEER: dict[str, Any] = {"peers": True}
 ALL: dict[str, Any] = {"percent": 100}
 FAKED = "LD_PRELOAD=$(ls /usr/lib/*/faketime/libfaketime.so.1) FAKETIME_TIMESTAMP_FILE=/etc/chaosday-lab/faketime"
@@ -238,7 +239,7 @@ def _bench(kind: str) -> Callable[[Path], contextlib.AbstractContextManager[Benc
 HOST_BENCHES: dict[str, Callable[[Path], contextlib.AbstractContextManager[Bench]]] = {
     **{kind: _bench(kind) for kind in _HOSTS},
     "host.cgroup_limit": lambda _: _busy_group(),
-    "host.reboot": lambda _: _reboot(),
+    **{kind: lambda _, kind=kind: _machine_of_its_own(kind) for kind in sorted(NEEDS_A_MACHINE)},
     "data.files": lambda _: _host(
         "data.files",
         {"match": "at-rest-*"},
