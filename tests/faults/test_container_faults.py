@@ -30,9 +30,9 @@ def _fault(kind: str, **fields: Any) -> Fault:
     return made
 
 
-def _life(directory: Path, **limits: int) -> Lifecycle:
+def _life(directory: Path) -> Lifecycle:
     target = LocalHost(state_dir=str(directory / "leases"))
-    return Lifecycle("run", Journal.create(directory / "journal.jsonl", "run"), {"here": target}, **limits)
+    return Lifecycle("run", Journal.create(directory / "journal.jsonl", "run"), {"here": target})
 
 
 def test_a_label_chooses_so_many(tmp_path: Path) -> None:
