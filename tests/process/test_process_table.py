@@ -17,6 +17,8 @@ from chaosday.process_table import alive_script, identity, is_running, read_tabl
 pytestmark = pytest.mark.kernel
 
 SHELL = LocalShell()
+# Other test processes of this machine have families too.
+NAME = f"odd) (name R {os.getpid()}"
 
 
 @pytest.fixture
@@ -26,9 +28,7 @@ def family() -> Iterator[psutil.Process]:
         "import subprocess, sys\n"
         "p = subprocess.Popen(['sh', '-c', 'sleep 601 & wait'])\nprint('up', flush=True)\np.wait()"
     )
-    process = subprocess.Popen(
-        ["odd) (name R 1", "-c", program], executable=sys.executable, stdout=subprocess.PIPE, text=True
-    )
+    process = subprocess.Popen([NAME, "-c", program], executable=sys.executable, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     process.stdout.readline()
     root = psutil.Process(process.pid)
@@ -49,7 +49,7 @@ def test_it_agrees_with_another_reader(family: psutil.Process) -> None:
     assert tree[0].pid == family.pid
     assert {row.pid for row in tree[1:]} == {child.pid for child in family.children(recursive=True)}
     assert table.rows[family.pid].parent == os.getpid()
-    assert [row.pid for row in table.matching(r"odd\) \(name")] == [family.pid]
+    assert [row.pid for row in table.matching(rf"^odd\) \(name R {os.getpid()} ")] == [family.pid]
 
 
 def test_an_identity_is_the_same_from_every_side(family: psutil.Process) -> None:
