@@ -3,6 +3,24 @@
 from blocks.aws import AwsAccountBlock, S3Bucket
 from blocks.guardrails import Guardrails
 from blocks.kubernetes import KubernetesNamespace
+from blocks.local_host import WorkersHost
 from blocks.postgresql import PostgreSQLDatabase
+from blocks.processes import PythonProgram, WorkersProcess
+from blocks.routes import ProxiedRequests, ProxiedRoute
+from blocks.ssh_host import SSHHost
+from blocks.web_service import WebServiceBlock
 
-__all__ = ["AwsAccountBlock", "Guardrails", "KubernetesNamespace", "PostgreSQLDatabase", "S3Bucket"]
+__all__ = [
+    "AwsAccountBlock",
+    "Guardrails",
+    "KubernetesNamespace",
+    "PostgreSQLDatabase",
+    "ProxiedRequests",
+    "ProxiedRoute",
+    "PythonProgram",
+    "S3Bucket",
+    "SSHHost",
+    "WebServiceBlock",
+    "WorkersHost",
+    "WorkersProcess",
+]

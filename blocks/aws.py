@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from prefect.blocks.core import Block
+from typing import ClassVar
+
 from pydantic import Field, SecretStr
 
-from chaosday.errors import ChaosdayError
+from blocks.target_block import TargetBlock
+from chaosday.model.target import Target
 from chaosday.targets.aws_account import AwsAccount
 from chaosday.targets.s3_store import S3Store
 
 
-class AwsAccountBlock(Block):
+class AwsAccountBlock(TargetBlock):
     """An AWS account and region, the role that experiments use in it, and the role that reverts by itself."""
 
+    _model: ClassVar[type[Target]] = AwsAccount
     _block_type_name = "chaosday AWS account"
     _block_type_slug = "chaosday-aws-account"
     _description = "An AWS account that experiments may change, and give back."
@@ -26,33 +29,11 @@ class AwsAccountBlock(Block):
     scheduler_role_arn: str = Field(default="", description="The role with which EventBridge Scheduler reverts")
     endpoint_url: str = Field(default="", description="Empty: AWS itself")
 
-    def target(self) -> AwsAccount:
-        """The kernel's noun for it."""
-        return AwsAccount(**{name: getattr(self, name) for name in _OF_ACCOUNT})
 
-    def check(self) -> str:
-        """In words: who these credentials are, or why they cannot be used."""
-        try:
-            return f"{self.target().reach()}; ready"
-        except ChaosdayError as error:
-            return f"cannot be used: {error}"
-
-
-_OF_ACCOUNT = (
-    "region",
-    "account_id",
-    "profile",
-    "role_arn",
-    "access_key",
-    "secret_key",
-    "scheduler_role_arn",
-    "endpoint_url",
-)
-
-
-class S3Bucket(Block):
+class S3Bucket(TargetBlock):
     """A bucket in S3, or in anything that speaks its API, and the prefix in it that is ours."""
 
+    _model: ClassVar[type[Target]] = S3Store
     _block_type_name = "chaosday S3 bucket"
     _block_type_slug = "chaosday-s3-bucket"
     _description = "A bucket that chaosday may write under a prefix of."
@@ -64,15 +45,3 @@ class S3Bucket(Block):
     profile: str = ""
     access_key: SecretStr | None = None
     secret_key: SecretStr | None = None
-
-    def target(self, via: str = "") -> S3Store:
-        """The kernel's noun for it, going through the route called ``via`` if one is named."""
-        names = ("endpoint_url", "region", "bucket", "prefix", "profile", "access_key", "secret_key")
-        return S3Store(via=via, **{name: getattr(self, name) for name in names})
-
-    def check(self) -> str:
-        """In words: whether the bucket can be reached."""
-        try:
-            return f"{self.target().reach()}; ready"
-        except ChaosdayError as error:
-            return f"cannot be used: {error}"

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from prefect.blocks.core import Block
 from pydantic import Field
 
+from blocks.target_block import FormBlock, page
 from chaosday.errors import InvalidExperiment
 from chaosday.guardrails import Freeze, Window
 from chaosday.guardrails import Guardrails as Limits
 
 
-class Guardrails(Block):
+class Guardrails(FormBlock):
     """Limits that hold whatever an experiment file says; the stricter of the two wins."""
 
     _block_type_name = "chaosday guardrails"
     _block_type_slug = "chaosday-guardrails"
+    _documentation_url = page("safety.md")
     _description = "What chaos experiments may do in this workspace, to what, when, and who has to agree."
 
     environments: list[str] = Field(

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from prefect.blocks.core import Block
+from typing import ClassVar
+
 from pydantic import Field
 
-from chaosday.errors import ChaosdayError
+from blocks.target_block import TargetBlock
+from chaosday.model.target import Target
 from chaosday.targets.kubernetes_cluster import KubernetesCluster
 
 
-class KubernetesNamespace(Block):
+class KubernetesNamespace(TargetBlock):
     """A namespace and the pods in it that a label selector fits; credentials stay in the worker's kubeconfig."""
 
+    _model: ClassVar[type[Target]] = KubernetesCluster
     _block_type_name = "chaosday Kubernetes namespace"
     _block_type_slug = "chaosday-kubernetes-namespace"
     _description = "A namespace that experiments may hurt."
@@ -22,15 +25,3 @@ class KubernetesNamespace(Block):
     namespace: str = "default"
     selector: str = Field(default="", description="Label selector of the pods, app=web")
     helper_image: str = Field(default="alpine/k8s:1.33.4", description="An image with sh and kubectl")
-
-    def target(self) -> KubernetesCluster:
-        """The kernel's noun for it."""
-        names = ("kubeconfig", "context", "in_cluster", "namespace", "selector", "helper_image")
-        return KubernetesCluster(**{name: getattr(self, name) for name in names})
-
-    def check(self) -> str:
-        """In words: whether the cluster can be reached."""
-        try:
-            return f"{self.target().reach()}; ready"
-        except ChaosdayError as error:
-            return f"cannot be used: {error}"

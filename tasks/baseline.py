@@ -6,10 +6,13 @@ from prefect import task
 
 from chaosday.execution import Execution
 from chaosday.model.probe import ProbeReading
+from tasks.progress import progressed
 from tasks.settings import ACT
 
 
 @task(name="baseline", **ACT)
 def baseline(run: Execution) -> list[ProbeReading]:
     """What the steady-state probes said before anything was touched."""
-    return run.baseline()
+    readings = run.baseline()
+    progressed(run.directory, "baseline")
+    return readings

@@ -7,10 +7,13 @@ from typing import Any
 from prefect import task
 
 from chaosday.execution import Execution
+from tasks.progress import progressed
 from tasks.settings import ACT
 
 
 @task(name="preflight", **ACT)
 def preflight(run: Execution) -> dict[str, Any]:
     """The plan: what would be touched, by name, and how it would be undone."""
-    return run.preflight()
+    plan = run.preflight()
+    progressed(run.directory, "preflight")
+    return plan

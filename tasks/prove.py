@@ -6,10 +6,13 @@ from prefect import task
 
 from chaosday.execution import Execution
 from chaosday.proof import KillMatrix
+from tasks.progress import progressed
 from tasks.settings import ACT
 
 
 @task(name="prove the detectors", **ACT)
 def prove(run: Execution) -> KillMatrix | None:
     """The second proof: check x corruption."""
-    return run.prove()
+    matrix = run.prove()
+    progressed(run.directory, "prove")
+    return matrix

@@ -6,10 +6,13 @@ from prefect import task
 
 from chaosday.execution import Execution
 from chaosday.model.clean import Clean
+from tasks.progress import progressed
 from tasks.settings import ACT
 
 
 @task(name="rollback", **ACT)
 def rollback(run: Execution) -> list[Clean]:
     """The third proof, one for each fault."""
-    return run.rollback()
+    cleans = run.rollback()
+    progressed(run.directory, "rollback")
+    return cleans

@@ -75,6 +75,15 @@ def markdown(directory: RunDirectory) -> str:
     return "\n".join(lines)
 
 
+def timeline_picture(directory: RunDirectory) -> str:
+    """The timeline as an SVG file that brings its colours with it; empty where nothing was recorded."""
+    if not (directory.path / "history.parquet").is_file():
+        return ""
+    drawn = _timeline(History.read(directory.path / "history.parquet"), read_journal(directory.journal_path).records)
+    head, _, rest = drawn.partition(">")
+    return f'{head} xmlns="http://www.w3.org/2000/svg"><style>{_resource("style.css")}</style>{rest}' if drawn else ""
+
+
 def matrix_records(directory: RunDirectory) -> list[dict[str, str]]:
     """The kill matrix as flat records, one a class of damage, for a table artifact; none where none was made."""
     matrix = _matrix(directory)

@@ -1,0 +1,1 @@
+"""What people see: the Prefect UI, reports and pages, in a real browser."""

@@ -1,0 +1,119 @@
+"""``chaosday serve`` with everything it starts, a database to hurt, and a browser."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser
+
+from chaosday.lab.postgres import Node, free_port
+from tests.lab.browser import browser
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+START_S = 240
+
+
+@dataclass(frozen=True)
+class Served:
+    """Where the UI is, where the reports are, and where the runs are kept."""
+
+    url: str
+    reports: str
+    runs: Path
+    environment: dict[str, str]
+
+    def call(self, path: str, body: dict[str, Any] | None = None) -> Any:
+        """One POST to Prefect's API."""
+        data = json.dumps(body or {}).encode()
+        request = urllib.request.Request(
+            f"{self.url}/api{path}", data=data, headers={"content-type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.load(answer)
+
+    def deployment(self, name: str) -> str:
+        """The number of a deployment."""
+        (found,) = [each for each in self.call("/deployments/filter") if each["name"] == name]
+        return str(found["id"])
+
+    def python(self, program: str) -> str:
+        """Run a program against this server; what it printed."""
+        done = subprocess.run(
+            [sys.executable, "-c", program], env=self.environment, cwd=ROOT, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr[-2000:]
+        return done.stdout
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The command as a newcomer would start it, with an empty home."""
+    folder = tmp_path_factory.mktemp("served")
+    (folder / "home").mkdir()
+    port, evidence_port = free_port(), free_port()
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    environment |= {"HOME": str(folder / "home"), "CHAOSDAY_RUNS": str(folder / "runs"), "PYTHONPATH": str(ROOT)}
+    words = ("serve", "--port", str(port), "--evidence-port", str(evidence_port))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "chaosday", *words],
+        env=environment,
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdout is not None
+    try:
+        said = ""
+        for line in process.stdout:
+            said += line
+            if line.startswith("reports:"):
+                break
+        else:
+            pytest.fail(f"chaosday serve ended by itself: {said[-3000:]}")
+        url = f"http://127.0.0.1:{port}"
+        yield Served(
+            url,
+            f"http://127.0.0.1:{evidence_port}",
+            folder / "runs",
+            environment
+            | {
+                "PREFECT_API_URL": f"{url}/api",
+                "PREFECT_LOGGING_LEVEL": "ERROR",
+                # A block that is saved from elsewhere renews its type, links and all.
+                "CHAOSDAY_EVIDENCE_URL": f"http://127.0.0.1:{evidence_port}",
+            },
+        )
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(60)
+        finally:
+            process.kill()
+            process.stdout.close()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """One browser for all."""
+    with browser() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def database_block(served: Served, pair: tuple[Node, Node]) -> str:
+    """The name of a block for a real PostgreSQL."""
+    primary = pair[0]
+    fields = {"port": primary.port, "user": "postgres", "password": primary.password}
+    served.python(f"from blocks import PostgreSQLDatabase; PostgreSQLDatabase(**{fields!r}).save('orders')")
+    return "orders"
