@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,7 +22,6 @@ from chaosday.lab.postgres import Node, free_port
 from tests.lab.browser import browser
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-START_S = 240
 
 
 @dataclass(frozen=True)
@@ -55,10 +56,9 @@ class Served:
         return done.stdout
 
 
-@pytest.fixture(scope="session")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """The command as a newcomer would start it, with an empty home."""
-    folder = tmp_path_factory.mktemp("served")
+@contextlib.contextmanager
+def serving(folder: Path, more: dict[str, str]) -> Iterator[Served]:
+    """The command as a newcomer would start it, with an empty home and no more than this in its environment."""
     (folder / "home").mkdir()
     port, evidence_port = free_port(), free_port()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
@@ -66,7 +66,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     words = ("serve", "--port", str(port), "--evidence-port", str(evidence_port))
     process = subprocess.Popen(
         [sys.executable, "-m", "chaosday", *words],
-        env=environment,
+        env=environment | more,
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -81,26 +81,25 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
                 break
         else:
             pytest.fail(f"chaosday serve ended by itself: {said[-3000:]}")
-        url = f"http://127.0.0.1:{port}"
-        yield Served(
-            url,
-            f"http://127.0.0.1:{evidence_port}",
-            folder / "runs",
-            environment
-            | {
-                "PREFECT_API_URL": f"{url}/api",
-                "PREFECT_LOGGING_LEVEL": "ERROR",
-                # A block that is saved from elsewhere renews its type, links and all.
-                "CHAOSDAY_EVIDENCE_URL": f"http://127.0.0.1:{evidence_port}",
-            },
-        )
+        # The run's own log goes on: somebody has to read it, or the worker would stand still at a full pipe.
+        threading.Thread(target=process.stdout.read, daemon=True).start()
+        url, reports = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{evidence_port}"
+        # A block that is saved from elsewhere renews its type, links and all.
+        outside = {"PREFECT_API_URL": f"{url}/api", "PREFECT_LOGGING_LEVEL": "ERROR", "CHAOSDAY_EVIDENCE_URL": reports}
+        yield Served(url, reports, folder / "runs", environment | outside)
     finally:
         process.send_signal(signal.SIGTERM)
         try:
             process.wait(60)
         finally:
             process.kill()
-            process.stdout.close()
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """One for all the tests of a worker process."""
+    with serving(tmp_path_factory.mktemp("served"), {}) as started:
+        yield started
 
 
 @pytest.fixture(scope="session")
