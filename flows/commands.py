@@ -7,6 +7,7 @@ def register() -> dict[str, str]:
     """Command name -> ``module:attribute`` of its click command."""
     return {
         "demo": "flows.demo:command",
+        "lab": "flows.scenario:command",
         "run": "flows.run:command",
         "plan": "flows.run:plan_command",
         "drill": "flows.drill:command",

@@ -58,7 +58,7 @@ def _plain(step: Step) -> None:
 def show_verdict(directory: RunDirectory, verdict: Verdict) -> None:
     """The verdict, why, and where the report is."""
     colour = COLOURS[verdict.outcome.value]
-    console.print(f"[bold {colour}]{verdict.outcome.value}[/bold {colour}]: {verdict.words}")
+    console.print(f"[bold {colour}]{verdict.outcome.value}[/bold {colour}]: {verdict.words}", soft_wrap=True)
     for reason in verdict.reasons[:10]:
         console.print(f"  {reason}", soft_wrap=True)
     console.print(f"report: {directory.path / 'report.html'}", soft_wrap=True)

@@ -13,6 +13,7 @@ from chaosday.errors import TargetUnreachable
 from chaosday.experiment import Experiment, parse
 from chaosday.lab import postgres
 from chaosday.lab.postgres import Node
+from chaosday.lab.scenarios import Scenario, changed
 from chaosday.model.target import Route, Sql
 from chaosday.probes.postgresql.replicating import PostgresReplicating
 from chaosday.proxy.client import ProxyProcess
@@ -33,10 +34,13 @@ class FailoverLab:
 
 
 @contextmanager
-def failover_lab(arm: Arm, directory: Path, *, seed: int = 1) -> Iterator[FailoverLab]:
+def failover_lab(
+    arm: Arm, directory: Path, *, seed: int = 1, scenario: Scenario | None = None
+) -> Iterator[FailoverLab]:
     """Start the pair behind the proxy, and take all of it away again afterwards.
 
-    ``directory`` takes the proxy's state and, where the servers' account may enter it, their data.
+    ``directory`` takes the proxy's state and, where the servers' account may enter it, their data. The experiment
+    is the demo's failover, or what a ``scenario`` makes of it.
     """
     directory.mkdir(parents=True, exist_ok=True)
     with ExitStack() as undo:
@@ -52,7 +56,7 @@ def failover_lab(arm: Arm, directory: Path, *, seed: int = 1) -> Iterator[Failov
         undo.callback(standby.stop)
         data["targets"]["standby"] |= _server(standby)
         data["actions"][0]["new_port"] = standby.port
-        experiment = parse(data)
+        experiment = parse(changed(data, scenario, primary) if scenario else data)
         _ready(experiment, arm, standby.name)
         yield FailoverLab(primary, standby, proxy, experiment)
 

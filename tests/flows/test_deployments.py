@@ -11,6 +11,8 @@ import pytest
 import yaml
 from pydantic import TypeAdapter
 
+from chaosday.lab.scenarios import SCENARIOS
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 DEPLOYMENTS = yaml.safe_load((ROOT / "deployments" / "prefect.yaml").read_text())["deployments"]
 
@@ -22,14 +24,14 @@ def test_each_deployment_can_be_started(deployment: dict[str, Any]) -> None:
     flow = getattr(importlib.import_module(module), name)
     signature = inspect.signature(flow.fn, eval_str=True)
     for parameter, value in deployment.get("parameters", {}).items():
-        TypeAdapter(signature.parameters[parameter].annotation).validate_python(value)
+        TypeAdapter(signature.parameters[parameter].annotation).validate_python(value, extra="forbid")
     assert deployment["description"] and deployment["work_pool"]["name"] == "chaosday"
 
 
 def test_only_what_is_safe_by_itself_has_a_schedule() -> None:
     """Templates point at other people's stores: none of them runs before somebody says when."""
     scheduled = {each["name"] for each in DEPLOYMENTS if each.get("schedules")}
-    assert scheduled == {"asynchronous", "synchronous", "recover"}
+    assert scheduled == {"asynchronous", "synchronous", "recover", *SCENARIOS}
 
 
 @pytest.mark.parametrize("file", sorted((ROOT / "deployments" / "drills").glob("*.yaml")), ids=lambda path: path.stem)
@@ -40,3 +42,12 @@ def test_each_drill_can_be_read(file: Path) -> None:
 
     kind = yaml.safe_load(file.read_text())["drill"]
     assert (restoring if kind == "restore" else detection).load_drill(file).title
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_each_scenario_of_the_lab_passes(scenario: str, prefect_api: None, runs: Path) -> None:
+    """As a schedule would start it: hurt and measured, nothing lost, and the checks could have seen it."""
+    from flows.lab import lab
+
+    state = lab(scenario, return_state=True)
+    assert state.name == "pass", state.message
