@@ -18,6 +18,7 @@ from chaosday.errors import EXIT_USAGE, ChaosdayError, MalformedInput, Refused, 
 EXIT_INCONCLUSIVE = 2
 FROM_FLOWS = {
     "demo": "Find real data loss and show real durability, in about a minute.",
+    "lab": "Run a small experiment on a PostgreSQL pair that it starts itself.",
     "run": "Run experiments as Prefect flows.",
     "plan": "Show what an experiment would touch and how it would be undone.",
     "drill": "Restore a backup and compare it, or plant damage and see who notices.",

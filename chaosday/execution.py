@@ -20,6 +20,7 @@ from chaosday.halting import HaltWatch, halted_by
 from chaosday.holding import Holding
 from chaosday.journal import Journal
 from chaosday.lifecycle import Lifecycle
+from chaosday.live_rate import LiveRate
 from chaosday.model.clean import Clean
 from chaosday.model.fault import Bite, FaultPlan
 from chaosday.model.finding import Finding
@@ -75,6 +76,7 @@ class Execution:
         self.findings: list[Finding] = []
         self.matrix: KillMatrix | None = None
         self.injected = False
+        self._rate = LiveRate(self.directory.path / "history", self.clock)
         self._drivers: list[Driver] = []
         self._prepared: list[Workload] = []
         self._guarding = Guarding(experiment.guards, self.targets)
@@ -371,7 +373,7 @@ class Execution:
                 self.stop(
                     f"the {dead.workload.kind} workload ended by itself; see history/{dead.workload.kind}.driver.log"
                 )
-            self._say(phase, words, gone_s, seconds)
+            say(Step(self.directory.run, phase, words, gone_s, seconds, self._rate.per_s()))
             self.clock.sleep(min(0.1, seconds - gone_s))
 
     def _say(self, phase: str, words: str, done: float = 0, total: float = 0) -> None:

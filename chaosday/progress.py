@@ -18,6 +18,8 @@ class Step:
     words: str
     done: float = 0
     total: float = 0
+    acknowledged_per_s: float = 0
+    """What the workload gets done at the moment."""
 
 
 Listener = Callable[[Step], None]

@@ -39,7 +39,8 @@ def watching(*, quiet: bool, title: str = "") -> Iterator[None]:
         def show(step: Step) -> None:
             share = step.done / step.total if step.total else 0.0
             done = PHASES.index(step.phase) + min(share, 1.0)
-            bars.update(bar, completed=done, description=step.words, phase=step.phase)
+            rate = f" {step.acknowledged_per_s:,.0f} acknowledged/s" if step.acknowledged_per_s else ""
+            bars.update(bar, completed=done, description=f"{step.words}{rate}", phase=step.phase)
 
         with listening(show):
             yield
