@@ -22,6 +22,7 @@ FROM_FLOWS = {
     "run": "Run experiments as Prefect flows.",
     "plan": "Show what an experiment would touch and how it would be undone.",
     "drill": "Restore a backup and compare it, or plant damage and see who notices.",
+    "gameday": "Check readiness, hide sealed flags, and score who finds them.",
     "serve": "Start the server, its UI and every deployment.",
 }
 

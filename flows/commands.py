@@ -11,5 +11,6 @@ def register() -> dict[str, str]:
         "run": "flows.run:command",
         "plan": "flows.run:plan_command",
         "drill": "flows.drill:command",
+        "gameday": "flows.gameday_command:command",
         "serve": "flows.serve:command",
     }

@@ -1,0 +1,41 @@
+"""``chaosday outages``: the outage ledger of a game day's file, and its trend against the goal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import orjson
+
+from chaosday.clock import SystemClock
+from chaosday.errors import EvidenceMissing
+from chaosday.gameday.day import load_day
+from chaosday.gameday.outages import Span, today_utc, trend
+
+
+@click.command("outages", short_help="The outage ledger: incidents, minutes, cost, before chaos days and since.")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="The trend as JSON.")
+def command(file: Path, as_json: bool) -> int:
+    """Read the ledger in the section 'outages' of FILE, and compare before with since."""
+    day = load_day(file)
+    rates = {s.name: s.downtime_cost_per_minute for s in day.systems if s.downtime_cost_per_minute}
+    found = trend(day.outages, rates, today_utc(SystemClock().wall_ns()))
+    if found is None:
+        raise EvidenceMissing(f"{file}: outages: give the days 'first' and 'since', neither of them in the future")
+    if as_json:
+        click.echo(orjson.dumps(found.model_dump(mode="json")))
+        return 0
+    click.echo(f"before: {_line(found.before, found.currency)}")
+    click.echo(f"since:  {_line(found.since, found.currency)}")
+    click.echo(found.words)
+    return 0
+
+
+def _line(span: Span, currency: str) -> str:
+    unpriced = f" ({span.unpriced} without a cost)" if span.unpriced else ""
+    return (
+        f"{span.incidents} incidents, {span.minutes:,.0f} minutes, {span.cost:,.0f} {currency}{unpriced} in "
+        f"{span.days} days; a month: {span.incidents_a_month:.2f} incidents, {span.minutes_a_month:,.1f} minutes, "
+        f"{span.cost_a_month:,.0f} {currency}"
+    )

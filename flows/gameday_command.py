@@ -1,0 +1,64 @@
+"""``chaosday gameday``: a game day from its file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import click
+import orjson
+
+from chaosday.clock import SystemClock
+from chaosday.gameday.day import load_day
+from chaosday.gameday.readiness import gaps
+from chaosday.gameday.run import GAME
+from chaosday.run_directory import RunDirectory, runs_root
+from flows.terminal import console, watching
+
+EXIT_CODES = {"pass": 0, "inconclusive": 2, "revert_failed": 3}
+
+
+@click.command("gameday", short_help="Check readiness, hide sealed flags, and score who finds them.")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--check", "only_check", is_flag=True, help="Only say what is missing from FILE; reach nothing.")
+@click.option(
+    "--pauses",
+    type=click.Choice(["terminal", "prefect", "none"]),
+    default="terminal",
+    show_default=True,
+    help="Where a person says go before each phase.",
+)
+@click.option("--json", "as_json", is_flag=True, help="The game as JSON on standard output at the end.")
+def command(file: Path, only_check: bool, pauses: Literal["terminal", "prefect", "none"], as_json: bool) -> int:
+    """Play the game day in FILE. Exit code 0: played to its end; 2: something is missing or it was stopped; 3: a flag
+    could not be undone."""
+    day = load_day(file)
+    missing = gaps(day)
+    for gap in missing:
+        click.echo(f"missing: {gap.line}", err=as_json)
+    if only_check or missing:
+        click.echo("ready, on paper" if not missing else f"not ready: {len(missing)} things are missing", err=as_json)
+        return 2 if missing else 0
+    directory = RunDirectory.create(runs_root(), day.title, SystemClock())
+    click.echo(f"run: {directory.path}", err=as_json)
+    from flows.session import prefect_session
+
+    with prefect_session(), watching(quiet=True):
+        from flows.gameday import gameday
+
+        gameday(day, directory.path, pauses=pauses, return_state=True)
+    game = directory.read_json(GAME)
+    if as_json:
+        click.echo(orjson.dumps(game))
+    else:
+        _show(game, directory)
+    return EXIT_CODES[game["outcome"]]
+
+
+def _show(game: dict[str, Any], directory: RunDirectory) -> None:
+    for reason in game["reasons"]:
+        console.print(f"  {reason}", soft_wrap=True, markup=False)
+    for team in game["scores"]:
+        count = f"{team['captured']} of {len(team['flags'])} flags captured, {team['false_alarms']} false alarms"
+        console.print(f"{team['team']}: {team['points']:g} points, {count}", soft_wrap=True, markup=False)
+    console.print(f"report: {directory.path / 'report.html'}", soft_wrap=True)

@@ -1,0 +1,1 @@
+"""Game days, sealed flags and the outage ledger."""
