@@ -142,7 +142,7 @@ class Board:
         try:
             journal = Journal.resume(self.path, clock=self._clock)
         except PermissionError:
-            raise Refused(f"you may not write to {self.path}; ask for its group, or claim in the UI") from None
+            raise Refused(f"you may not write to {self.path}; ask to be put in its group") from None
         try:
             yield journal
         finally:
