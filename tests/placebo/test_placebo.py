@@ -159,7 +159,7 @@ def test_no_share_counts_nothing(tmp_path: Path) -> None:
 @pytest.mark.timeout(240)
 def test_a_share_of_the_runs_from_the_command_line_is_a_placebo(pair: tuple[Node, Node], tmp_path: Path) -> None:
     """``chaosday run --placebo-every 1``: the run says that it is one, in JSON and on its page, and counts itself;
-    Prefect has its verdict and its kill matrix as artifacts."""
+    Prefect has its verdict, kill matrix, progress and timeline as artifacts."""
     data = experiment(pair[0]) | SLOW_MACHINE
     data["targets"]["db"]["password"] = pair[0].password
     done = chaosday("run", str(written(tmp_path, data)), "--placebo-every", "1", "--json", cwd=tmp_path)
@@ -170,5 +170,10 @@ def test_a_share_of_the_runs_from_the_command_line_is_a_placebo(pair: tuple[Node
     token = Path(said["run"]).name.rsplit("-", 1)[-1]
     with contextlib.closing(sqlite3.connect(tmp_path / ".prefect" / "prefect.db")) as database:
         artifacts = dict(database.execute("select key, type from artifact").fetchall())
-    assert artifacts == {f"chaosday-{token}": "markdown", f"chaosday-matrix-{token}": "table"}
+    assert artifacts == {
+        f"chaosday-{token}": "markdown",
+        f"chaosday-matrix-{token}": "table",
+        f"chaosday-progress-{token}": "progress",
+        f"chaosday-timeline-{token}": "image",
+    }
     assert json.loads((tmp_path / "runs" / COUNTS).read_text()) == {"bad input": 1}
