@@ -57,22 +57,22 @@ def failover_lab(
         data["targets"]["standby"] |= _server(standby)
         data["actions"][0]["new_port"] = standby.port
         experiment = parse(changed(data, scenario, primary) if scenario else data)
-        _ready(experiment, arm, standby.name)
+        _ready(experiment, arm, standby)
         yield FailoverLab(primary, standby, proxy, experiment)
 
 
-def _ready(experiment: Experiment, arm: Arm, standby: str) -> None:
+def _ready(experiment: Experiment, arm: Arm, standby: Node) -> None:
     """Set the arm's kind of replication and wait until it is really streaming."""
     primary = experiment.targets["primary"]
     with primary.capability(Sql).connect() as connection:
         connection.execute("create extension amcheck")
         if arm == "synchronous":
-            connection.execute(f"alter system set synchronous_standby_names = '{standby}'")
+            connection.execute(f"alter system set synchronous_standby_names = '{standby.name}'")
             connection.execute("select pg_reload_conf()")
     probe = PostgresReplicating(target="primary", synchronous=arm == "synchronous")
     done = settled(experiment.settle, probe, primary, SystemClock())
     if not done.settled:
-        raise TargetUnreachable(f"the standby does not stream: {done.words}")
+        raise TargetUnreachable(f"the standby does not stream: {done.words}; its log ends: {standby.last_words()}")
 
 
 def _server(node: Node) -> dict[str, Any]:

@@ -121,6 +121,11 @@ class Node:
         except (OSError, IndexError, ValueError):
             return None
 
+    def last_words(self) -> str:
+        """The last line of the server's log, for an error's message."""
+        lines = self.log.read_text(errors="replace").strip().splitlines() if self.log.exists() else []
+        return lines[-1] if lines else "it is empty"
+
     def configure(self, text: str) -> None:
         """Append settings; the last one of a name wins."""
         with (self.data / "postgresql.auto.conf").open("a") as file:
