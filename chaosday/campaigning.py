@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from chaosday.coverage import Judged
 from chaosday.errors import EvidenceMissing
 from chaosday.model.base import Model
 from chaosday.run_directory import RunDirectory
@@ -45,38 +46,55 @@ class Series(Model):
     loss_upper_bound_95: float | None
 
 
-def series_under(folders: Iterable[Path]) -> list[Series]:
-    """Every finished run below the folders, by title; a run without a verdict is not finished, and left out."""
-    found: dict[str, list[tuple[RunLine, dict[str, Any]]]] = {}
+def runs_under(folders: Iterable[Path]) -> list[Judged]:
+    """Every finished run below the folders, oldest first; a run without a verdict is not finished, and left out."""
+    found: list[Judged] = []
     for folder in folders:
-        for path in sorted(folder.glob("**/verdict.json")):
+        for path in folder.glob("**/verdict.json"):
             directory = RunDirectory(path.parent)
             try:
                 plan, verdict = directory.read_json("plan.json"), directory.read_json("verdict.json")
             except EvidenceMissing:
                 continue
-            found.setdefault(str(plan["title"]), []).append((_line(directory, verdict), plan))
-    return [_series(title, runs) for title, runs in sorted(found.items())]
+            found.append(Judged(run=directory.run, plan=plan, verdict=verdict, findings=_findings(directory)))
+    return sorted(found, key=lambda each: each.run)
 
 
-def _line(directory: RunDirectory, verdict: dict[str, Any]) -> RunLine:
-    lost, of = _counted(directory)
+def series_of(runs: Iterable[Judged]) -> list[Series]:
+    """The runs by their experiment's title."""
+    found: dict[str, list[tuple[RunLine, dict[str, Any]]]] = {}
+    for run in runs:
+        found.setdefault(str(run.plan["title"]), []).append((_line(run), run.plan))
+    return [_series(title, lines) for title, lines in sorted(found.items())]
+
+
+def series_under(folders: Iterable[Path]) -> list[Series]:
+    """Every finished run below the folders, by title."""
+    return series_of(runs_under(folders))
+
+
+def _findings(directory: RunDirectory) -> list[dict[str, Any]]:
+    try:
+        findings: list[dict[str, Any]] = directory.read_json("findings.json")
+    except EvidenceMissing:
+        return []
+    return findings
+
+
+def _line(run: Judged) -> RunLine:
+    lost, of = _counted(run.findings)
     return RunLine(
-        run=directory.run,
-        outcome=verdict["outcome"],
+        run=run.run,
+        outcome=run.verdict["outcome"],
         lost=lost,
         of=of,
-        placebo=bool(verdict.get("placebo")),
-        words=verdict["words"],
+        placebo=bool(run.verdict.get("placebo")),
+        words=run.verdict["words"],
     )
 
 
-def _counted(directory: RunDirectory) -> tuple[int, int]:
+def _counted(findings: list[dict[str, Any]]) -> tuple[int, int]:
     """Rows lost or stale, of those that the ledger was owed."""
-    try:
-        findings = directory.read_json("findings.json")
-    except EvidenceMissing:
-        return 0, 0
     for finding in findings:
         if of := int(finding["result"].get("acknowledged_rows") or finding["result"].get("acknowledged_writes") or 0):
             missed = sum(each["count"] for each in finding["anomalies"] if each["name"] in ("lost", "stale"))
@@ -85,7 +103,7 @@ def _counted(directory: RunDirectory) -> tuple[int, int]:
 
 
 def _series(title: str, runs: list[tuple[RunLine, dict[str, Any]]]) -> Series:
-    lines = [line for line, _ in sorted(runs, key=lambda each: each[0].run)]
+    lines = [line for line, _ in runs]
     real, placebo = [line for line in lines if not line.placebo], [line for line in lines if line.placebo]
     proven = [line for line in real if line.outcome in ("pass", "violated")]
     lost, of = sum(line.lost for line in proven), sum(line.of for line in proven)

@@ -187,6 +187,11 @@ class Lifecycle:
             for life in reversed(armed):
                 if life.stage != CLEAN:
                     self.heal(life.plan)
+            for life in armed:
+                # Planned before the others hurt the same target, and looked at before they were ended: a route that
+                # was made slow and then reset was still slow when the reset was undone.
+                if len(armed) > 1 and life.seen is not None and life.seen.changed:
+                    self.heal(life.plan)
         return [life.seen for life in armed if life.seen is not None]
 
     def fault_of(self, plan: FaultPlan) -> Fault:
@@ -216,8 +221,9 @@ class Lifecycle:
                     self._journal.append("renew_failed", lease_id=lease.id, error=tried.error)
 
     def _check_radius(self, plan: FaultPlan) -> None:
-        others = (other for other in self.open_plans() if other.lease.id != plan.lease.id)
-        hurt = len(plan.affected) + sum(len(other.affected) for other in others)
+        # Things, not faults: a route that is slow and then reset is one thing that is hurt.
+        plans = [plan, *(other for other in self.open_plans() if other.lease.id != plan.lease.id)]
+        hurt = len({(each.lease.target, thing) for each in plans for thing in each.affected})
         if hurt > self._max_affected:
             raise BlastRadiusExceeded(
                 f"{plan.lease.fault} resolves to {', '.join(plan.affected[:5])}: {hurt} hurt at once, "

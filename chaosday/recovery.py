@@ -107,7 +107,12 @@ def _recover_run(
         journal = Journal.resume(path)
         try:
             # Last in, first out, as the run itself would have done.
-            did += [heal_open(fault, targets, journal, "recover") for fault in reversed(waiting)]
+            ended = {fault.lease.id: heal_open(fault, targets, journal, "recover") for fault in reversed(waiting)}
+            for fault in waiting:
+                # On the same target as another one, it was looked at while that one was still on.
+                if len(waiting) > 1 and not ended[fault.lease.id].ok:
+                    ended[fault.lease.id] = heal_open(fault, targets, journal, "recover")
+            did += ended.values()
         finally:
             journal.close()
     if end_marked and reading.run:

@@ -2,35 +2,58 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 import orjson
 
-from chaosday.campaigning import Series, series_under
+from chaosday.campaigning import Series, runs_under, series_of
+from chaosday.clock import SystemClock
+from chaosday.coverage import EXPIRES_DAYS, Covered, coverage
 from chaosday.errors import EvidenceMissing
+from chaosday.model.base import Model
 from chaosday.run_directory import runs_root
 
 
 @click.command("campaign", short_help="What many runs say together: trend, pooled bounds, coverage.")
 @click.argument("folders", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write the page to this file.")
-@click.option("--json", "as_json", is_flag=True, help="The series as JSON.")
-def command(folders: tuple[Path, ...], html: Path | None, as_json: bool) -> int:
+@click.option("--json", "as_json", is_flag=True, help="Series and coverage as JSON.")
+@click.option(
+    "--expires-days", default=EXPIRES_DAYS, show_default=True, type=click.FloatRange(0, min_open=True),
+    help="How old a proof may be and still count.",
+)  # fmt: skip
+def command(folders: tuple[Path, ...], html: Path | None, as_json: bool, expires_days: float) -> int:
     """Read every finished run below FOLDERS (by default chaosday-runs), experiment by experiment."""
-    series = series_under(folders or (runs_root(),))
+    runs = runs_under(folders or (runs_root(),))
+    series, covered = series_of(runs), coverage(runs, SystemClock(), expires_days)
     if not series:
         raise EvidenceMissing(f"no finished run below {', '.join(map(str, folders or (runs_root(),)))}")
     if html is not None:
         from chaosday.reporting.campaign_page import page
 
-        html.write_text(page(series))
+        html.write_text(page(series, covered, expires_days))
     if as_json:
-        click.echo(orjson.dumps([each.model_dump(mode="json") for each in series]))
+        found: dict[str, Sequence[Model]] = {"series": series, "coverage": covered}
+        said = {name: [each.model_dump(mode="json") for each in listed] for name, listed in found.items()}
+        click.echo(orjson.dumps(said))
         return 0
     for each in series:
         click.echo(_words(each))
+    for line in _gaps(covered):
+        click.echo(line)
     return 0
+
+
+def _gaps(covered: list[Covered]) -> list[str]:
+    """What is not covered now, a line for each fault on each system."""
+    found: dict[tuple[str, str, str], list[str]] = {}
+    for each in covered:
+        if each.state != "fresh":
+            found.setdefault((each.state, each.fault, each.system), []).append(each.check)
+    words = {"never": "never proven", "expired": "expired"}
+    return [f"{words[state]}: {fault} on {system}, by {', '.join(by)}" for (state, fault, system), by in found.items()]
 
 
 def _words(series: Series) -> str:

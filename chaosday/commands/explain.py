@@ -6,14 +6,23 @@ from pathlib import Path
 
 import click
 
+from chaosday.errors import EvidenceMissing
 from chaosday.explaining import explain
-from chaosday.run_directory import RunDirectory
+from chaosday.run_directory import RunDirectory, runs_root
 
 
 @click.command("explain", short_help="What happened in a run, in words, and why its verdict.")
-@click.argument("run", type=click.Path(path_type=Path))
-def command(run: Path) -> int:
-    """Tell what RUN did, act by act, from its journal, and what its verdict rests on."""
-    for line in explain(RunDirectory.open(run)):
+@click.argument("run", required=False, type=click.Path(path_type=Path))
+def command(run: Path | None) -> int:
+    """Tell what RUN (by default the newest) did, act by act, from its journal, and what its verdict rests on."""
+    for line in explain(RunDirectory.open(run or _newest(runs_root()))):
         click.echo(line)
     return 0
+
+
+def _newest(root: Path) -> Path:
+    """Names begin with the moment, so that the last in order is the newest."""
+    runs = sorted(path.parent for path in root.glob("*/journal.jsonl"))
+    if not runs:
+        raise EvidenceMissing(f"no run below {root}; name one")
+    return runs[-1]

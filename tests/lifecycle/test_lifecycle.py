@@ -76,11 +76,13 @@ class BoxFault(Fault):
     kind: Literal["test.box"] = "test.box"
     target: str = "box"
     hurts: int = 1
+    first: int = 0
+    whole: bool = False
 
     def plan(self, target: Target, context: PlanContext) -> FaultPlan:
         lease = self.lease(context, Undo(script=":"))
         one = Reading(value=0, unit="things", by="looking")
-        affected = [f"thing {number}" for number in range(self.hurts)]
+        affected = [f"thing {number}" for number in range(self.first, self.first + self.hurts)]
         return FaultPlan(lease=lease, affected=affected, snapshot={"things": dict(BOX.things)}, baseline=one)
 
     def inject(self, target: Target, plan: FaultPlan) -> None:
@@ -93,6 +95,8 @@ class BoxFault(Fault):
         )
 
     def snapshot(self, target: Target, plan: FaultPlan) -> dict[str, Any]:
+        if self.whole:
+            return {"things": dict(BOX.things)}
         return {"things": {name: thing for name, thing in BOX.things.items() if name in plan.snapshot["things"]}}
 
 
@@ -186,6 +190,17 @@ def test_a_second_signal_does_not_cut_the_undo_short(made: Callable[..., Lifecyc
     assert list(BOX.things) == ["foreign"]
 
 
+def test_two_faults_on_one_thing_hurt_one_thing(made: Callable[..., Lifecycle]) -> None:
+    """The cap counts things, not faults; and each is seen clean although the other was still on when it was ended."""
+    life = made(max_affected=1)
+    plans = [life.plan(BoxFault(whole=True)) for _ in range(2)]
+    for plan in plans:
+        life.arm(plan)
+        life.inject(plan)
+    assert [clean.words for clean in life.heal_all()] == ["test.box on box: as it was"] * 2
+    assert not life.open_plans()
+
+
 def test_the_blast_radius_counts_what_is_open(made: Callable[..., Lifecycle]) -> None:
     """The cap is on what faults resolve to, together: one more is refused before anything is touched."""
     life = made(max_affected=3)
@@ -194,7 +209,7 @@ def test_the_blast_radius_counts_what_is_open(made: Callable[..., Lifecycle]) ->
     first = life.plan(BoxFault(hurts=2))
     life.arm(first)
     with pytest.raises(BlastRadiusExceeded):
-        life.plan(BoxFault(hurts=2))
+        life.plan(BoxFault(first=2, hurts=2))
     life.heal_all()
     assert life.plan(BoxFault(hurts=3)).affected == ["thing 0", "thing 1", "thing 2"]
 
