@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -13,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from benchmarks._clean_machine import clean_machine
 from chaosday.clock import SystemClock
 from chaosday.errors import Refused
 from chaosday.fencing import Fences
@@ -41,7 +39,7 @@ def run(*, quick: bool) -> dict[str, Any]:
             **_races(folder, 200 if quick else 1000),
             **_halt(node, folder, 8 if quick else 50),
             **_guard(node, folder),
-            "clean_machine": None if quick else _clean_machine(folder),
+            "clean_machine": None if quick else clean_machine(folder),
         }
     finally:
         node.stop()
@@ -143,20 +141,6 @@ def _guard(node: Node, folder: Path) -> dict[str, float]:
     stopped_s = time.monotonic() - began
     thread.join(300)
     return {"guard_to_stop_s": round(stopped_s, 2), "guard_every_s": 0.5}
-
-
-def _clean_machine(folder: Path) -> dict[str, float]:
-    """The README's two commands in a fresh clone with an empty home, what they install included."""
-    clone, home = folder / "clone", folder / "home"
-    home.mkdir()
-    subprocess.run(["git", "clone", "-q", str(ROOT), str(clone)], check=True)
-    environment = {"HOME": str(home), "PATH": os.environ["PATH"], "PYTHON": getattr(sys, "_base_executable", "python3")}
-    found = {}
-    for name in ("demo", "test"):
-        began = time.monotonic()
-        subprocess.run(["./run", name], cwd=clone, env=environment, capture_output=True, check=True)
-        found[f"{name}_s"] = round(time.monotonic() - began, 1)
-    return {"demo_s": found["demo_s"], "tests_s": found["test_s"]}
 
 
 def _until(condition: Any, patience_s: float = 300) -> None:

@@ -16,10 +16,11 @@ _WIDTH, _ROW, _LEFT = 1000, 26, 90
 
 _STYLE = """
 :root{--back:#fff;--ink:#1b1f24;--faint:#6a737d;--line:#d0d7de;--ok:#9ec5fe;--failed:#d0d7de;--unknown:#ffe69c;--bad:#e5534b}
-@media(prefers-color-scheme:dark){:root{--back:#0d1117;--ink:#e6edf3;--faint:#8b949e;--line:#30363d;--ok:#1f6feb;
+@media screen and (prefers-color-scheme:dark){:root{--back:#0d1117;--ink:#e6edf3;--faint:#8b949e;--line:#30363d;
+--ok:#1f6feb;
 --failed:#484f58;--unknown:#9e6a03;--bad:#f85149}}
 body{background:var(--back);color:var(--ink);font:14px/1.5 system-ui,sans-serif;margin:2rem auto;
-max-width:1100px;padding:0 1rem}
+max-width:1100px;padding:0 1rem;overflow-wrap:anywhere}
 pre{white-space:pre-wrap;border-left:3px solid var(--bad);padding-left:1rem}
 svg{width:100%;height:auto;font:11px ui-monospace,monospace}
 text{fill:var(--ink)}.faint{fill:var(--faint);color:var(--faint)}line{stroke:var(--line)}
@@ -43,7 +44,7 @@ def page(history: History, result: Mapping[str, Any]) -> str:
     ]
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f"<title>{html.escape(title)}</title><style>{_STYLE}</style><body>{''.join(parts)}</body></html>\n"
+        f"<title>{html.escape(title)}</title><style>{_STYLE}</style><body><main>{''.join(parts)}</main></body></html>\n"
     )
 
 
@@ -55,7 +56,8 @@ def _anomalies(result: Mapping[str, Any]) -> str:
     )
     ruled_out = ", ".join(result.get("not") or [])
     after = f"<p>So it is not {html.escape(ruled_out)}.</p>" if ruled_out else ""
-    return f"<table><tr><th>anomaly</th><th>times</th><th>first</th></tr>{rows}</table>{after}" if rows else ""
+    head = '<tr><th scope="col">anomaly</th><th scope="col">times</th><th scope="col">first</th></tr>'
+    return f"<table>{head}{rows}</table>{after}" if rows else ""
 
 
 def _first(cases: Any) -> str:
@@ -113,7 +115,8 @@ def _chart(history: History, indices: list[int]) -> str:
         )
     caption = f"{(high - low) / 1e6:.3f} ms from left to right; a bar to the right edge has no known end."
     height = len(lanes) * _ROW + 4
-    return f'<svg viewBox="0 0 {_WIDTH} {height}">{"".join(drawn)}</svg><p class="faint">{caption}</p>'
+    attributes = f'role="img" aria-label="The operations concerned, in time" viewBox="0 0 {_WIDTH} {height}"'
+    return f'<svg {attributes}>{"".join(drawn)}</svg><p class="faint">{caption}</p>'
 
 
 def _words(history: History, rows: Any) -> list[str]:

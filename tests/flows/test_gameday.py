@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 import threading
 import time
@@ -18,6 +19,8 @@ from chaosday.gameday.day import GameDay, parse_day
 from chaosday.lab.postgres import Node
 from chaosday.run_directory import RunDirectory
 from flows.gameday import gameday
+from tests.lab.browser import OUTPUT, browser
+from tests.pages.looking import assert_sound, looked_at
 
 ROWS, FILES = 50, 3
 PATIENCE_S = 60
@@ -190,6 +193,10 @@ def test_a_day_is_played_and_scored(
     assert not any(_digest(exports / kept.name) != _digest(kept) for kept in (tmp_path / "backup").iterdir())
     page = (directory.path / "report.html").read_text()
     assert all(flag["name"] in page for flag in game["played"])
+    OUTPUT.mkdir(exist_ok=True)
+    (OUTPUT / "game-day.json").write_text(json.dumps(game))
+    with browser() as chromium:
+        assert_sound(looked_at(chromium, directory.path / "report.html", "game-day"))
 
 
 def test_a_day_that_nobody_can_answer_for_does_not_begin(
