@@ -144,7 +144,7 @@ def of_placebo(verdict: Verdict, faults: int) -> Verdict:
 
 def _bite(bites: Sequence[Bite], faults: int) -> Proof:
     if not faults:
-        return Proof(held=True, lines=["a placebo: no fault was planned"])
+        return Proof(held=True, lines=["no fault was planned: the system is judged as it runs by itself"])
     lines = [f"{bite.fault} on {bite.target}: {bite.why}" for bite in bites if bite.bit]
     missing = _no_bite(bites, faults)
     return Proof(held=not missing, lines=[*lines, *missing])

@@ -8,8 +8,10 @@ import click
 import orjson
 
 from chaosday.clock import SystemClock
+from chaosday.errors import UsageError
 from chaosday.execution import Execution
 from chaosday.experiment import Experiment, load
+from chaosday.finding_file import is_finding
 from chaosday.placebo import is_placebo_turn
 from chaosday.run_directory import RunDirectory, runs_root
 from chaosday.verdict import Verdict
@@ -23,7 +25,18 @@ from flows.terminal import show_plan, show_verdict, watching
 @click.option("--placebo", is_flag=True, help="Everything but the injection: damage then convicts the tool.")
 @click.option("--placebo-every", type=click.IntRange(0), default=0, help="One in so many runs of a file is a placebo.")
 def command(files: tuple[Path, ...], as_json: bool, quiet: bool, placebo: bool, placebo_every: int) -> int:
-    """Run each experiment FILE (YAML or JSON) and exit with the worst verdict."""
+    """Run each experiment FILE (YAML or JSON) and exit with the worst verdict.
+
+    A folder stands for the files in it. Files of findings (deployments/findings) bring their own systems: each is run
+    on the configuration that has it and on the one that has not, and a table says what was expected and found.
+    """
+    files = tuple(each for file in files for each in (sorted(file.glob("*.yaml")) if file.is_dir() else [file]))
+    if findings := [file for file in files if is_finding(file)]:
+        from flows.findings import run_findings
+
+        if len(findings) < len(files):
+            raise UsageError("findings and experiments do not go together: run them apart")
+        return run_findings(findings, quiet=quiet, as_json=as_json)
     experiments = [(path, load(path)) for path in files]  # all of them are read before any is run
     from flows.session import prefect_session
 

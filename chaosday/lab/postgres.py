@@ -155,7 +155,7 @@ def rewind(old: Node, new: Node) -> None:
 def primary(directory: Path, *, name: str = "primary", extra: str = "", bin_directory: Path | None = None) -> Node:
     """Initialise a cluster with data checksums and SCRAM, and start it."""
     account = unprivileged()
-    programs = bin_directory or _usable_binaries(directory, account)
+    programs = bin_directory or usable_binaries(directory)
     node = Node(name, directory / name, free_port(), secrets.token_hex(12), programs, account)
     _private(node.data, account)
     password_file = directory / f"{name}.pw"
@@ -210,9 +210,9 @@ def _private(folder: Path, account: Account) -> None:
     account.own(folder)
 
 
-def _usable_binaries(directory: Path, account: Account) -> Path:
-    """The package's programs, or a copy beside the data where the account cannot reach the package."""
-    found = binaries()
+def usable_binaries(directory: Path) -> Path:
+    """The package's programs, or a copy in ``directory`` where the servers' account cannot reach the package."""
+    account, found = unprivileged(), binaries()
     if account.can_enter(found):
         return found
     copy = directory / "pginstall"

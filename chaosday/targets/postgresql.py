@@ -12,7 +12,9 @@ from pydantic import Field, SecretStr, model_validator
 
 from chaosday.errors import AccessDenied, TargetUnreachable
 from chaosday.model.lease import LeaseHolder
+from chaosday.model.store import Store
 from chaosday.model.target import Route, ServerFiles, Sql, Target
+from chaosday.stores.postgresql import PostgreSQLStore
 from chaosday.table_leases import TableLeases
 
 # https://www.postgresql.org/docs/18/errcodes-appendix.html: class 28 is invalid authorization,
@@ -65,7 +67,7 @@ class PostgreSQL(Target):
         return {name: value for name, value in found.items() if value is not None} | fields
 
     def capabilities(self) -> Mapping[type[Any], Any]:
-        offered: dict[type[Any], Any] = {Sql: self, LeaseHolder: TableLeases(self)}
+        offered: dict[type[Any], Any] = {Sql: self, Store: PostgreSQLStore(self), LeaseHolder: TableLeases(self)}
         return offered | {ServerFiles: self} if self.data_directory else offered
 
     def through(self, route: Target) -> PostgreSQL:

@@ -1,0 +1,1 @@
+"""Damage to what was read in the end."""

@@ -1,0 +1,43 @@
+"""What the corruptions of sets and queues need: the last reading of everything, and copies in which it differs."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+
+from chaosday.evidence import Evidence
+from chaosday.history import OK, History, to_json
+from chaosday.model.corruption import Corruption, NotApplicable, Planted
+from chaosday.planting import with_cells
+
+
+class ElementCorruption(Corruption):
+    """Damage to what the last reading of a set, or the drain of a queue, said."""
+
+    puts: ClassVar[str] = "add"
+    reads: ClassVar[str] = "read"
+
+    def last(self, evidence: Evidence) -> tuple[History, int, list[Any]]:
+        """The history, the row of its last acknowledged reading, and what that said."""
+        if not evidence.has("history"):
+            raise NotApplicable("there is no history")
+        history = evidence.history()
+        rows = np.flatnonzero(history.is_f(self.reads) & (history.statuses() == OK))
+        if not history.is_f(self.puts).any() or not len(rows):
+            raise NotApplicable(f"nothing does {self.puts} and {self.reads}")
+        row = int(rows[np.argmax(history.ends_ns()[rows])])
+        said = history.values("result")[row]
+        if not isinstance(said, list):
+            raise NotApplicable(f"the last {self.reads} is not of everything")
+        return history, row, said
+
+    def acknowledged(self, history: History) -> set[Any]:
+        """What was acknowledged to have gone in."""
+        values = history.values("value")
+        return {values[row] for row in np.flatnonzero(history.is_f(self.puts) & (history.statuses() == OK))}
+
+    def saying(self, evidence: Evidence, history: History, row: int, said: list[Any], keys: set[Any]) -> Planted:
+        """A copy in which the last reading says something else."""
+        table = with_cells(history.table, "result", [row], [to_json(said)])
+        return Planted(evidence.replaced(history=History(table)), frozenset(keys))

@@ -1,0 +1,96 @@
+"""A published finding as an experiment in two arms: the configuration that has it, and the one that has not."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+
+from chaosday.errors import InvalidExperiment
+from chaosday.experiment import in_words, read_mapping
+from chaosday.model.base import Model
+
+PLACE = re.compile(r"\$\{([a-z_0-9.]+)\}")
+ArmName = Literal["unsound", "sound"]
+ARMS: tuple[ArmName, ...] = ("unsound", "sound")
+
+
+class Arm(Model):
+    """One configuration: options of the lab, changes to the experiment, and what has to come of it."""
+
+    words: str
+    """What is configured, as a person would say it."""
+    lab: dict[str, Any] = {}
+    change: dict[str, Any] = {}
+    """Merged into the experiment: mappings key by key, everything else in place of what was there."""
+    anomalies: list[str] = []
+    """Names of anomalies of which at least one has to be found; none for the sound arm."""
+
+
+class FindingFile(Model):
+    """``deployments/findings/*.yaml``. Texts in the experiment may hold ``${name.of.a.fact}`` of the lab."""
+
+    finding: str = Field(min_length=1, max_length=120)
+    system: str
+    source: str
+    """Who published it, and where."""
+    story: str
+    """Why it happens, in a few sentences."""
+    lab: str
+    """Which lab starts the system: a module of ``chaosday.lab.stands``."""
+    experiment: dict[str, Any]
+    unsound: Arm
+    sound: Arm
+
+    def arm(self, name: ArmName) -> Arm:
+        """One of the two."""
+        return self.unsound if name == "unsound" else self.sound
+
+
+def is_finding(path: Path) -> bool:
+    """Whether a file is one of these, and not an experiment."""
+    return path.suffix in (".yaml", ".yml", ".json") and "finding" in read_mapping(path)
+
+
+def load_finding(path: Path) -> FindingFile:
+    """Read it through the strict door; ``InvalidExperiment`` names the field."""
+    try:
+        return FindingFile.model_validate(read_mapping(path), extra="forbid")
+    except ValidationError as error:
+        raise InvalidExperiment(f"{path}: {in_words(error)}") from None
+
+
+def experiment_of(finding: FindingFile, name: ArmName, facts: dict[str, Any]) -> dict[str, Any]:
+    """The arm's experiment as plain data, its places filled with the lab's facts."""
+    merged = _merged(finding.experiment, finding.arm(name).change)
+    filled: dict[str, Any] = _filled(merged, facts)
+    return {"title": f"{finding.finding}: {name}"[:120], **filled}
+
+
+def _merged(base: Any, change: Any) -> Any:
+    if isinstance(base, dict) and isinstance(change, dict):
+        return {**base, **{name: _merged(base.get(name), value) for name, value in change.items()}}
+    return change
+
+
+def _filled(value: Any, facts: dict[str, Any]) -> Any:
+    if isinstance(value, dict):
+        return {name: _filled(each, facts) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_filled(each, facts) for each in value]
+    if not isinstance(value, str):
+        return value
+    if whole := PLACE.fullmatch(value):
+        return _fact(whole[1], facts)
+    return PLACE.sub(lambda match: str(_fact(match[1], facts)), value)
+
+
+def _fact(name: str, facts: dict[str, Any]) -> Any:
+    found: Any = facts
+    for part in name.split("."):
+        if not isinstance(found, dict) or part not in found:
+            raise InvalidExperiment(f"the lab has no fact called {name}; it has {', '.join(sorted(facts))}")
+        found = found[part]
+    return found

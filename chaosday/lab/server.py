@@ -1,0 +1,96 @@
+"""A server of the lab: one process in the background that can be started again by anybody, and is ended by its pid."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from chaosday.errors import CapabilityMissing, ChaosdayError, TargetUnreachable
+
+
+def program(name: str, package: str) -> str:
+    """The path of a program, or which package brings it."""
+    found = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/local/sbin:/usr/sbin:/sbin")
+    if found is None:
+        raise CapabilityMissing(f"{name} is not installed: apt-get install {package}")
+    return found
+
+
+@dataclass
+class Server:
+    """``command`` stays in the foreground; ``folder`` takes its log and pid file."""
+
+    name: str
+    command: list[str]
+    folder: Path
+    environment: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def pid_file(self) -> Path:
+        return self.folder / f"{self.name}.pid"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / f"{self.name}.log"
+
+    def start_script(self) -> str:
+        """POSIX ``sh`` that starts it where it does not run: any number of times, from any process."""
+        words = " ".join(shlex.quote(each) for each in self.command)
+        set_ = " ".join(f"{name}={shlex.quote(value)}" for name, value in self.environment.items())
+        pid_file, log = shlex.quote(str(self.pid_file)), shlex.quote(str(self.log))
+        # A killed child that nobody has waited for yet is a zombie, and kill -0 takes that for running.
+        return (
+            f'pid=$(cat {pid_file} 2>/dev/null); state=; [ -z "$pid" ] || state=$(ps -o stat= -p "$pid")\n'
+            f"case $state in '' | Z*)\n    cd / && env {set_} setsid {words} >>{log} 2>&1 </dev/null &\n"
+            f"    echo $! > {pid_file} ;;\nesac\n"
+        )
+
+    def start(self, answers: Callable[[], Any], timeout_s: float = 30) -> None:
+        """Start it and wait until ``answers`` raises no error of ours."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["sh", "-c", self.start_script()], check=True, stdin=subprocess.DEVNULL)
+        until = time.monotonic() + timeout_s
+        while True:
+            try:
+                answers()
+            except ChaosdayError as error:
+                if time.monotonic() > until:
+                    raise TargetUnreachable(f"{self.name} did not start: {error}; {self.last_words()}") from None
+                time.sleep(0.05)
+            else:
+                return
+
+    def stop(self) -> None:
+        """End it with SIGKILL, by its pid; nothing happens where it does not run."""
+        try:
+            pid = int(self.pid_file.read_text())
+            os.kill(pid, signal.SIGKILL)
+        except (OSError, ValueError):
+            return
+        until = time.monotonic() + 5
+        while Path(f"/proc/{pid}/stat").exists() and time.monotonic() < until:
+            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
+                break
+            time.sleep(0.01)
+
+    def last_words(self) -> str:
+        """The end of its log."""
+        lines = self.log.read_text(errors="replace").strip().splitlines() if self.log.exists() else []
+        return f"its log ends: {' / '.join(lines[-2:])[-300:]}" if lines else "its log is empty"
+
+    def process(self, state_dir: Path) -> dict[str, Any]:
+        """A ``local_process`` target for it, which may be started again."""
+        return {
+            "kind": "local_process",
+            "pid_file": str(self.pid_file),
+            "restart": self.start_script(),
+            "state_dir": str(state_dir),
+        }

@@ -1,0 +1,72 @@
+"""One MariaDB server, if asked for on a disk of its own whose power can be cut."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from chaosday.errors import TargetUnreachable
+from chaosday.lab.disk import disk, sh
+from chaosday.lab.postgres import free_port
+from chaosday.lab.server import Server, program
+from chaosday.targets.mariadb import MariaDB
+
+BUFFER_MIB = 32
+
+
+@contextmanager
+def stand(folder: Path, *, settings: str = "", own_disk: bool = False) -> Iterator[dict[str, Any]]:
+    """Facts: ``server`` (a target), ``process``, and with ``own_disk`` ``disk``. ``settings`` are options of the
+    server, separated by semicolons."""
+    with ExitStack() as undo:
+        facts: dict[str, Any] = {}
+        place = folder
+        if own_disk:
+            made = undo.enter_context(disk(folder / "power", 512))
+            (made.image.parent / ".chaosday-scratch").touch()
+            place = made.path
+            facts["disk"] = {"image": str(made.image), "path": str(made.path)}
+        port, password = free_port(), secrets.token_hex(12)
+        server = node("mariadb", folder, place / "data", port, password, settings)
+        undo.callback(server.stop)
+        target = {"kind": "mariadb", "port": port, "password": password}
+        server.start(MariaDB.model_validate(target).reach)
+        if own_disk:
+            sh("sync", "-f", str(place))
+        yield {**facts, "server": target, "process": server.process(folder / "leases")}
+
+
+def node(name: str, folder: Path, data: Path, port: int, password: str, settings: str) -> Server:
+    """A data directory with one database and one account, and the server for it; not started."""
+    run = folder / f"{name}.run"
+    run.mkdir(parents=True)
+    account = ["--user=root"] if os.geteuid() == 0 else []
+    install = [program("mariadb-install-db", "mariadb-server"), "--no-defaults", f"--datadir={data}", *account]
+    done = subprocess.run(
+        [*install, "--auth-root-authentication-method=normal", "--skip-test-db"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode:
+        raise TargetUnreachable(f"mariadb-install-db failed: {(done.stderr or done.stdout).strip().splitlines()[-1:]}")
+    first = run / "first.sql"
+    first.touch(0o600)
+    # Read at each start: idempotent.
+    first.write_text(
+        "create database if not exists test;\n"
+        "create user if not exists root@'127.0.0.1';\n"
+        f"alter user root@'127.0.0.1' identified by '{password}';\n"
+        "grant all on *.* to root@'127.0.0.1' with grant option;\n"
+    )
+    command = [
+        program("mariadbd", "mariadb-server"), "--no-defaults", f"--datadir={data}", *account, f"--port={port}",
+        "--bind-address=127.0.0.1", f"--socket={run}/server.sock", f"--pid-file={run}/server.pid",
+        f"--init-file={first}", f"--innodb-buffer-pool-size={BUFFER_MIB}M", "--innodb-log-file-size=16M",
+        "--skip-name-resolve", "--innodb-lock-wait-timeout=1",
+        *(f"--{each.strip()}" for each in settings.split(";") if each.strip()),
+    ]  # fmt: skip
+    return Server(name, command, folder)

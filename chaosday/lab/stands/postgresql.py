@@ -1,0 +1,41 @@
+"""One PostgreSQL server, on a disk of its own whose power can be cut."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from chaosday.lab import postgres
+from chaosday.lab.disk import disk, sh
+from chaosday.lab.scenarios import restart_script
+
+
+@contextmanager
+def stand(folder: Path, *, settings: str = "", own_disk: bool = False) -> Iterator[dict[str, Any]]:
+    """Facts: ``server`` (a target), ``process``, and with ``own_disk`` ``disk`` (image, path). ``settings`` go into
+    postgresql.conf, separated by semicolons."""
+    with ExitStack() as undo:
+        scratch = undo.enter_context(postgres.scratch(folder / "lab"))
+        facts: dict[str, Any] = {}
+        place = scratch
+        if own_disk:
+            made = undo.enter_context(disk(scratch / "power", 512))
+            (made.image.parent / ".chaosday-scratch").touch()
+            place = made.path
+            for each in (made.image.parent, place):
+                each.chmod(0o711)
+            facts["disk"] = {"image": str(made.image), "path": str(made.path)}
+        binaries = postgres.usable_binaries(scratch)
+        extra = "\n".join(settings.split(";"))
+        node = postgres.primary(place, extra=extra, bin_directory=binaries)
+        undo.callback(node.stop)
+        if own_disk:
+            # What there is before the experiment is on the disk: only what it writes can be lost.
+            sh("sync", "-f", str(place))
+        facts["server"] = {"kind": "postgresql", "port": node.port, "password": node.password,
+                           "data_directory": str(node.data), "bin_directory": str(node.bin)}  # fmt: skip
+        facts["process"] = {"kind": "local_process", "pid_file": str(node.pid_file), "tree": True,
+                            "restart": restart_script(node), "state_dir": str(folder / "leases")}  # fmt: skip
+        yield facts

@@ -1,0 +1,78 @@
+"""A Redis server, if asked for with a replica, or on a disk of its own whose power can be cut."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from chaosday.errors import TargetUnreachable
+from chaosday.lab.disk import disk
+from chaosday.lab.postgres import free_port
+from chaosday.lab.server import Server, program
+from chaosday.model.target import Route
+from chaosday.proxy.client import ProxyProcess
+from chaosday.targets.redis import Redis
+
+
+@contextmanager
+def stand(
+    folder: Path, *, settings: str = "", own_disk: bool = False, replica: bool = False
+) -> Iterator[dict[str, Any]]:
+    """Facts: ``server``, ``process``; with ``own_disk`` ``disk``; with ``replica`` ``replica``, ``control``,
+    ``upstream``. ``settings`` are lines of redis.conf, separated by semicolons."""
+    with ExitStack() as undo:
+        folder.mkdir(parents=True, exist_ok=True)
+        facts: dict[str, Any] = {}
+        place = folder / "primary"
+        if own_disk:
+            made = undo.enter_context(disk(folder / "power"))
+            (made.image.parent / ".chaosday-scratch").touch()
+            place = made.path / "primary"
+            facts["disk"] = {"image": str(made.image), "path": str(made.path)}
+        port = free_port()
+        server = _server("redis", folder, place, port, settings)
+        undo.callback(server.stop)
+        server.start(Redis(port=port).reach)
+        facts |= {"server": {"kind": "redis", "port": port}, "process": server.process(folder / "leases")}
+        if replica:
+            facts |= _with_replica(undo, folder, port, settings)
+        yield facts
+
+
+def _with_replica(undo: ExitStack, folder: Path, port: int, settings: str) -> dict[str, Any]:
+    """A replica that is fed through a proxy."""
+    from chaosday.targets.proxy_route import ProxyRoute
+
+    proxy = ProxyProcess.start(folder / "proxy.json")
+    undo.callback(proxy.close)
+    upstream = f"127.0.0.1:{port}"
+    link = ProxyRoute(route="replication", upstream=upstream, control=str(proxy.state_file))
+    host, through = link.capability(Route).address()
+    other = free_port()
+    server = _server("replica", folder, folder / "replica", other, f"{settings};replicaof {host} {through}")
+    undo.callback(server.stop)
+    target = Redis(port=other)
+
+    def linked() -> None:
+        client = target.connect(5)
+        said = client.info("replication")
+        client.close()
+        if said.get("master_link_status") != "up":
+            raise TargetUnreachable("the replica is not linked to its primary yet")
+
+    server.start(linked)
+    return {"replica": {"kind": "redis", "port": other}, "control": str(proxy.state_file), "upstream": upstream}
+
+
+def _server(name: str, folder: Path, place: Path, port: int, settings: str) -> Server:
+    place.mkdir(parents=True)
+    lines = [
+        f"port {port}", "bind 127.0.0.1", f"dir {place}", "daemonize no", "protected-mode no",
+        "repl-diskless-sync-delay 0", "repl-timeout 60",
+        *(each.strip() for each in settings.split(";") if each.strip()),
+    ]  # fmt: skip
+    configuration = folder / f"{name}.conf"
+    configuration.write_text("\n".join(lines) + "\n")
+    return Server(name, [program("redis-server", "redis-server"), str(configuration)], folder)

@@ -1,0 +1,1 @@
+"""Sessions: how each system is asked, through its usual client library."""

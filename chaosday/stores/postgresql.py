@@ -1,0 +1,74 @@
+"""PostgreSQL as a Store, through psycopg."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from chaosday.model.store import Options, Session
+from chaosday.stores.sql import DEFINITE_SQLSTATES, Dialect, SqlSession
+
+if TYPE_CHECKING:
+    from chaosday.targets.postgresql import PostgreSQL
+
+SCHEMA = "chaosday"
+
+
+def dialect() -> Dialect:
+    """PostgreSQL's words; class 57 is not definite: a backend that waits for a standby has committed locally."""
+    import psycopg
+
+    return Dialect(
+        make=(
+            f"create schema if not exists {SCHEMA}",
+            "create table if not exists {table} (k bigint primary key, v text not null)",
+            "create table if not exists {table}_set (v bigint primary key)",
+        ),
+        upsert="insert into {table} values (%s, %s) on conflict (k) do update set v = excluded.v",
+        append="insert into {table} as t values (%s, %s || ',') on conflict (k) do update set v = t.v || excluded.v",
+        begin=("begin isolation level {level}",),
+        level="read committed",
+        definite=lambda error: str(getattr(error, "sqlstate", None) or "").startswith(DEFINITE_SQLSTATES),
+        absent=lambda error: getattr(error, "sqlstate", None) == "42P01",
+        errors=(psycopg.Error, OSError),
+    )
+
+
+class PostgreSQLStore:
+    """Tables in the schema ``chaosday``. Options: ``isolation``; ``port``, of another server with the same account;
+    ``settings``, as in ``SET`` (``a=b,c=d``)."""
+
+    def __init__(self, database: PostgreSQL) -> None:
+        self._sql = database
+
+    def make(self, space: str, options: Options) -> None:
+        """Schema and tables; alone among our sessions, since PostgreSQL does not keep two from colliding."""
+        from chaosday.sql import execute_all
+
+        with self._sql.connect() as connection:
+            execute_all(connection, *(each.format(table=_table(space)) for each in dialect().make))
+
+    def session(self, space: str, timeout_s: float, options: Options) -> Session:
+        """A connection, with a statement time-out on the server's side too."""
+        server = self._sql.model_copy(update={"port": int(options["port"])}) if "port" in options else self._sql
+        connection = server.connect(timeout_s=timeout_s)
+        settings = {"statement_timeout": f"{int(timeout_s * 1000)}ms"}
+        settings |= dict(each.split("=", 1) for each in str(options.get("settings", "")).split(",") if "=" in each)
+        for name, value in settings.items():
+            connection.execute("select set_config(%s, %s, false)", (name, value))
+        return SqlSession(connection, dialect(), _table(space), options)
+
+    def drop(self, space: str) -> None:
+        """The tables; the schema only where nobody else has tables in it."""
+        import psycopg
+
+        from chaosday.sql import execute_all
+
+        with self._sql.connect() as connection:
+            execute_all(connection, f"drop table if exists {_table(space)}, {_table(space)}_set")
+            with contextlib.suppress(psycopg.Error):
+                connection.execute(f"drop schema if exists {SCHEMA}")
+
+
+def _table(space: str) -> str:
+    return f"{SCHEMA}.{space}"

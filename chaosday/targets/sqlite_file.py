@@ -1,0 +1,30 @@
+"""A SQLite database."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from chaosday.errors import TargetUnreachable
+from chaosday.model.store import Store
+from chaosday.model.target import Target
+from chaosday.stores.sqlite import SQLiteStore
+
+
+class SQLiteFile(Target):
+    """A file of this machine; it is made by the first workload that writes to it."""
+
+    kind: Literal["sqlite_file"] = "sqlite_file"
+    path: Path = Path("chaosday.sqlite")
+
+    def capabilities(self) -> Mapping[type[Any], Any]:
+        """Store."""
+        return {Store: SQLiteStore(self.path)}
+
+    def reach(self) -> str:
+        """Say which library would open it; the folder has to be there."""
+        if not self.path.parent.is_dir():
+            raise TargetUnreachable(f"{self.path.parent} is not a directory")
+        return f"SQLite {sqlite3.sqlite_version}, {self.path}"

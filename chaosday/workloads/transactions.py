@@ -1,0 +1,102 @@
+"""Transactions: several reads and writes done together, at a stated isolation level."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from chaosday.asking import Asker, run_askers
+from chaosday.model.target import Target
+from chaosday.model.workload import Stop
+from chaosday.store_workload import StoreWorkload
+
+Style = Literal["list-append", "read-append", "rw-register", "long-fork"]
+
+
+class Transactions(StoreWorkload):
+    """What Elle judges. A value is never written twice, so that a read names the transaction it saw.
+
+    ``list-append``: one to ``most`` reads and appends of a few lists that make place for new ones as they fill.
+    ``read-append``: read a list and append to the same one: two that read the same state show a lost update.
+    ``rw-register``: the same as list-append with registers. ``long-fork``: single writes of keys that are
+    written once, and reads of a group of two (Jepsen's ``long-fork``).
+    """
+
+    kind: Literal["transactions"] = "transactions"
+    style: Style = "list-append"
+    key_count: int = Field(default=4, ge=1, le=1000)
+    """How many are in use at a time."""
+    writes_a_key: int = Field(default=40, ge=1)
+    """After about so many of its own writes a client moves on to the next key."""
+    most: int = Field(default=4, ge=1, le=20)
+
+    def run(self, target: Target, directory: Path, stop: Stop, seed: int) -> None:
+        steps: dict[Style, Callable[[Asker], Callable[[Asker], None]]] = {
+            "list-append": self._mixed,
+            "rw-register": self._mixed,
+            "read-append": self._read_append,
+            "long-fork": self._long_fork,
+        }
+        run_askers(self.asking(target, directory, seed), stop, steps[self.style])
+
+    def _values(self, asker: Asker) -> itertools.count[int]:
+        return itertools.count(asker.process + 1, self.clients)
+
+    def _mixed(self, asker: Asker) -> Callable[[Asker], None]:
+        values, first, wrote = self._values(asker), 0, 0
+        write = "w" if self.style == "rw-register" else "append"
+
+        def step(asker: Asker) -> None:
+            nonlocal first, wrote
+            mops: list[list[Any]] = []
+            for _ in range(int(asker.rng.integers(1, self.most + 1))):
+                key = first + int(asker.rng.integers(self.key_count))
+                reads = asker.reads_only or asker.rng.random() < 0.5
+                mops.append(["r", key, None] if reads else [write, key, next(values)])
+            asker.attempt("txn", None, mops)
+            wrote += sum(mop[0] == write for mop in mops)
+            if wrote >= self.writes_a_key:
+                first, wrote = first + 1, 0
+
+        return step
+
+    def _read_append(self, asker: Asker) -> Callable[[Asker], None]:
+        values, first, wrote = self._values(asker), 0, 0
+
+        def step(asker: Asker) -> None:
+            nonlocal first, wrote
+            key = first + int(asker.rng.integers(self.key_count))
+            mops: list[list[Any]] = [["r", key, None]]
+            if not asker.reads_only:
+                mops.append(["append", key, next(values)])
+            asker.attempt("txn", None, mops)
+            wrote += 1
+            if wrote >= self.writes_a_key:
+                first, wrote = first + 1, 0
+
+        return step
+
+    def _long_fork(self, asker: Asker) -> Callable[[Asker], None]:
+        """Pairs of clients that write share a group: one writes its first key, the other its second."""
+        pair, place = divmod(asker.process, 2)
+        pairs = max((self.clients - self.readers) // 2, 1)
+        group = itertools.count(pair, pairs)
+        seen, tries = 0, 0
+
+        def step(asker: Asker) -> None:
+            nonlocal seen, tries
+            if not asker.reads_only:
+                asker.attempt("txn", None, [["w", 2 * next(group) + place, 1]])
+                return
+            # The newest groups are those whose writes are under way: ask upwards from the last that was whole. A
+            # write that failed leaves its group as it is for ever; after some tries it is passed over.
+            done, found = asker.attempt("txn", None, [["r", 2 * seen, None], ["r", 2 * seen + 1, None]])
+            tries += 1
+            if (done and all(value is not None for _, _, value in found)) or tries > 200:
+                seen, tries = seen + 1, 0
+
+        return step

@@ -1,0 +1,125 @@
+"""Published findings, found again: each arm of each is an experiment that runs like any other."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import click
+import orjson
+from rich import box
+from rich.table import Table
+
+from chaosday.clock import SystemClock
+from chaosday.errors import ChaosdayError
+from chaosday.experiment import parse
+from chaosday.finding_file import ARMS, ArmName, FindingFile, experiment_of, load_finding
+from chaosday.lab.stands import stand
+from chaosday.model.base import Model
+from chaosday.run_directory import RunDirectory, runs_root
+from chaosday.verdict import Verdict
+from flows.terminal import COLOURS, console
+
+
+class ArmResult(Model):
+    """What one run of one arm said, beside what it should have said."""
+
+    finding: str
+    system: str
+    source: str
+    arm: ArmName
+    configuration: str
+    expected: str
+    got: str
+    anomalies: dict[str, int] = {}
+    """What was found, by name, with how often."""
+    why: str = ""
+    operations: int = 0
+    s: float = 0
+    run: str = ""
+
+    @property
+    def right(self) -> bool:
+        """Whether the verdict is the expected one; for the unsound arm also one of the expected anomalies."""
+        return self.got == self.expected
+
+
+def run_arm(finding: FindingFile, arm: ArmName, *, quiet: bool) -> ArmResult:
+    """Start the system, run the arm's experiment on it, and take the system away."""
+    from flows.run import run_one
+
+    expects = finding.arm(arm).anomalies
+    began = time.monotonic()
+    folder = Path(tempfile.mkdtemp(prefix="chaosday-stand-"))
+    # A server's own account has to get through to its data.
+    folder.chmod(0o711)
+    result = ArmResult(
+        finding=finding.finding,
+        system=finding.system,
+        source=finding.source,
+        arm=arm,
+        configuration=finding.arm(arm).words,
+        expected=f"violated: {' or '.join(expects)}" if expects else "pass",
+        got="not run",
+    )
+    try:
+        with stand(finding.lab, folder, finding.arm(arm).lab) as facts:
+            experiment = parse(experiment_of(finding, arm, facts))
+            directory = RunDirectory.create(runs_root(), experiment.title, SystemClock())
+            verdict = run_one(experiment, directory, quiet=quiet)
+            return result.model_copy(update=_read(directory, verdict, expects) | {"s": time.monotonic() - began})
+    except ChaosdayError as error:
+        return result.model_copy(update={"why": str(error), "s": time.monotonic() - began})
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _read(directory: RunDirectory, verdict: Verdict, expects: Sequence[str]) -> dict[str, object]:
+    findings = directory.read_json("findings.json")
+    found = {each["name"]: each["count"] for finding in findings for each in finding["anomalies"]}
+    known = [name for name in expects if name in found]
+    got = str(verdict.outcome.value)
+    if got == "violated" and expects:
+        got = f"violated: {' or '.join(expects if known else found)}"
+    operations = max((finding["examined"] for finding in findings), default=0)
+    why = "; ".join(verdict.reasons[:2])
+    return {"got": got, "anomalies": found, "operations": operations, "run": str(directory.path), "why": why}
+
+
+def run_findings(files: Iterable[Path], *, quiet: bool, as_json: bool, arms: Sequence[ArmName] = ARMS) -> int:
+    """Each arm of each file in turn; the table in the end. 0 where every arm said what it should."""
+    from flows.session import prefect_session
+
+    found = [load_finding(path) for path in files]  # all of them are read before any is run
+    results = []
+    with prefect_session():
+        for finding in found:
+            for arm in arms:
+                results.append(run_arm(finding, arm, quiet=quiet or as_json))
+                if as_json:
+                    click.echo(orjson.dumps(results[-1].model_dump() | {"right": results[-1].right}))
+                elif not quiet:
+                    console.print(f"{finding.finding}, {arm}: {results[-1].got}, {results[-1].s:.0f} s")
+    if not as_json:
+        console.print(table(results))
+        for each in results:
+            if not each.right:
+                console.print(f"{each.finding}, {each.arm}: {each.why}")
+    return 0 if all(each.right for each in results) else 1
+
+
+def table(results: Sequence[ArmResult]) -> Table:
+    """Finding, source, expected, got, operations, time."""
+    drawn = Table(box=box.SIMPLE)
+    for head in ("finding", "source", "arm", "expected", "got", "operations", "time"):
+        drawn.add_column(head, justify="right" if head in ("operations", "time") else "left")
+    for each in results:
+        colour = COLOURS["pass" if each.right else "violated"]
+        drawn.add_row(
+            each.finding, each.source, each.arm, each.expected, f"[{colour}]{each.got}[/]",
+            f"{each.operations:,}", f"{each.s:.0f} s",
+        )  # fmt: skip
+    return drawn
