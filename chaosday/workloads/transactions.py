@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
@@ -33,6 +34,9 @@ class Transactions(StoreWorkload):
     writes_a_key: int = Field(default=40, ge=1)
     """After about so many of its own writes a client moves on to the next key."""
     most: int = Field(default=4, ge=1, le=20)
+
+    group_ms: int = Field(default=25, ge=1, le=10_000)
+    """How long a group of a long-fork is being written."""
 
     def run(self, target: Target, directory: Path, stop: Stop, seed: int) -> None:
         steps: dict[Style, Callable[[Asker], Callable[[Asker], None]]] = {
@@ -81,22 +85,23 @@ class Transactions(StoreWorkload):
         return step
 
     def _long_fork(self, asker: Asker) -> Callable[[Asker], None]:
-        """Pairs of clients that write share a group: one writes its first key, the other its second."""
+        """Pairs of clients that write share a group for ``group_ms``: one writes its first key, the other its second,
+        at the same time. Readers ask for the groups that are being written."""
         pair, place = divmod(asker.process, 2)
         pairs = max((self.clients - self.readers) // 2, 1)
-        group = itertools.count(pair, pairs)
-        seen, tries = 0, 0
+        length_s, last = self.group_ms / 1000, -1
 
         def step(asker: Asker) -> None:
-            nonlocal seen, tries
-            if not asker.reads_only:
-                asker.attempt("txn", None, [["w", 2 * next(group) + place, 1]])
+            nonlocal last
+            turn = int(time.monotonic() / length_s)
+            if asker.reads_only:
+                group = turn * pairs + int(asker.rng.integers(pairs))
+                asker.attempt("txn", None, [["r", 2 * group, None], ["r", 2 * group + 1, None]])
                 return
-            # The newest groups are those whose writes are under way: ask upwards from the last that was whole. A
-            # write that failed leaves its group as it is for ever; after some tries it is passed over.
-            done, found = asker.attempt("txn", None, [["r", 2 * seen, None], ["r", 2 * seen + 1, None]])
-            tries += 1
-            if (done and all(value is not None for _, _, value in found)) or tries > 200:
-                seen, tries = seen + 1, 0
+            if turn == last:
+                time.sleep(max(0.0, (turn + 1) * length_s - time.monotonic()))
+                turn += 1
+            last = turn
+            asker.attempt("txn", None, [["w", 2 * (turn * pairs + pair) + place, 1]])
 
         return step

@@ -43,7 +43,8 @@ def stand(folder: Path, *, synchronous: bool = False) -> Iterator[dict[str, Any]
         if not done.settled:
             raise TargetUnreachable(f"the standby does not stream: {done.words}; {standby.last_words()}")
         yield {
-            "primary": _target(primary) | {"upstream": upstream},
+            "primary": _target(primary),
+            "upstream": upstream,
             "standby": _target(standby),
             "control": str(proxy.state_file),
             "process": {
