@@ -70,16 +70,30 @@ class Server:
 
     def stop(self) -> None:
         """End it with SIGKILL, by its pid; nothing happens where it does not run."""
+        self._end(signal.SIGKILL, 5)
+
+    def finish(self) -> None:
+        """End it with SIGTERM, so that its files are whole and closed."""
+        if not self._end(signal.SIGTERM, 30):
+            raise TargetUnreachable(f"{self.name} does not end; {self.last_words()}")
+
+    def _end(self, number: signal.Signals, patience_s: float) -> bool:
         try:
             pid = int(self.pid_file.read_text())
-            os.kill(pid, signal.SIGKILL)
+            os.kill(pid, number)
         except (OSError, ValueError):
-            return
-        until = time.monotonic() + 5
-        while Path(f"/proc/{pid}/stat").exists() and time.monotonic() < until:
-            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
-                break
+            return True
+        until = time.monotonic() + patience_s
+        while time.monotonic() < until:
+            # A child that nobody has waited for stays in the process table as a zombie.
+            try:
+                state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+            except OSError:
+                return True
+            if state == "Z":
+                return True
             time.sleep(0.01)
+        return False
 
     def last_words(self) -> str:
         """The end of its log."""

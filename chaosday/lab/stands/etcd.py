@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import http.client
+import json
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -48,9 +50,28 @@ def stand(folder: Path) -> Iterator[dict[str, Any]]:
             server.start(lambda: None)
         for name in MEMBERS:
             _until_healthy(Etcd(port=clients[name]))
+        _let_a_lead(clients)
         facts: dict[str, Any] = {name: {"kind": "etcd", "port": clients[name]} for name in MEMBERS}
         facts |= {f"peer_{name}": f"127.0.0.1:{peers[name]}" for name in MEMBERS}
         yield {**facts, "control": str(proxy.state_file)}
+
+
+def _let_a_lead(clients: dict[str, int]) -> None:
+    """So that the same member is behind in every run; the first one leads, whoever was elected."""
+    said = {name: _call(port, "status", {}) for name, port in clients.items()}
+    leader = next(name for name, each in said.items() if each["header"]["member_id"] == each["leader"])
+    if leader != "a":
+        _call(clients[leader], "transfer-leadership", {"targetID": said["a"]["header"]["member_id"]})
+
+
+def _call(port: int, verb: str, body: dict[str, Any]) -> dict[str, Any]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        connection.request("POST", f"/v3/maintenance/{verb}", json.dumps(body))
+        said: dict[str, Any] = json.loads(connection.getresponse().read())
+    finally:
+        connection.close()
+    return said
 
 
 def _until_healthy(member: Etcd) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import shutil
-import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -12,41 +11,48 @@ from pathlib import Path
 from typing import Any
 
 from chaosday.errors import CapabilityMissing, TargetUnreachable
+from chaosday.lab.account import unprivileged
 from chaosday.lab.postgres import free_port
-from chaosday.lab.stands.mariadb import node
+from chaosday.lab.server import Server
+from chaosday.lab.stands.mariadb import node, server_command
 from chaosday.targets.mariadb import MariaDB
 
 LIBRARY = Path("/usr/lib/galera/libgalera_smm.so")
 NODES = 3
-STATE = "# GALERA saved state\nversion: 2.1\nuuid:    {uuid}\nseqno:   0\nsafe_to_bootstrap: {first}\n"
 
 
 @contextmanager
 def stand(folder: Path, *, settings: str = "") -> Iterator[dict[str, Any]]:
     """Facts: ``server`` (the first node, a target), ``ports`` of all.
 
-    All three begin with the same files and say so, so that what a node lacks when it joins is sent as writesets
-    (IST) and no files have to be copied between running servers.
+    The first one begins with its accounts made; the others get all of it from it, by rsync.
     """
     if not LIBRARY.exists():
         raise CapabilityMissing(f"{LIBRARY} is not installed: apt-get install galera-4")
-    password, cluster = secrets.token_hex(12), uuid.uuid4()
+    password = secrets.token_hex(12)
     ports, group = [free_port() for _ in range(NODES)], [free_port() for _ in range(NODES)]
+    first = node("first", folder, folder / "first.data", ports[0], password, settings)
     with ExitStack() as undo:
+        undo.callback(first.stop)
+        first.start(MariaDB.model_validate({"port": ports[0], "password": password}).reach)
+        first.finish()
         for number in range(NODES):
             name, data = f"node{number}", folder / f"node{number}.data"
-            server = node(name, folder, data, ports[number], password, settings)
-            if number:
-                shutil.rmtree(data)
-                shutil.copytree(folder / "pristine", data)
-                server.command.remove(next(each for each in server.command if each.startswith("--init-file")))
-            else:
-                shutil.copytree(data, folder / "pristine")
-            (data / "grastate.dat").write_text(STATE.format(uuid=cluster, first=int(not number)))
-            server.command += _wsrep(name, group, number)
+            shutil.copytree(folder / "first.data", data)
+            (folder / f"{name}.run").mkdir()
+            # As root the state transfer's rsync would drop to an account that may not write here.
+            account = unprivileged()
+            for path in (data, *data.rglob("*"), folder / f"{name}.run"):
+                account.own(path)
+            become = [] if account.uid is None else [
+                "setpriv", f"--reuid={account.uid}", f"--regid={account.gid}", "--clear-groups"
+            ]  # fmt: skip
+            command = server_command(data, folder / f"{name}.run", ports[number], settings)
+            command = [each for each in command if not each.startswith("--user=")]
+            server = Server(name, [*become, *command, *_wsrep(name, group, number)], folder)
             undo.callback(server.stop)
             target = MariaDB.model_validate({"port": ports[number], "password": password})
-            server.start(partial(_joined, target, number + 1), timeout_s=60)
+            server.start(partial(_joined, target, number + 1))
         yield {"server": {"kind": "mariadb", "port": ports[0], "password": password}, "ports": ports}
 
 
@@ -64,6 +70,8 @@ def _wsrep(name: str, group: list[int], number: int) -> list[str]:
         "wsrep-provider": str(LIBRARY),
         "wsrep-cluster-address": f"gcomm://{joined}",
         "wsrep-node-name": name,
+        "wsrep-sst-method": "rsync",
+        "wsrep-sst-receive-address": f"127.0.0.1:{free_port()}",
         "wsrep-node-address": "127.0.0.1",
         "wsrep-provider-options": ";".join(f"{key}={value}" for key, value in provider.items()),
         "binlog-format": "ROW",

@@ -45,8 +45,7 @@ def node(name: str, folder: Path, data: Path, port: int, password: str, settings
     """A data directory with one database and one account, and the server for it; not started."""
     run = folder / f"{name}.run"
     run.mkdir(parents=True)
-    account = ["--user=root"] if os.geteuid() == 0 else []
-    install = [program("mariadb-install-db", "mariadb-server"), "--no-defaults", f"--datadir={data}", *account]
+    install = [program("mariadb-install-db", "mariadb-server"), "--no-defaults", f"--datadir={data}", *_account()]
     done = subprocess.run(
         [*install, "--auth-root-authentication-method=normal", "--skip-test-db"],
         capture_output=True, text=True, check=False,
@@ -62,11 +61,20 @@ def node(name: str, folder: Path, data: Path, port: int, password: str, settings
         f"alter user root@'127.0.0.1' identified by '{password}';\n"
         "grant all on *.* to root@'127.0.0.1' with grant option;\n"
     )
-    command = [
-        program("mariadbd", "mariadb-server"), "--no-defaults", f"--datadir={data}", *account, f"--port={port}",
+    command = server_command(data, run, port, settings)
+    return Server(name, [*command, f"--init-file={first}"], folder)
+
+
+def server_command(data: Path, run: Path, port: int, settings: str) -> list[str]:
+    """The server in the foreground, under our own account."""
+    return [
+        program("mariadbd", "mariadb-server"), "--no-defaults", f"--datadir={data}", *_account(), f"--port={port}",
         "--bind-address=127.0.0.1", f"--socket={run}/server.sock", f"--pid-file={run}/server.pid",
-        f"--init-file={first}", f"--innodb-buffer-pool-size={BUFFER_MIB}M", "--innodb-log-file-size=16M",
+        f"--innodb-buffer-pool-size={BUFFER_MIB}M", "--innodb-log-file-size=16M",
         "--skip-name-resolve", "--innodb-lock-wait-timeout=1",
         *(f"--{each.strip()}" for each in settings.split(";") if each.strip()),
     ]  # fmt: skip
-    return Server(name, command, folder)
+
+
+def _account() -> list[str]:
+    return ["--user=root"] if os.geteuid() == 0 else []
