@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import shutil
@@ -71,6 +72,20 @@ class Server:
     def stop(self) -> None:
         """End it with SIGKILL, by its pid; nothing happens where it does not run."""
         self._end(signal.SIGKILL, 5)
+
+    def stop_tree(self) -> None:
+        """End it and every process that it started, with SIGKILL."""
+        import psutil
+
+        try:
+            main = psutil.Process(int(self.pid_file.read_text()))
+            family = [main, *main.children(recursive=True)]
+        except (OSError, ValueError, psutil.Error):
+            return
+        for each in family:
+            with contextlib.suppress(psutil.Error):
+                each.kill()
+        psutil.wait_procs(family, timeout=5)
 
     def finish(self) -> None:
         """End it with SIGTERM, so that its files are whole and closed."""

@@ -45,20 +45,20 @@ class RedisSession:
 class RedisStore:
     """Keys that begin with the space's name."""
 
-    def __init__(self, connect: Callable[[float], Any]) -> None:
+    def __init__(self, connect: Callable[[float, int | None], Any]) -> None:
         self._connect = connect
 
     def make(self, space: str, options: Options) -> None:
         """Nothing is needed; only that it answers."""
-        self._connect(5).close()
+        self._connect(5, None).close()
 
     def session(self, space: str, timeout_s: float, options: Options) -> Session:
-        """One connection."""
-        return RedisSession(self._connect(timeout_s), space, timeout_s, options)
+        """One connection; option ``port`` names another server."""
+        return RedisSession(self._connect(timeout_s, options.get("port")), space, timeout_s, options)
 
     def drop(self, space: str) -> None:
         """Every key of the space."""
-        client = self._connect(5)
+        client = self._connect(5, None)
         for key in client.scan_iter(match=f"{space}:*", count=1000):
             client.delete(key)
         client.close()

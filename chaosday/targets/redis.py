@@ -45,7 +45,7 @@ class Redis(Target):
         finally:
             client.close()
 
-    def connect(self, timeout_s: float) -> Any:
+    def connect(self, timeout_s: float, port: int | None = None) -> Any:
         """A client with one connection, which is open; errors are ours, in one line, without secrets."""
         try:
             import redis
@@ -56,7 +56,7 @@ class Redis(Target):
 
         secret = self.password.get_secret_value() if self.password else os.environ.get(self.password_env) or None
         client = redis.Redis(
-            host=self.host, port=self.port, password=secret, socket_timeout=timeout_s,
+            host=self.host, port=port or self.port, password=secret, socket_timeout=timeout_s,
             socket_connect_timeout=timeout_s, single_connection_client=False, retry=Retry(NoBackoff(), 0),
         )  # fmt: skip
         try:

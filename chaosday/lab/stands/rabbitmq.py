@@ -1,0 +1,52 @@
+"""A RabbitMQ broker, with a port mapper of its own, so that nothing of Erlang's stays behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from chaosday.errors import CapabilityMissing
+from chaosday.lab.postgres import free_port
+from chaosday.lab.server import Server, program
+from chaosday.targets.rabbitmq import RabbitMQ
+
+BROKER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
+
+
+@contextmanager
+def stand(folder: Path) -> Iterator[dict[str, Any]]:
+    """Facts: ``server`` (a target), ``process``."""
+    if not BROKER.exists():
+        raise CapabilityMissing(f"{BROKER} is not installed: apt-get install rabbitmq-server")
+    with ExitStack() as undo:
+        folder.mkdir(parents=True, exist_ok=True)
+        port, names = free_port(), free_port()
+        mapper = Server("epmd", [program("epmd", "erlang-base"), "-port", str(names), "-address", "127.0.0.1"], folder)
+        undo.callback(mapper.stop)
+        mapper.start(lambda: None)
+        plugins = folder / "enabled_plugins"
+        plugins.write_text("[].\n")
+        home = folder / "home"
+        home.mkdir()
+        environment = {
+            "HOME": str(home),
+            "ERL_EPMD_PORT": str(names),
+            "RABBITMQ_NODENAME": "chaosday@localhost",
+            "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
+            "RABBITMQ_NODE_PORT": str(port),
+            "RABBITMQ_DIST_PORT": str(free_port()),
+            "RABBITMQ_MNESIA_BASE": str(folder / "mnesia"),
+            "RABBITMQ_LOG_BASE": str(folder / "log"),
+            "RABBITMQ_LOGS": "-",
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(plugins),
+            "RABBITMQ_CONFIG_FILE": str(folder / "none"),
+        }
+        server = Server("rabbitmq", [str(BROKER)], folder, environment)
+        undo.callback(server.stop_tree)
+        server.start(RabbitMQ(port=port).reach, timeout_s=60)
+        yield {
+            "server": {"kind": "rabbitmq", "port": port},
+            "process": server.process(folder / "leases") | {"tree": True},
+        }

@@ -1,0 +1,123 @@
+"""NATS JetStream as a Store, through nats-py."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from chaosday.errors import TargetUnreachable
+from chaosday.model.store import NoEffect, Options, Session, Unanswered
+
+BATCH = 500
+
+
+class NatsSession:
+    """A stream of one subject; ``enqueue`` waits for the stream's acknowledgement, ``drain`` reads all there is."""
+
+    def __init__(self, url: str, space: str, timeout_s: float) -> None:
+        self._runner = asyncio.Runner()
+        self._space, self._timeout_s = space, timeout_s
+        try:
+            self._client = self._runner.run(self._connect(url))
+        except BaseException:
+            self._runner.close()
+            raise
+
+    def ask(self, f: str, key: Any, value: Any) -> Any:
+        """``enqueue`` and ``drain``."""
+        acts: dict[str, Callable[[], Coroutine[Any, Any, Any]]] = {
+            "enqueue": lambda: self._publish(value),
+            "drain": self._drain,
+        }
+        if f not in acts:
+            raise NoEffect(f"a stream does no {f}")
+        from nats.errors import Error as NatsError
+
+        try:
+            return self._runner.run(acts[f]())
+        except (NatsError, OSError, TimeoutError) as error:
+            # Reading takes nothing out of a stream.
+            raise (NoEffect if f == "drain" else Unanswered)(f"{type(error).__name__} {error}") from None
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError, RuntimeError, TimeoutError):
+            self._runner.run(asyncio.wait_for(self._client.close(), 1))
+        self._runner.close()
+
+    async def make(self) -> None:
+        """The stream, on disk."""
+        from nats.js.api import StorageType, StreamConfig
+
+        stream = StreamConfig(name=self._space, subjects=[self._space], storage=StorageType.FILE)
+        await self._client.jetstream(timeout=5).add_stream(stream)
+
+    async def drop(self) -> None:
+        """The stream and what is in it."""
+        from nats.js.errors import NotFoundError
+
+        with contextlib.suppress(NotFoundError):
+            await self._client.jetstream(timeout=5).delete_stream(self._space)
+
+    def run(self, act: Coroutine[Any, Any, Any]) -> Any:
+        """Run one of the above."""
+        return self._runner.run(act)
+
+    async def _connect(self, url: str) -> Any:
+        import nats
+        from nats.errors import Error as NatsError
+
+        async def quiet(error: Exception) -> None:
+            """The library would print it."""
+
+        try:
+            return await asyncio.wait_for(
+                nats.connect(url, allow_reconnect=False, connect_timeout=2, error_cb=quiet), self._timeout_s + 2
+            )
+        except (NatsError, OSError, TimeoutError) as error:
+            raise TargetUnreachable(f"{url} does not answer: {type(error).__name__}") from None
+
+    async def _publish(self, value: Any) -> None:
+        await self._client.jetstream(timeout=self._timeout_s).publish(self._space, str(value).encode())
+
+    async def _drain(self) -> list[int]:
+        from nats.js.errors import NotFoundError
+
+        stream = self._client.jetstream(timeout=self._timeout_s)
+        try:
+            state = (await stream.stream_info(self._space)).state
+        except NotFoundError:
+            # It was there before the first message. If it is gone, so is all that was in it.
+            return []
+        found: list[int] = []
+        reader = await stream.pull_subscribe(self._space, durable=None)
+        while len(found) < state.messages:
+            batch = await reader.fetch(min(BATCH, state.messages - len(found)), timeout=self._timeout_s)
+            found += [int(message.data) for message in batch]
+            for message in batch:
+                await message.ack()
+        return found
+
+
+class NatsStore:
+    """A stream named after the space."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def make(self, space: str, options: Options) -> None:
+        """The stream."""
+        session = NatsSession(self._url, space, 5)
+        session.run(session.make())
+        session.close()
+
+    def session(self, space: str, timeout_s: float, options: Options) -> Session:
+        """One connection, with an event loop of its own."""
+        return NatsSession(self._url, space, timeout_s)
+
+    def drop(self, space: str) -> None:
+        """The stream."""
+        session = NatsSession(self._url, space, 5)
+        session.run(session.drop())
+        session.close()

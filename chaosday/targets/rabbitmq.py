@@ -1,0 +1,56 @@
+"""A RabbitMQ broker."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import Field, SecretStr
+
+from chaosday.errors import AccessDenied, CapabilityMissing, TargetUnreachable
+from chaosday.model.store import Store
+from chaosday.model.target import Target
+from chaosday.stores.rabbitmq import RabbitStore
+
+
+class RabbitMQ(Target):
+    """A broker. The password comes from ``password``, else from ``password_env``, else it is guest's."""
+
+    kind: Literal["rabbitmq"] = "rabbitmq"
+    host: str = "127.0.0.1"
+    port: int = Field(default=5672, ge=1, le=65535)
+    user: str = "guest"
+    password: SecretStr | None = None
+    password_env: str = "RABBITMQ_PASSWORD"
+
+    def capabilities(self) -> Mapping[type[Any], Any]:
+        """Store."""
+        return {Store: RabbitStore(self.connect)}
+
+    def reach(self) -> str:
+        """Log in and read what it says of itself."""
+        connection = self.connect(5)
+        properties = connection._impl.server_properties
+        connection.close()
+        version = properties.get("version", b"")
+        return f"RabbitMQ {version.decode() if isinstance(version, bytes) else version}, at {self.host}:{self.port}"
+
+    def connect(self, timeout_s: float) -> Any:
+        """A blocking connection; errors are ours, in one line, without secrets."""
+        try:
+            import pika
+        except ImportError:
+            raise CapabilityMissing("RabbitMQ needs pika: pip install 'chaosday[databases]'") from None
+        secret = self.password.get_secret_value() if self.password else os.environ.get(self.password_env, "guest")
+        parameters = pika.ConnectionParameters(
+            self.host, self.port, credentials=pika.PlainCredentials(self.user, secret), connection_attempts=1,
+            socket_timeout=timeout_s, stack_timeout=timeout_s + 5, blocked_connection_timeout=timeout_s, heartbeat=0,
+        )  # fmt: skip
+        try:
+            return pika.BlockingConnection(parameters)
+        except (pika.exceptions.ProbableAuthenticationError, pika.exceptions.AuthenticationError):
+            raise AccessDenied(f"RabbitMQ at {self.host}:{self.port} refuses {self.user}") from None
+        except (pika.exceptions.AMQPError, OSError) as error:
+            words = f"RabbitMQ at {self.host}:{self.port} does not answer: {type(error).__name__}"
+            raise TargetUnreachable(words) from None
