@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -10,7 +11,7 @@ from pydantic import Field, SecretStr
 
 from chaosday.errors import AccessDenied, CapabilityMissing, TargetUnreachable
 from chaosday.model.store import Store
-from chaosday.model.target import Target
+from chaosday.model.target import Route, Target
 from chaosday.stores.rabbitmq import RabbitStore
 
 
@@ -23,10 +24,17 @@ class RabbitMQ(Target):
     user: str = "guest"
     password: SecretStr | None = None
     password_env: str = "RABBITMQ_PASSWORD"
+    via: str = ""
+    """Name of a proxy_route target to connect through, instead of directly."""
 
     def capabilities(self) -> Mapping[type[Any], Any]:
         """Store."""
         return {Store: RabbitStore(self.connect)}
+
+    def through(self, route: Target) -> RabbitMQ:
+        """The same broker, reached by way of a route."""
+        host, port = route.capability(Route).address()
+        return self.model_copy(update={"host": host, "port": port, "via": ""})
 
     def reach(self) -> str:
         """Log in and read what it says of itself."""
@@ -42,6 +50,8 @@ class RabbitMQ(Target):
             import pika
         except ImportError:
             raise CapabilityMissing("RabbitMQ needs pika: pip install 'chaosday[databases]'") from None
+        # The library logs a traceback for every connection that is refused, which is what we are here for.
+        logging.getLogger("pika").setLevel(logging.CRITICAL)
         secret = self.password.get_secret_value() if self.password else os.environ.get(self.password_env, "guest")
         parameters = pika.ConnectionParameters(
             self.host, self.port, credentials=pika.PlainCredentials(self.user, secret), connection_attempts=1,

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import Field, SecretStr
 
-from chaosday.errors import AccessDenied, CapabilityMissing, TargetUnreachable, UnknownName
+from chaosday.errors import AccessDenied, CapabilityMissing, TargetUnreachable
 from chaosday.model.store import Store
 from chaosday.model.target import Route, Target
 from chaosday.stores.redis import RedisStore
@@ -31,8 +31,6 @@ class Redis(Target):
 
     def through(self, route: Target) -> Redis:
         """The same server, reached by way of a route."""
-        if Route not in route.capabilities():
-            raise UnknownName(f"a {route.kind} target is no route")
         host, port = route.capability(Route).address()
         return self.model_copy(update={"host": host, "port": port, "via": ""})
 

@@ -10,6 +10,7 @@ from typing import Any
 from chaosday.errors import CapabilityMissing
 from chaosday.lab.postgres import free_port
 from chaosday.lab.server import Server, program
+from chaosday.proxy.client import ProxyProcess
 from chaosday.targets.rabbitmq import RabbitMQ
 
 BROKER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
@@ -17,7 +18,7 @@ BROKER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 
 @contextmanager
 def stand(folder: Path) -> Iterator[dict[str, Any]]:
-    """Facts: ``server`` (a target), ``process``."""
+    """Facts: ``server`` (a target), ``process``, ``control``, ``upstream``."""
     if not BROKER.exists():
         raise CapabilityMissing(f"{BROKER} is not installed: apt-get install rabbitmq-server")
     with ExitStack() as undo:
@@ -46,7 +47,11 @@ def stand(folder: Path) -> Iterator[dict[str, Any]]:
         server = Server("rabbitmq", [str(BROKER)], folder, environment)
         undo.callback(server.stop_tree)
         server.start(RabbitMQ(port=port).reach, timeout_s=60)
+        proxy = ProxyProcess.start(folder / "proxy.json")
+        undo.callback(proxy.close)
         yield {
+            "upstream": f"127.0.0.1:{port}",
+            "control": str(proxy.state_file),
             "server": {"kind": "rabbitmq", "port": port},
             "process": server.process(folder / "leases") | {"tree": True},
         }

@@ -1,0 +1,56 @@
+"""``python -m benchmarks._finding_arm FILE ARM``: an arm of a finding, without Prefect and the proof of sight."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from chaosday.clock import SystemClock
+from chaosday.errors import ChaosdayError
+from chaosday.execution import Execution
+from chaosday.experiment import parse
+from chaosday.finding_file import ArmName, experiment_of, load_finding
+from chaosday.lab.stands import stand
+from chaosday.run_directory import RunDirectory
+
+
+def judged(file: Path, arm: ArmName) -> dict[str, object]:
+    """What the checks said: ``alarms`` by name, ``examined``, and what fell short."""
+    finding = load_finding(file)
+    folder = Path(tempfile.mkdtemp(prefix="chaosday-stand-"))
+    folder.chmod(0o711)
+    began = time.monotonic()
+    try:
+        with stand(finding.lab, folder, finding.arm(arm).lab) as facts:
+            experiment = parse(experiment_of(finding, arm, facts))
+            directory = RunDirectory.create(folder / "runs", experiment.title, SystemClock())
+            with Execution(experiment, directory) as run:
+                try:
+                    run.preflight()
+                    run.baseline()
+                    run.inject()
+                    run.observe()
+                finally:
+                    cleans = run.rollback()
+                findings = run.verify()
+            return {
+                "alarms": {each.name: each.count for finding in findings for each in finding.anomalies},
+                "examined": max((finding.examined for finding in findings), default=0),
+                "judged": all(finding.outcome.value in ("pass", "violated") for finding in findings),
+                "unclean": [each.words for each in cleans if not each.clean],
+                "shortfalls": run.shortfalls,
+                "s": round(time.monotonic() - began, 1),
+            }
+    except ChaosdayError as error:
+        return {"alarms": {}, "examined": 0, "judged": False, "unclean": [], "shortfalls": [str(error)], "s": 0}
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    name: ArmName = "sound" if sys.argv[2] == "sound" else "unsound"
+    print(json.dumps(judged(Path(sys.argv[1]), name)))
