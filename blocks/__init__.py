@@ -1,6 +1,14 @@
 """Prefect blocks: where a target is, its secrets, its limits. ``prefect block register -m blocks``."""
 
 from blocks.aws import AwsAccountBlock, S3Bucket
+from blocks.databases import (
+    EtcdMember,
+    MariaDBDatabase,
+    NatsServer,
+    RabbitMQBroker,
+    RedisServer,
+    SQLiteDatabase,
+)
 from blocks.guardrails import Guardrails
 from blocks.kubernetes import KubernetesNamespace
 from blocks.local_host import WorkersHost
@@ -12,13 +20,19 @@ from blocks.web_service import WebServiceBlock
 
 __all__ = [
     "AwsAccountBlock",
+    "EtcdMember",
     "Guardrails",
     "KubernetesNamespace",
+    "MariaDBDatabase",
+    "NatsServer",
     "PostgreSQLDatabase",
     "ProxiedRequests",
     "ProxiedRoute",
     "PythonProgram",
+    "RabbitMQBroker",
+    "RedisServer",
     "S3Bucket",
+    "SQLiteDatabase",
     "SSHHost",
     "WebServiceBlock",
     "WorkersHost",

@@ -15,6 +15,7 @@ from rich.table import Table
 
 from chaosday.clock import SystemClock
 from chaosday.errors import ChaosdayError
+from chaosday.example import example
 from chaosday.experiment import parse
 from chaosday.finding_file import ARMS, ArmName, FindingFile, experiment_of, load_finding
 from chaosday.lab.stands import stand
@@ -36,6 +37,8 @@ class ArmResult(Model):
     got: str
     anomalies: dict[str, int] = {}
     """What was found, by name, with how often."""
+    shown: list[str] = []
+    """One case of what was found, with the operations that make it."""
     why: str = ""
     operations: int = 0
     s: float = 0
@@ -86,7 +89,9 @@ def _read(directory: RunDirectory, verdict: Verdict, expects: Sequence[str]) -> 
         got = f"violated: {' or '.join(expects if known else found)}"
     operations = max((finding["examined"] for finding in findings), default=0)
     why = "; ".join(verdict.reasons[:2])
-    return {"got": got, "anomalies": found, "operations": operations, "run": str(directory.path), "why": why}
+    shown = example(findings, expects, directory.evidence().history()) if known else []
+    kept = {"anomalies": found, "operations": operations, "run": str(directory.path), "why": why, "shown": shown}
+    return {"got": got, **kept}
 
 
 def run_findings(files: Iterable[Path], *, quiet: bool, as_json: bool, arms: Sequence[ArmName] = ARMS) -> int:

@@ -17,13 +17,11 @@ class NatsSession:
     """A stream of one subject; ``enqueue`` waits for the stream's acknowledgement, ``drain`` reads all there is."""
 
     def __init__(self, url: str, space: str, timeout_s: float) -> None:
-        self._runner = asyncio.Runner()
         self._space, self._timeout_s = space, timeout_s
-        try:
+        with contextlib.ExitStack() as undo:
+            self._runner = undo.enter_context(asyncio.Runner())
             self._client = self._runner.run(self._connect(url))
-        except BaseException:
-            self._runner.close()
-            raise
+            undo.pop_all()
 
     def ask(self, f: str, key: Any, value: Any) -> Any:
         """``enqueue`` and ``drain``."""

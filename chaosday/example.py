@@ -1,0 +1,61 @@
+"""One case of an anomaly in words: the operations that make it, who asked them and when."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from chaosday.history import NEVER_NS, STATUSES, History
+
+SHOWN = 6
+
+
+def example(findings: Sequence[Mapping[str, Any]], names: Sequence[str], history: History) -> list[str]:
+    """Lines about the first case of the first of these anomalies that was found; empty where none was."""
+    found = [each for finding in findings for each in finding["anomalies"] if each["name"] in names]
+    if not found:
+        return []
+    anomaly = min(found, key=lambda each: names.index(each["name"]))
+    case: Mapping[str, Any] = next(iter(anomaly["detail"]), {})
+    if story := case.get("story"):
+        return [anomaly["name"], *str(story).splitlines()]
+    indices = [*case.get("operations", []), *case.get("reads", [])]
+    if indices:
+        return [anomaly["name"], *operations(history, indices[:SHOWN])]
+    keys = anomaly["keys"][:1]
+    lines = [f"{anomaly['name']}: {', '.join(map(str, anomaly['keys'][:SHOWN]))} and {anomaly['count'] - 1:,} more"]
+    for key in keys:
+        lines += operations(history, _of_key(history, key)[:SHOWN])
+    return lines
+
+
+def operations(history: History, indices: Sequence[int]) -> list[str]:
+    """One line an operation, in order of invocation; times are seconds after the first one of the run."""
+    rows = np.flatnonzero(np.isin(history.integers("index"), list(indices)))
+    start, end, status = history.integers("start_ns"), history.ends_ns(), history.statuses()
+    process, values, results, keys = (
+        history.integers("process"),
+        history.values("value"),
+        history.values("result"),
+        history.values("key"),
+    )
+    names, origin = history.table["f"].to_pylist(), int(start.min()) if len(start) else 0
+    lines = []
+    for row in rows.tolist():
+        ended = "never" if end[row] == NEVER_NS else f"{(int(end[row]) - origin) / 1e9:.4f} s"
+        asked = " ".join(str(each) for each in (keys[row], values[row]) if each is not None)
+        said = "" if results[row] is None else f" -> {str(results[row])[:120]}"
+        when = f"{(int(start[row]) - origin) / 1e9:.4f} s to {ended}"
+        lines.append(f"client {process[row]}, {when}: {names[row]} {asked}{said} ({STATUSES[status[row]]})")
+    return lines
+
+
+def _of_key(history: History, key: Any) -> list[int]:
+    """Operations on a row, or that put in an element."""
+    index = history.integers("index")
+    keys, values = history.values("key"), history.values("value")
+    return [
+        int(index[row]) for row in range(len(index)) if keys[row] == key or (keys[row] is None and values[row] == key)
+    ]

@@ -1,0 +1,53 @@
+"""``python -m tests.broken.pipeline SWITCH WORKLOAD CHECK``: a run of the whole pipeline on the broken store."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from chaosday.clock import SystemClock
+from chaosday.execution import Execution
+from chaosday.experiment import parse
+from chaosday.run_directory import RunDirectory
+from tests.broken.server import Serving
+
+
+def run(switch: str, workload: dict[str, Any], check: dict[str, Any]) -> dict[str, Any]:
+    """Verdict, anomalies by name, and the reasons."""
+    serving = Serving(switch)
+    data = {
+        "title": f"broken: {switch or 'not at all'}",
+        "targets": {"store": {"kind": "broken", "port": serving.port}},
+        "workloads": [{"target": "store", "clients": 4, **workload}],
+        "steady_state": [{"kind": "answers", "target": "store"}],
+        "checks": [{key: value for key, value in check.items() if key != "must_see"}],
+        "must_see": check.get("must_see"),
+        "baseline_s": 1,
+        "fault_window_s": 0,
+        "after_s": 0,
+        "loss_rate_to_see": 0.05,
+        "sight_budget_s": 60,
+    }
+    with tempfile.TemporaryDirectory() as root:
+        directory = RunDirectory.create(Path(root), data["title"], SystemClock())
+        with Execution(parse(data), directory) as pipeline:
+            try:
+                pipeline.preflight()
+                pipeline.baseline()
+                pipeline.inject()
+                pipeline.observe()
+            finally:
+                pipeline.rollback()
+            findings = pipeline.verify()
+            pipeline.prove()
+            verdict = pipeline.conclude()
+    serving.close()
+    found = {each.name: each.count for finding in findings for each in finding.anomalies}
+    return {"verdict": verdict.outcome.value, "anomalies": found, "reasons": verdict.reasons[:3]}
+
+
+if __name__ == "__main__":
+    print(json.dumps([run(*each) for each in json.load(sys.stdin)]))

@@ -1,0 +1,47 @@
+"""Findings run as a user would run them: the unsound arm finds, the sound arm is silent, and nothing stays."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from chaosday.finding_file import load_finding
+from tests.docs.pages import ROOT
+from tests.findings.test_files import FILES
+from tests.lab.machine import absent
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
+ALWAYS = (
+    "redis-crash", "redis-power-cut", "nats-power-cut", "postgresql-power-cut", "mariadb-lost-update",
+    "etcd-stale-read", "rabbitmq-unconfirmed",
+)  # fmt: skip
+"""One of each system that is started; all of them take ten minutes, and have a command of their own."""
+CASES = [pytest.param(path, id=path.stem, marks=[] if path.stem in ALWAYS else [pytest.mark.slow]) for path in FILES]
+
+
+@pytest.mark.parametrize("path", CASES)
+def test_it_is_found_again(path: Path, tmp_path: Path) -> None:
+    """Both arms say what the file says they should, with an example in words; no process of the lab's is left."""
+    if os.geteuid() != 0 and "power" in path.stem:
+        absent("a disk whose power is cut needs root and a loop device")
+    command = [sys.executable, "-m", "chaosday", "run", str(path), "--json"]
+    environment = {**os.environ, "CHAOSDAY_RUNS": str(tmp_path / "runs"), "TMPDIR": str(tmp_path)}
+    tmp_path.chmod(0o711)
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    arms = {each["arm"]: each for each in map(json.loads, done.stdout.splitlines())}
+    assert done.returncode == 0, [(each["got"], each["why"]) for each in arms.values()] or done.stderr[-2000:]
+    finding = load_finding(path)
+    assert set(arms["unsound"]["anomalies"]) & set(finding.unsound.anomalies)
+    assert arms["unsound"]["shown"]
+    assert (arms["sound"]["got"], arms["sound"]["anomalies"]) == ("pass", {})
+    assert arms["sound"]["operations"] > 0
+    assert not [
+        each for each in psutil.process_iter(["cmdline"]) if str(tmp_path) in " ".join(each.info["cmdline"] or [])
+    ]
+    assert not [each for each in psutil.disk_partitions(all=True) if each.mountpoint.startswith(str(tmp_path))]

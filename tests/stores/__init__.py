@@ -1,0 +1,1 @@
+"""Systems that workloads ask through their own protocols."""

@@ -1,0 +1,158 @@
+"""Stores, on the real systems: what was asked is what is there, refusals are refusals, silence is not an answer."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chaosday.errors import CapabilityMissing, ChaosdayError
+from chaosday.lab.stands import stand
+from chaosday.model.store import NoEffect, Session, Store, Unanswered
+from chaosday.model.target import Target
+from chaosday.registry import member, members
+from tests.lab.machine import absent
+
+pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("stores")]
+SPACE = "test_space"
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Which stand starts the system, where its target is among the facts, and what it can be asked."""
+
+    stand: str
+    fact: str
+    asks: frozenset[str]
+
+
+SQL = frozenset({"set", "register", "txn"})
+BENCHES = {
+    "postgresql": Bench("postgresql", "server", SQL),
+    "mariadb": Bench("mariadb", "server", SQL),
+    "sqlite_file": Bench("", "", SQL),
+    "redis": Bench("redis", "server", frozenset({"set", "register"})),
+    "etcd": Bench("etcd", "a", frozenset({"set", "register"})),
+    "nats": Bench("nats", "server", frozenset({"queue"})),
+    "rabbitmq": Bench("rabbitmq", "server", frozenset({"queue"})),
+}
+
+
+def test_every_store_has_a_bench() -> None:
+    """A new target that offers a Store is tested unasked."""
+    offering = {kind for kind, model in members("targets").items() if Store in _capabilities(model)}
+    assert offering == set(BENCHES)
+
+
+def _capabilities(model: type[Any]) -> Any:
+    try:
+        return model().capabilities()
+    except ChaosdayError:
+        return {}
+
+
+@pytest.fixture(scope="module", params=BENCHES)
+def bench(request: pytest.FixtureRequest) -> Iterator[tuple[Bench, Target, dict[str, Any]]]:
+    made = BENCHES[request.param]
+    folder = Path(tempfile.mkdtemp(prefix="chaosday-store-"))
+    folder.chmod(0o711)
+    try:
+        if not made.stand:
+            target = member("targets", request.param).model_validate({"path": str(folder / "db.sqlite")})
+            assert isinstance(target, Target)
+            yield made, target, {}
+            return
+        try:
+            with stand(made.stand, folder, {}) as facts:
+                target = member("targets", request.param).model_validate(facts[made.fact])
+                assert isinstance(target, Target)
+                yield made, target, facts
+        except CapabilityMissing as error:
+            absent(str(error))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def session(bench: tuple[Bench, Target, dict[str, Any]]) -> Iterator[Session]:
+    store = bench[1].capability(Store)
+    store.make(SPACE, {})
+    store.make(SPACE, {})
+    opened = store.session(SPACE, 5, {})
+    yield opened
+    opened.close()
+    opened.close()
+    store.drop(SPACE)
+    store.drop(SPACE)
+
+
+def test_it_says_what_it_is(bench: tuple[Bench, Target, dict[str, Any]]) -> None:
+    """Name and version, and no secret."""
+    words = bench[1].reach()
+    assert any(letter.isdigit() for letter in words)
+    secret = getattr(bench[1], "password", None)
+    assert secret is None or secret.get_secret_value() not in words
+
+
+def _set(session: Session) -> None:
+    """All that was added, and nothing else; empty before."""
+    assert session.ask("read", None, None) == []
+    for element in (5, 3, 12):
+        session.ask("add", None, element)
+    assert sorted(session.ask("read", None, None)) == [3, 5, 12]
+
+
+def _register(session: Session) -> None:
+    """Nothing before it was written, and then what was written last; keys do not touch each other."""
+    assert session.ask("read", 1, None) is None
+    session.ask("write", 1, 41)
+    session.ask("write", 1, 42)
+    session.ask("write", 2, 7)
+    assert [session.ask("read", key, None) for key in (1, 2, 3)] == [42, 7, None]
+
+
+def _txn(session: Session) -> None:
+    """Reads come back filled in, with the transaction's own writes; a list of one is a list. What the database
+    refuses is said to have had no effect, and the session goes on."""
+    asked = [["r", 11, None], ["append", 11, 10], ["r", 11, None], ["w", 12, 5], ["r", 12, None]]
+    done = session.ask("txn", None, asked)
+    assert done == [["r", 11, None], ["append", 11, 10], ["r", 11, [10]], ["w", 12, 5], ["r", 12, 5]]
+    assert session.ask("txn", None, [["append", 11, 11], ["r", 11, None]])[1] == ["r", 11, [10, 11]]
+    before = session.ask("read", None, None)
+    with pytest.raises(NoEffect):
+        session.ask("add", None, before[0])
+    assert session.ask("read", None, None) == before
+
+
+def _queue(session: Session) -> None:
+    """Each message once, as many as there are."""
+    for message in range(1_200):
+        session.ask("enqueue", None, message)
+    assert sorted(session.ask("drain", None, None)) == list(range(1_200))
+
+
+HOLDS: dict[str, Callable[[Session], None]] = {"set": _set, "register": _register, "txn": _txn, "queue": _queue}
+
+
+def test_it_holds_what_it_was_told(bench: tuple[Bench, Target, dict[str, Any]], session: Session) -> None:
+    """Everything that it can be asked, in the order of the table above."""
+    asks = [each for each in HOLDS if each in bench[0].asks]
+    assert len(asks) == len(bench[0].asks) > 0
+    for each in asks:
+        HOLDS[each](session)
+
+
+def test_where_nobody_is_there_is_no_answer(bench: tuple[Bench, Target, dict[str, Any]]) -> None:
+    """An error of ours in one line, without secrets; never a made-up answer."""
+    elsewhere = {"port": 1} if hasattr(bench[1], "port") else {"path": Path("/nowhere/db.sqlite")}
+    nowhere = bench[1].model_copy(update=elsewhere)
+    with pytest.raises(ChaosdayError) as caught:
+        nowhere.reach()
+    assert len(str(caught.value).splitlines()) == 1
+    with pytest.raises((ChaosdayError, Unanswered, NoEffect)):
+        nowhere.capability(Store).session(SPACE, 1, {}).ask("write", 1, 1)
