@@ -1,7 +1,7 @@
-"""``python -m scripts.findings [RESULTS]``: writes docs/findings.md from the files and from what running them said.
+"""``python -m scripts.findings [RESULTS [SOUND]]``: writes docs/findings.md from the files and what running them said.
 
-RESULTS are the lines that ``chaosday run deployments/findings --json`` printed; without it those kept in
-docs/evidence/findings.jsonl are used.
+RESULTS are the lines that ``chaosday run deployments/findings --json`` printed, SOUND those of the many sound runs of
+``python -m benchmarks findings`` (``CHAOSDAY_FINDINGS_LOG``); without them those kept in docs/evidence are used.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from chaosday.finding_file import ARMS, FindingFile, load_finding
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "findings.md"
 KEPT = ROOT / "docs" / "evidence" / "findings.jsonl"
+SOUND = ROOT / "docs" / "evidence" / "findings-sound.json"
 FILES = sorted((ROOT / "deployments" / "findings").glob("*.yaml"))
 HEAD = """# Published findings, found again
 
@@ -60,16 +61,20 @@ def _results(path: Path) -> dict[tuple[str, str], dict[str, Any]]:
 
 
 def _table(results: dict[tuple[str, str], dict[str, Any]]) -> list[str]:
-    lines = ["| finding | system | arm | expected | got | operations | time |\n", "|---|---|---|---|---|---|---|\n"]
+    sound = json.loads(SOUND.read_text()) if SOUND.exists() else {}
+    heads = ("finding", "system", "arm", "expected", "got", "operations", "time", "alarms in sound runs")
+    lines = [f"| {' | '.join(heads)} |\n", f"|{'---|' * len(heads)}\n"]
     for path in FILES:
         finding = load_finding(path)
+        many = sound.get(path.name, {"runs": 0, "alarms": 0})
         for arm in ARMS:
             said = results.get((finding.finding + finding.system, arm))
             if said is not None:
                 found = ", ".join(f"{count:,} {name}" for name, count in said["anomalies"].items() if count)
                 got = found if said["got"].startswith("violated") else said["got"]
+                alarms = f"{many['alarms']} in {many['runs']}" if arm == "sound" and many["runs"] else ""
                 row = [finding.finding, finding.system, arm, said["expected"], got]
-                lines.append(f"| {' | '.join(row)} | {said['operations']:,} | {said['s']:.0f} s |\n")
+                lines.append(f"| {' | '.join(row)} | {said['operations']:,} | {said['s']:.0f} s | {alarms} |\n")
     return lines
 
 
@@ -94,4 +99,12 @@ if __name__ == "__main__":
             # Where a run was kept is nobody else's business.
             each.pop("run", None)
         KEPT.write_text("".join(json.dumps(each) + "\n" for each in said))
+    if len(sys.argv) > 2:
+        counted: dict[str, dict[str, int]] = {}
+        for each in map(json.loads, Path(sys.argv[2]).read_text().splitlines()):
+            many = counted.setdefault(each["file"], {"runs": 0, "alarms": 0, "unjudged": 0})
+            many["runs"] += bool(each["judged"])
+            many["alarms"] += bool(each["alarms"])
+            many["unjudged"] += not each["judged"]
+        SOUND.write_text(json.dumps(counted, indent=1, sort_keys=True) + "\n")
     PAGE.write_text(page())

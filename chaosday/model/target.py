@@ -125,6 +125,14 @@ class Sql(Protocol):
 
 
 @runtime_checkable
+class Replica(Protocol):
+    """A copy of another server's data that can be made independent of it."""
+
+    def promote(self) -> None:
+        """Take writes from now on, and follow nobody; any number of times."""
+
+
+@runtime_checkable
 class ServerFiles(Protocol):
     """A database server whose programs and data directory are on this machine."""
 

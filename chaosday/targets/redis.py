@@ -10,7 +10,7 @@ from pydantic import Field, SecretStr
 
 from chaosday.errors import AccessDenied, CapabilityMissing, TargetUnreachable
 from chaosday.model.store import Store
-from chaosday.model.target import Route, Target
+from chaosday.model.target import Replica, Route, Target
 from chaosday.stores.redis import RedisStore
 
 
@@ -26,8 +26,14 @@ class Redis(Target):
     """Name of a proxy_route target to connect through, instead of directly."""
 
     def capabilities(self) -> Mapping[type[Any], Any]:
-        """Store."""
-        return {Store: RedisStore(self.connect)}
+        """Store and Replica."""
+        return {Store: RedisStore(self.connect), Replica: self}
+
+    def promote(self) -> None:
+        """``REPLICAOF NO ONE``."""
+        client = self.connect(5)
+        client.replicaof("NO", "ONE")
+        client.close()
 
     def through(self, route: Target) -> Redis:
         """The same server, reached by way of a route."""

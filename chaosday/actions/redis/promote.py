@@ -7,10 +7,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from chaosday.errors import UnknownName, UsageError
+from chaosday.errors import UnknownName
 from chaosday.model.action import Action
-from chaosday.model.target import Route, Target
-from chaosday.targets.redis import Redis
+from chaosday.model.target import Replica, Route, Target
 
 
 class RedisPromote(Action):
@@ -23,12 +22,7 @@ class RedisPromote(Action):
     new_port: int = Field(default=6379, ge=1, le=65535)
 
     def act(self, targets: Mapping[str, Target]) -> str:
-        replica = targets[self.target]
-        if not isinstance(replica, Redis):
-            raise UsageError(f"redis.promote: {self.target} is no Redis")
-        client = replica.connect(5)
-        client.replicaof("NO", "ONE")
-        client.close()
+        targets[self.target].capability(Replica).promote()
         if not self.route:
             return f"{self.target} is a primary now"
         if self.route not in targets:
