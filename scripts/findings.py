@@ -21,10 +21,8 @@ FILES = sorted((ROOT / "deployments" / "findings").glob("*.yaml"))
 HEAD = """# Published findings, found again
 
 A tool that claims to find lost and inconsistent data has to find what is known to be there. Each of these is an
-experiment in two arms: a
-configuration that has the problem, and one that has not. The systems are Debian's and PyPI's, unmodified, started by
-`chaosday/lab/stands`.
-This page is made by `python -m scripts.findings` from a run of all of them:
+experiment in two arms: a configuration that has the problem, and one that has not. The systems are Debian's and PyPI's,
+unmodified, started by `chaosday/lab/stands`. This page is made by `python -m scripts.findings` from a run of all:
 
 ```
 chaosday run deployments/findings

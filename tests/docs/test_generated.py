@@ -8,11 +8,11 @@ from types import ModuleType
 import pytest
 
 import blocks
-from scripts import backends, reference
+from scripts import backends, findings, reference
 from tests.docs.pages import ROOT, pages
 
 
-@pytest.mark.parametrize("module", [backends, reference], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [backends, findings, reference], ids=lambda module: module.__name__)
 def test_generated_pages_are_current(module: ModuleType) -> None:
     """They are what the registry says now; where not: python -m scripts.NAME."""
     assert module.PAGE.read_text() == module.page(), f"python -m {module.__name__}"
