@@ -34,7 +34,7 @@ def stand(folder: Path) -> Iterator[dict[str, Any]]:
         environment = {
             "HOME": str(home),
             "ERL_EPMD_PORT": str(names),
-            "RABBITMQ_NODENAME": "chaosday@localhost",
+            "RABBITMQ_NODENAME": f"chaosday{port}@localhost",
             "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
             "RABBITMQ_NODE_PORT": str(port),
             "RABBITMQ_DIST_PORT": str(free_port()),
