@@ -25,7 +25,8 @@ class Session(Protocol):
 
         ``f`` is one of the history's: ``read`` and ``write`` of a register by key; ``add`` to, and ``read``
         (without a key) of, a set; ``txn``, a list of ``[f, key, value]`` done together, whose result is the same
-        list with what was read; ``enqueue`` to, and ``drain`` of, a queue.
+        list with what was read; ``enqueue`` to, and ``drain`` of, a queue; ``generate``, which claims an
+        identifier that nobody has.
         """
 
     def close(self) -> None:

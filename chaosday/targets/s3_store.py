@@ -12,7 +12,9 @@ from chaosday.aws.objects import Objects
 from chaosday.aws.session import Access, explained
 from chaosday.errors import CapabilityMissing
 from chaosday.model.lease import LeaseHolder
+from chaosday.model.store import Store
 from chaosday.model.target import Target
+from chaosday.stores.s3 import S3ObjectStore
 
 
 class S3Store(Target):
@@ -37,7 +39,8 @@ class S3Store(Target):
     """How often a request is tried in all; 1 shows each fault as it is, the SDK's default is 3 to 5."""
 
     def capabilities(self) -> Mapping[type[Any], Any]:
-        return {Objects: self, LeaseHolder: ObjectLeases(self)}
+        store = S3ObjectStore(self.s3, self.bucket, self.prefix)
+        return {Objects: self, Store: store, LeaseHolder: ObjectLeases(self)}
 
     def access(self) -> Access:
         """Where and as whom, for machinery that needs another service of the same account."""

@@ -10,6 +10,8 @@ import pytest
 
 from chaosday.checks.set import SetOfAdds
 from chaosday.checks.total_queue import TotalQueue
+from chaosday.checks.unique_ids import UniqueIds
+from chaosday.corruptions.ids.id_doubled import IdDoubled
 from chaosday.evidence import Evidence
 from chaosday.history import History
 from chaosday.model.check import Check
@@ -63,6 +65,22 @@ def test_where_nothing_was_read_nothing_is_planted(kind: str, puts: str, reads: 
     assert isinstance(corruption, Corruption)
     with pytest.raises(NotApplicable):
         corruption.plant(unread, 1, np.random.default_rng(1))
+
+
+@pytest.mark.parametrize("size", [1, 7])
+def test_a_doubled_identifier_is_named(size: int) -> None:
+    """Identifiers that two clients were given, and no others."""
+    rows = [
+        {"process": n % 3, "f": "generate", "key": None, "value": None, "result": n, "start_ns": 10 * n,
+         "end_ns": 10 * n + 5, "status": "ok", "error": None}
+        for n in range(60)
+    ]  # fmt: skip
+    sound = Evidence(Path("none")).replaced(history=History.from_rows(rows))
+    assert UniqueIds().judge(sound).outcome == "pass"
+    planted = IdDoubled().plant(sound, size, np.random.default_rng(1))
+    found = UniqueIds().judge(planted.evidence)
+    assert {str(key) for key in found.damaged_keys()} == planted.keys
+    assert sight_of(prove(sound, [UniqueIds()], repetitions=2, budget_s=600)).proven
 
 
 @pytest.mark.parametrize(("puts", "reads", "check"), [("add", "read", SetOfAdds()), ("enqueue", "drain", TotalQueue())])

@@ -39,6 +39,7 @@ BENCHES = {
     "redis": Bench("redis", "server", frozenset({"set", "register"})),
     "etcd": Bench("etcd", "a", frozenset({"set", "register"})),
     "nats": Bench("nats", "server", frozenset({"queue"})),
+    "s3_store": Bench("object_store", "server", frozenset({"register", "generate"})),
     "rabbitmq": Bench("rabbitmq", "server", frozenset({"queue"})),
 }
 
@@ -136,7 +137,19 @@ def _queue(session: Session) -> None:
     assert sorted(session.ask("drain", None, None)) == list(range(1_200))
 
 
-HOLDS: dict[str, Callable[[Session], None]] = {"set": _set, "register": _register, "txn": _txn, "queue": _queue}
+def _generate(session: Session) -> None:
+    """Each identifier once."""
+    given = [session.ask("generate", None, None) for _ in range(5)]
+    assert len(set(given)) == 5
+
+
+HOLDS: dict[str, Callable[[Session], None]] = {
+    "set": _set,
+    "register": _register,
+    "txn": _txn,
+    "queue": _queue,
+    "generate": _generate,
+}
 
 
 def test_it_holds_what_it_was_told(bench: tuple[Bench, Target, dict[str, Any]], session: Session) -> None:
@@ -149,7 +162,9 @@ def test_it_holds_what_it_was_told(bench: tuple[Bench, Target, dict[str, Any]], 
 
 def test_where_nobody_is_there_is_no_answer(bench: tuple[Bench, Target, dict[str, Any]]) -> None:
     """An error of ours in one line, without secrets; never a made-up answer."""
-    elsewhere = {"port": 1} if hasattr(bench[1], "port") else {"path": Path("/nowhere/db.sqlite")}
+    where = {"port": 1, "path": Path("/nowhere/db.sqlite"), "endpoint_url": "http://127.0.0.1:1"}
+    elsewhere = {name: value for name, value in where.items() if hasattr(bench[1], name)}
+    assert elsewhere
     nowhere = bench[1].model_copy(update=elsewhere)
     with pytest.raises(ChaosdayError) as caught:
         nowhere.reach()

@@ -1,0 +1,1 @@
+"""Damage to identifiers that clients were given."""
