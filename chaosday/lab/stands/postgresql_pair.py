@@ -17,11 +17,17 @@ from chaosday.probes.postgresql.replicating import PostgresReplicating
 from chaosday.proxy.client import ProxyProcess
 from chaosday.registry import member
 from chaosday.settling import settled
+from chaosday.targets.proxy_route import ProxyRoute
 
 
 @contextmanager
-def stand(folder: Path, *, synchronous: bool = False) -> Iterator[dict[str, Any]]:
-    """Facts: ``primary`` and ``standby`` (port, password, data, bin), ``control``, ``process``."""
+def stand(
+    folder: Path, *, synchronous: bool = False, standbys: int = 1, synchronous_standby_names: str = ""
+) -> Iterator[dict[str, Any]]:
+    """Facts: ``primary``, ``standby`` and, of two, ``standby2`` (targets), ``control``, ``upstream``, ``process``.
+
+    The routes are called ``replication`` and ``replication2``, the standbys ``standby`` and ``standby2``.
+    """
     with ExitStack() as undo:
         scratch = undo.enter_context(postgres.scratch(folder / "lab"))
         primary = postgres.primary(scratch)
@@ -29,23 +35,27 @@ def stand(folder: Path, *, synchronous: bool = False) -> Iterator[dict[str, Any]
         proxy = ProxyProcess.start(folder / "proxy.json")
         undo.callback(proxy.close)
         upstream = f"127.0.0.1:{primary.port}"
-        data = {"kind": "proxy_route", "route": "replication", "upstream": upstream, "control": str(proxy.state_file)}
-        link = member("targets", "proxy_route").model_validate(data)
-        port = cast(Target, link).capability(Route).address()[1]
-        standby = postgres.standby(primary, scratch, upstream_port=port)
-        undo.callback(standby.stop)
+        nodes = {}
+        for number in range(1, standbys + 1):
+            suffix = "" if number == 1 else str(number)
+            link = ProxyRoute(route=f"replication{suffix}", upstream=upstream, control=str(proxy.state_file))
+            port = link.capability(Route).address()[1]
+            node = postgres.standby(primary, scratch, upstream_port=port, name=f"standby{suffix}")
+            undo.callback(node.stop)
+            nodes[node.name] = node
         database = cast(Target, member("targets", "postgresql").model_validate(_target(primary)))
         with database.capability(Sql).connect() as connection:
-            if synchronous:
-                connection.execute(f"alter system set synchronous_standby_names = '{standby.name}'")
+            if names := synchronous_standby_names or ("standby" if synchronous else ""):
+                connection.execute(f"alter system set synchronous_standby_names = '{names}'")
                 connection.execute("select pg_reload_conf()")
-        done = settled(Settle(), PostgresReplicating(synchronous=synchronous), database, SystemClock())
+        done = settled(Settle(), PostgresReplicating(standbys=standbys), database, SystemClock())
         if not done.settled:
-            raise TargetUnreachable(f"the standby does not stream: {done.words}; {standby.last_words()}")
+            said = "; ".join(node.last_words() for node in nodes.values())
+            raise TargetUnreachable(f"the standbys do not stream: {done.words}; their logs end: {said}")
         yield {
             "primary": _target(primary),
             "upstream": upstream,
-            "standby": _target(standby),
+            **{name: _target(node) for name, node in nodes.items()},
             "control": str(proxy.state_file),
             "process": {
                 "kind": "local_process", "pid_file": str(primary.pid_file), "tree": True,
