@@ -70,8 +70,9 @@ def server_command(data: Path, run: Path, port: int, settings: str) -> list[str]
     """The server in the foreground, under our own account."""
     return [
         program("mariadbd", "mariadb-server"), "--no-defaults", f"--datadir={data}", *_account(), f"--port={port}",
-        "--bind-address=127.0.0.1", f"--socket={run}/server.sock", f"--pid-file={run}/server.pid",
+        "--bind-address=127.0.0.1", "--socket=server.sock", f"--pid-file={run}/server.pid",
         f"--innodb-buffer-pool-size={BUFFER_MIB}M", "--innodb-log-file-size=16M",
+        # The socket is relative to the data: an absolute path is soon longer than the 107 bytes that one may have.
         # The kernel's asynchronous requests are a resource of the whole machine, and soon used up by many servers.
         "--innodb-use-native-aio=0",
         "--skip-name-resolve", "--innodb-lock-wait-timeout=1",
