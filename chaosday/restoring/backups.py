@@ -14,7 +14,8 @@ from chaosday.errors import CapabilityMissing, TargetUnreachable
 from chaosday.history import NEVER_NS, OK, History
 from chaosday.lab import postgres
 from chaosday.lab.account import Account
-from chaosday.lab.postgres import Node, free_port
+from chaosday.lab.ports import free_port
+from chaosday.lab.postgres import Node
 from chaosday.ledger import operations
 from chaosday.physical.backup import observe_backup
 from chaosday.postgres_tools import Ended, PostgresTools, Server

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chaosday.lab.account import unprivileged
-from chaosday.lab.postgres import binaries, free_port
+from chaosday.lab.ports import free_port
+from chaosday.lab.postgres import binaries
 from chaosday.postgres_tools import PostgresTools, Server
 
 TABLE = "ledger_rows"

@@ -16,15 +16,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from chaosday.lab.ports import free_port
+
 DEBIAN_POSTGRES = Path("/usr/lib/postgresql/15/bin")
 UNPRIVILEGED = "nobody"
-
-
-def free_port() -> int:
-    """A port that nobody listens on right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def embedded_binaries() -> Path | None:

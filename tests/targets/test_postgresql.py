@@ -6,7 +6,8 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from chaosday.errors import AccessDenied, ChaosdayError, TargetUnreachable
-from chaosday.lab.postgres import Node, free_port
+from chaosday.lab.ports import free_port
+from chaosday.lab.postgres import Node
 from chaosday.model.target import Sql
 from chaosday.targets.postgresql import PostgreSQL
 

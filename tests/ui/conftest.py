@@ -9,16 +9,20 @@ import signal
 import subprocess
 import sys
 import threading
+import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser
 
-from chaosday.lab.postgres import Node, free_port
+from chaosday.lab.ports import free_port
+from chaosday.lab.postgres import Node
 from tests.lab.browser import browser
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -34,13 +38,20 @@ class Served:
     environment: dict[str, str]
 
     def call(self, path: str, body: dict[str, Any] | None = None) -> Any:
-        """One POST to Prefect's API."""
+        """One POST to Prefect's API; asked again where its SQLite is busy, as Prefect's own client does (503)."""
         data = json.dumps(body or {}).encode()
-        request = urllib.request.Request(
-            f"{self.url}/api{path}", data=data, headers={"content-type": "application/json"}
-        )
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            return json.load(answer)
+        until = time.monotonic() + 60
+        while True:
+            request = urllib.request.Request(
+                f"{self.url}/api{path}", data=data, headers={"content-type": "application/json"}
+            )
+            try:
+                with urllib.request.urlopen(request, timeout=60) as answer:
+                    return json.load(answer)
+            except urllib.error.HTTPError as refused:
+                if refused.code != HTTPStatus.SERVICE_UNAVAILABLE or time.monotonic() > until:
+                    raise
+                time.sleep(1)
 
     def deployment(self, name: str) -> str:
         """The number of a deployment."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from chaosday.errors import TargetUnreachable
-from chaosday.lab.postgres import free_port
+from chaosday.lab.ports import free_port
 from chaosday.lab.server import Server, program
 from chaosday.model.target import Route
 from chaosday.proxy.client import ProxyProcess

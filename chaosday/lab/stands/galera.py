@@ -12,7 +12,7 @@ from typing import Any
 
 from chaosday.errors import CapabilityMissing, TargetUnreachable
 from chaosday.lab.account import unprivileged
-from chaosday.lab.postgres import free_port
+from chaosday.lab.ports import free_port
 from chaosday.lab.server import Server
 from chaosday.lab.stands.mariadb import node, server_command
 from chaosday.targets.mariadb import MariaDB

@@ -12,7 +12,7 @@ from typing import Any
 
 from chaosday.errors import TargetUnreachable
 from chaosday.lab.disk import disk, sh
-from chaosday.lab.postgres import free_port
+from chaosday.lab.ports import free_port
 from chaosday.lab.server import Server, program
 from chaosday.targets.mariadb import MariaDB
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from chaosday.errors import CapabilityMissing
-from chaosday.lab.postgres import free_port
+from chaosday.lab.ports import free_port
 from chaosday.lab.server import Server, program
 from chaosday.proxy.client import ProxyProcess
 from chaosday.targets.rabbitmq import RabbitMQ
