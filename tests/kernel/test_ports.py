@@ -9,9 +9,12 @@ from pathlib import Path
 
 from chaosday.lab.ports import free_port
 
-ASK = "import sys; from chaosday.lab.ports import free_port as a; print(*(a() for _ in range(300))); sys.stdin.read()"
-    "import sys; from chaosday.lab.ports import free_port as ask; print(*(ask() for _ in range(300))); sys.stdin.read()"
-)
+ASK = """
+import sys
+from chaosday.lab.ports import free_port
+print(*(free_port() for _ in range(300)), flush=True)
+sys.stdin.read()
+"""
 
 
 def test_no_two_processes_are_promised_one_port() -> None:
