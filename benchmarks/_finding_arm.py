@@ -15,6 +15,7 @@ from chaosday.execution import Execution
 from chaosday.experiment import parse
 from chaosday.finding_file import ArmName, experiment_of, load_finding
 from chaosday.lab.stands import stand
+from chaosday.playing import play
 from chaosday.run_directory import RunDirectory
 
 
@@ -29,13 +30,7 @@ def judged(file: Path, arm: ArmName) -> dict[str, object]:
             experiment = parse(experiment_of(finding, arm, facts))
             directory = RunDirectory.create(folder / "runs", experiment.title, SystemClock())
             with Execution(experiment, directory) as run:
-                try:
-                    run.preflight()
-                    run.baseline()
-                    run.inject()
-                    run.observe()
-                finally:
-                    cleans = run.rollback()
+                cleans = play(run)
                 findings = run.verify()
             return {
                 "alarms": {each.name: each.count for finding in findings for each in finding.anomalies},

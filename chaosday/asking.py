@@ -15,6 +15,7 @@ from chaosday.errors import ChaosdayError
 from chaosday.history import STATUSES
 from chaosday.model.store import NoEffect, Options, Session, Store, Unanswered
 from chaosday.model.workload import Stop
+from chaosday.pacing import paced
 from chaosday.recorder import Recorder
 
 OK, FAILED, UNKNOWN = STATUSES
@@ -70,14 +71,8 @@ class Asker(threading.Thread):
 
     def run(self) -> None:
         asking = self._asking
-        interval = asking.clients / asking.rate_per_s if asking.rate_per_s else 0.0
-        due = time.monotonic() + interval * float(self.rng.random())
-        while not self._stopping.is_set():
-            if interval:
-                if (wait := due - time.monotonic()) > 0 and self._stopping.wait(wait):
-                    break
-                # A stall is not made up for afterwards: a burst would hide the outage in the rate.
-                due = max(due + interval, time.monotonic())
+        interval_s = asking.clients / asking.rate_per_s if asking.rate_per_s else 0.0
+        for _ in paced(self._stopping, self.rng, interval_s):
             if self.connected():
                 self._step(self)
             else:

@@ -15,22 +15,16 @@ import numpy as np
 
 from chaosday.errors import AccessDenied, TargetUnreachable
 from chaosday.history import STATUSES
+from chaosday.model.store import NoEffect
 from chaosday.model.target import Sql
 from chaosday.model.workload import Stop
+from chaosday.pacing import paced
 from chaosday.recorder import Recorder
+from chaosday.sqlstates import DEFINITE
 
 OK, FAILED, UNKNOWN = STATUSES
 
 RECONNECT_S = (0.02, 0.5)
-
-# SQLSTATE classes and codes after which a statement provably had no effect: the server reported an
-# error of the statement itself and rolled it back (PostgreSQL 18, appendix A). Class 57 is not among
-# them: a backend that is shut down while it waits for a synchronous standby has committed locally.
-DEFINITE = ("0A", "22", "23", "25", "28", "40", "42", "55", "57P03", "53300")
-
-
-class NoEffect(Exception):
-    """Raised by a step whose statement ran and provably changed nothing; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -67,14 +61,8 @@ class Client(threading.Thread):
 
     def run(self) -> None:
         settings = self._settings
-        interval = settings.clients / settings.rate_per_s if settings.rate_per_s else 0.0
-        due = time.monotonic() + interval * float(self.rng.random())
-        while not self._stopping.is_set():
-            if interval:
-                if (wait := due - time.monotonic()) > 0 and self._stopping.wait(wait):
-                    break
-                # A stall is not made up for afterwards: a burst would hide the outage in the rate.
-                due = max(due + interval, time.monotonic())
+        interval_s = settings.clients / settings.rate_per_s if settings.rate_per_s else 0.0
+        for _ in paced(self._stopping, self.rng, interval_s):
             if self._connection is None and not self._connect():
                 continue
             self._step(self)

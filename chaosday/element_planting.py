@@ -41,3 +41,27 @@ class ElementCorruption(Corruption):
         """A copy in which the last reading says something else."""
         table = with_cells(history.table, "result", [row], [to_json(said)])
         return Planted(evidence.replaced(history=History(table)), frozenset(keys))
+
+
+class Lost(ElementCorruption):
+    """Takes what was acknowledged out of the last reading."""
+
+    def plant(self, evidence: Evidence, size: int, rng: np.random.Generator) -> Planted:
+        history, row, said = self.last(evidence)
+        there = sorted(self.acknowledged(history) & set(said))
+        if len(there) < size:
+            raise NotApplicable(f"{len(there)} acknowledged ones are there, {size} are needed")
+        gone = {there[at] for at in rng.choice(len(there), size, replace=False)}
+        return self.saying(evidence, history, row, [each for each in said if each not in gone], gone)
+
+
+class Forged(ElementCorruption):
+    """Puts into the last reading what never went in."""
+
+    def plant(self, evidence: Evidence, size: int, rng: np.random.Generator) -> Planted:
+        history, row, said = self.last(evidence)
+        numbers = [each for each in said if isinstance(each, int)]
+        if not numbers:
+            raise NotApplicable("nothing was there")
+        forged = {max(numbers) + 1_000_003 + int(n) for n in rng.choice(1_000_000, size, replace=False)}
+        return self.saying(evidence, history, row, [*said, *sorted(forged)], forged)

@@ -107,6 +107,20 @@ class TransferFault(RouteFault):
         return [route.transfer(way, size_bytes, self.patience_s + 2 * effect_s) for way in ways]
 
 
+class SilencingFault(RouteFault):
+    """One that keeps answers away from clients."""
+
+    def measure(self, route: Route) -> Reading:
+        """Whether a client of ours gets an answer: any one direction cut keeps it away."""
+        return answer(route, self.patience_s)
+
+    def bites(self, baseline: Reading, during: Reading) -> tuple[bool, str]:
+        """Answered before, silent now."""
+        bit = self.silent(during) and not self.silent(baseline)
+        now = f"no answer in {during.value:.0f} ms" if self.silent(during) else f"an answer in {during.value:.1f} ms"
+        return bit, f"a new client had an answer in {baseline.value:.1f} ms before, and has {now}"
+
+
 def share_tries(share: float) -> int:
     """How many pieces it takes until one of that share is hit, but for one case in ten thousand."""
     return 1 if share == 1 else min(_TRIES_AT_MOST, ceil(log(1e-4) / log(1 - share)))

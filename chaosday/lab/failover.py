@@ -8,16 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from chaosday.clock import SystemClock
-from chaosday.errors import TargetUnreachable
 from chaosday.experiment import Experiment, parse
 from chaosday.lab import postgres
 from chaosday.lab.postgres import Node
+from chaosday.lab.replication import until_streaming
 from chaosday.lab.scenarios import Scenario, changed
 from chaosday.model.target import Route, Sql
-from chaosday.probes.postgresql.replicating import PostgresReplicating
 from chaosday.proxy.client import ProxyProcess
-from chaosday.settling import settled
 
 Arm = Literal["asynchronous", "synchronous"]
 ARMS: tuple[Arm, ...] = ("asynchronous", "synchronous")
@@ -54,7 +51,7 @@ def failover_lab(
         link = parse(data).targets["replication"].capability(Route).address()
         standby = postgres.standby(primary, folder, upstream_port=link[1])
         undo.callback(standby.stop)
-        data["targets"]["standby"] |= _server(standby)
+        data["targets"]["standby"] |= standby.target()
         data["actions"][0]["new_port"] = standby.port
         experiment = parse(changed(data, scenario, primary) if scenario else data)
         _ready(experiment, arm, standby)
@@ -66,23 +63,7 @@ def _ready(experiment: Experiment, arm: Arm, standby: Node) -> None:
     primary = experiment.targets["primary"]
     with primary.capability(Sql).connect() as connection:
         connection.execute("create extension amcheck")
-        if arm == "synchronous":
-            connection.execute(f"alter system set synchronous_standby_names = '{standby.name}'")
-            connection.execute("select pg_reload_conf()")
-    probe = PostgresReplicating(target="primary", synchronous=arm == "synchronous")
-    done = settled(experiment.settle, probe, primary, SystemClock())
-    if not done.settled:
-        raise TargetUnreachable(f"the standby does not stream: {done.words}; its log ends: {standby.last_words()}")
-
-
-def _server(node: Node) -> dict[str, Any]:
-    return {
-        "kind": "postgresql",
-        "port": node.port,
-        "password": node.password,
-        "data_directory": str(node.data),
-        "bin_directory": str(node.bin),
-    }
+    until_streaming(primary, [standby], standby.name if arm == "synchronous" else "")
 
 
 def _experiment(arm: Arm, seed: int, primary: Node, proxy: ProxyProcess) -> dict[str, Any]:
@@ -92,17 +73,12 @@ def _experiment(arm: Arm, seed: int, primary: Node, proxy: ProxyProcess) -> dict
         "hypothesis": "Every acknowledged write survives the loss of the primary while its standby is cut off.",
         "seed": seed,
         "targets": {
-            "primary": _server(primary),
+            "primary": primary.target(),
             "standby": {"kind": "postgresql", "port": 1},
             "service": {"kind": "postgresql", "password": primary.password, "via": "front"},
             "front": {"kind": "proxy_route", "route": "front", "upstream": upstream, "control": control},
             "replication": {"kind": "proxy_route", "route": "replication", "upstream": upstream, "control": control},
-            "primary_process": {
-                "kind": "local_process",
-                "pid_file": str(primary.pid_file),
-                "tree": True,
-                "state_dir": str(proxy.state_file.parent / "leases"),
-            },
+            "primary_process": primary.process(proxy.state_file.parent / "leases"),
         },
         "workloads": [
             {"kind": "ledger", "target": "service", "clients": 4, "replicas": ["primary"]},

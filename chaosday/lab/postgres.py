@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from chaosday.clock import Clock, SystemClock
 from chaosday.errors import CapabilityMissing, TargetUnreachable
@@ -119,6 +120,20 @@ class Node:
         """The last line of the server's log, for an error's message."""
         lines = self.log.read_text(errors="replace").strip().splitlines() if self.log.exists() else []
         return lines[-1] if lines else "it is empty"
+
+    def target(self) -> dict[str, Any]:
+        """A ``postgresql`` target for it, its files included."""
+        return {
+            "kind": "postgresql",
+            "port": self.port,
+            "password": self.password,
+            "data_directory": str(self.data),
+            "bin_directory": str(self.bin),
+        }
+
+    def process(self, state_dir: Path) -> dict[str, Any]:
+        """A ``local_process`` target for it and all its children."""
+        return {"kind": "local_process", "pid_file": str(self.pid_file), "tree": True, "state_dir": str(state_dir)}
 
     def configure(self, text: str) -> None:
         """Append settings; the last one of a name wins."""

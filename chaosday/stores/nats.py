@@ -20,7 +20,7 @@ class NatsSession:
         self._space, self._timeout_s = space, timeout_s
         with contextlib.ExitStack() as undo:
             self._runner = undo.enter_context(asyncio.Runner())
-            self._client = self._runner.run(self._connect(url))
+            self._client: Any = self._runner.run(self._connect(url))
             undo.pop_all()
 
     def ask(self, f: str, key: Any, value: Any) -> Any:
@@ -40,8 +40,11 @@ class NatsSession:
             raise (NoEffect if f == "drain" else Unanswered)(f"{type(error).__name__} {error}") from None
 
     def close(self) -> None:
+        client, self._client = self._client, None
+        if client is None:
+            return
         with contextlib.suppress(OSError, RuntimeError, TimeoutError):
-            self._runner.run(asyncio.wait_for(self._client.close(), 1))
+            self._runner.run(asyncio.wait_for(client.close(), 1))
         self._runner.close()
 
     async def make(self) -> None:

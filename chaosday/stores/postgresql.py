@@ -6,7 +6,8 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from chaosday.model.store import Options, Session
-from chaosday.stores.sql import DEFINITE_SQLSTATES, Dialect, SqlSession
+from chaosday.sqlstates import DEFINITE
+from chaosday.stores.sql import Dialect, SqlSession
 
 if TYPE_CHECKING:
     from chaosday.targets.postgresql import PostgreSQL
@@ -28,7 +29,7 @@ def dialect() -> Dialect:
         append="insert into {table} as t values (%s, %s || ',') on conflict (k) do update set v = t.v || excluded.v",
         begin=("begin isolation level {level}",),
         level="read committed",
-        definite=lambda error: str(getattr(error, "sqlstate", None) or "").startswith(DEFINITE_SQLSTATES),
+        definite=lambda error: str(getattr(error, "sqlstate", None) or "").startswith(DEFINITE),
         absent=lambda error: getattr(error, "sqlstate", None) == "42P01",
         errors=(psycopg.Error, OSError),
     )

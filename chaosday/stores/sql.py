@@ -10,8 +10,6 @@ from typing import Any
 from chaosday.errors import UsageError
 from chaosday.model.store import NoEffect, Options, Unanswered
 
-DEFINITE_SQLSTATES = ("0A", "22", "23", "25", "28", "40", "42", "55", "57P03", "53300")
-
 
 @dataclass(frozen=True)
 class Dialect:

@@ -9,7 +9,8 @@ from typing import Any, Literal
 import pyarrow as pa
 from pydantic import Field
 
-from chaosday.clients import Client, ClientSettings, NoEffect, run_clients
+from chaosday.clients import Client, ClientSettings, run_clients
+from chaosday.model.store import NoEffect
 from chaosday.model.target import Sql, Target
 from chaosday.model.workload import Stop, Workload
 from chaosday.sql import execute_all, read_everywhere

@@ -15,6 +15,7 @@ from chaosday.clock import SystemClock
 from chaosday.execution import Execution
 from chaosday.lab.failover import Arm, FailoverLab, failover_lab
 from chaosday.model.finding import Outcome
+from chaosday.playing import play
 from chaosday.run_directory import RunDirectory
 from chaosday.verdict import Verdict
 
@@ -36,13 +37,7 @@ def finished(arm: Arm, root: Path) -> Iterator[Done]:
     with failover_lab(arm, root / f"{arm}-servers") as lab:
         directory = RunDirectory.create(root, lab.experiment.title, SystemClock())
         with Execution(lab.experiment, directory) as run:
-            try:
-                run.preflight()
-                run.baseline()
-                run.inject()
-                run.observe()
-            finally:
-                run.rollback()
+            play(run)
             findings = run.verify()
             run.prove()
             verdict = run.conclude()

@@ -22,6 +22,7 @@ from chaosday.lab.postgres import Node
 from chaosday.model.finding import Anomaly, Finding, Outcome, judged
 from chaosday.model.target import Sql
 from chaosday.placebo import COUNTS, is_placebo_turn
+from chaosday.playing import play
 from chaosday.run_directory import RunDirectory
 from chaosday.verdict import Verdict, conclude, of_placebo
 from tests.cli.test_bad_input import chaosday, experiment, written
@@ -37,13 +38,7 @@ def ran(
     data = experiment(node) | SLOW_MACHINE | changes
     directory = RunDirectory.create(root, "placebo", SystemClock())
     with Execution(parse(data), directory, placebo=True) as run:
-        try:
-            run.preflight()
-            run.baseline()
-            run.inject()
-            run.observe()
-        finally:
-            run.rollback()
+        play(run)
         if before_verify is not None:
             before_verify(run)
         run.verify()

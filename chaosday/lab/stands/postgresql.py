@@ -34,8 +34,6 @@ def stand(folder: Path, *, settings: str = "", own_disk: bool = False) -> Iterat
         if own_disk:
             # What there is before the experiment is on the disk: only what it writes can be lost.
             sh("sync", "-f", str(place))
-        facts["server"] = {"kind": "postgresql", "port": node.port, "password": node.password,
-                           "data_directory": str(node.data), "bin_directory": str(node.bin)}  # fmt: skip
-        facts["process"] = {"kind": "local_process", "pid_file": str(node.pid_file), "tree": True,
-                            "restart": restart_script(node), "state_dir": str(folder / "leases")}  # fmt: skip
+        facts["server"] = node.target()
+        facts["process"] = {**node.process(folder / "leases"), "restart": restart_script(node)}
         yield facts

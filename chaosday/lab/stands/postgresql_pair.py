@@ -7,16 +7,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, cast
 
-from chaosday.clock import SystemClock
-from chaosday.errors import TargetUnreachable
-from chaosday.experiment import Settle
 from chaosday.lab import postgres
-from chaosday.lab.postgres import Node
-from chaosday.model.target import Route, Sql, Target
-from chaosday.probes.postgresql.replicating import PostgresReplicating
+from chaosday.lab.replication import until_streaming
+from chaosday.model.target import Route, Target
 from chaosday.proxy.client import ProxyProcess
 from chaosday.registry import member
-from chaosday.settling import settled
 from chaosday.targets.proxy_route import ProxyRoute
 
 
@@ -43,32 +38,12 @@ def stand(
             node = postgres.standby(primary, scratch, upstream_port=port, name=f"standby{suffix}")
             undo.callback(node.stop)
             nodes[node.name] = node
-        database = cast(Target, member("targets", "postgresql").model_validate(_target(primary)))
-        with database.capability(Sql).connect() as connection:
-            if names := synchronous_standby_names or ("standby" if synchronous else ""):
-                connection.execute(f"alter system set synchronous_standby_names = '{names}'")
-                connection.execute("select pg_reload_conf()")
-        done = settled(Settle(), PostgresReplicating(standbys=standbys), database, SystemClock())
-        if not done.settled:
-            said = "; ".join(node.last_words() for node in nodes.values())
-            raise TargetUnreachable(f"the standbys do not stream: {done.words}; their logs end: {said}")
+        database = cast(Target, member("targets", "postgresql").model_validate(primary.target()))
+        until_streaming(database, [*nodes.values()], synchronous_standby_names or ("standby" if synchronous else ""))
         yield {
-            "primary": _target(primary),
+            "primary": primary.target(),
             "upstream": upstream,
-            **{name: _target(node) for name, node in nodes.items()},
+            **{name: node.target() for name, node in nodes.items()},
             "control": str(proxy.state_file),
-            "process": {
-                "kind": "local_process", "pid_file": str(primary.pid_file), "tree": True,
-                "state_dir": str(folder / "leases"),
-            },
-        }  # fmt: skip
-
-
-def _target(node: Node) -> dict[str, Any]:
-    return {
-        "kind": "postgresql",
-        "port": node.port,
-        "password": node.password,
-        "data_directory": str(node.data),
-        "bin_directory": str(node.bin),
-    }
+            "process": primary.process(folder / "leases"),
+        }
