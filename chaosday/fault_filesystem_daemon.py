@@ -1,28 +1,38 @@
 """A directory as it is, except for the harm that is wished. Runs on the target, by itself.
 
-This file is put on the target as it stands and run by its python3 (3.7 or later), with mfusepy beside it
-and libfuse on the system. Its only argument is a JSON object: ``path`` (backing directory and mount point
-in one: the directory is opened before it is covered), ``name`` of the mount, ``control`` (while that file
-is there the harm is done; without it everything passes), ``damage_log``, ``probe`` (a file name that is
-always meant), ``match``, ``effect``, ``calls``, ``percent``, ``errno``, ``delay_ms``, ``cut_bytes``, ``seed``.
+This file is put on the target as it stands and run by its python3 (3.7 or later), with mfusepy and
+fault_filesystem_cache beside it and libfuse on the system. Its only argument is a JSON object: ``path`` (backing
+directory and mount point in one: the directory is opened before it is covered), ``name`` of the mount, ``control``
+(a directory of root's), ``direct`` (no page cache: every read comes here), ``readahead``, and ``parent`` (a pid with
+which it ends, 0 for none).
+
+``control/wishes/*.json`` is the harm to be done, for as long as a file is there: ``effect``, ``calls``, ``match``,
+``percent``, ``probe`` (a file name that is always meant), ``damage_log``, ``errno``, ``delay_ms``, ``cut_bytes``,
+``seed``. Without one everything passes. ``control/backing`` is where the directory can be read past all of this.
+While a wish is ``volatile_cache``, ``control/holding`` exists, and ``control/cut`` (``tear``, ``keep_percent``,
+``seed``) is answered by ``control/cut.done``.
 """
 
 from __future__ import annotations
 
 import base64
+import contextlib
 import errno
 import fnmatch
 import json
 import os
 import random
+import subprocess
 import sys
 import threading
 import time
 from typing import Any
 
 import mfusepy as fuse
+from fault_filesystem_cache import Volatile  # type: ignore[import-not-found]  # on the target it is beside this
 
 SECTOR, BLOCK = 512, 4096
+POLL_S = 0.01
 STAT_FIELDS = ("st_mode", "st_nlink", "st_uid", "st_gid", "st_size", "st_ino", "st_blocks")
 STATFS_FIELDS = ("f_bsize", "f_frsize", "f_blocks", "f_bfree", "f_bavail", "f_files", "f_ffree", "f_namemax")
 
@@ -32,7 +42,7 @@ class Harm:
 
     def __init__(self, wish: dict[str, Any]) -> None:
         self.wish, self.random, self.lock = wish, random.Random(wish["seed"]), threading.Lock()
-        self.before: dict[tuple[str, int], bytes] = {}
+        self.effect: str = wish["effect"]
 
     def meant(self, call: str, path: str) -> bool:
         """Whether this call on this file is one of those to hurt."""
@@ -40,7 +50,7 @@ class Harm:
         name = os.path.basename(path)
         if call not in wish["calls"] or not (name == wish["probe"] or fnmatch.fnmatch(path[1:], wish["match"])):
             return False
-        if name == ".chaosday-scratch" or not os.path.exists(wish["control"]):
+        if name == ".chaosday-scratch":
             return False
         with self.lock:
             return bool(self.random.random() * 100 < wish["percent"])
@@ -50,7 +60,7 @@ class Harm:
         if os.path.basename(path) == self.wish["probe"]:
             return
         entry = {
-            "effect": self.wish["effect"],
+            "effect": self.effect,
             "file": path[1:],
             "offset": offset,
             "meant": base64.b64encode(meant).decode(),
@@ -69,20 +79,89 @@ class Harm:
         return bytes(changed)
 
 
+class Wishes:
+    """The harm that is wished at this moment: read again whenever the directory of wishes has changed."""
+
+    def __init__(self, control: str) -> None:
+        self.folder, self.seen, self.lock = os.path.join(control, "wishes"), (0, -1), threading.Lock()
+        self.harms: tuple[Harm, ...] = ()
+        self.by_name: dict[str, Harm] = {}
+
+    def now(self) -> tuple[Harm, ...]:
+        """All that is wished."""
+        try:
+            found = os.stat(self.folder)
+        except OSError:
+            return ()
+        state = (found.st_mtime_ns, found.st_size)
+        if state != self.seen:
+            with self.lock:
+                names = [name for name in sorted(os.listdir(self.folder)) if name.endswith(".json")]
+                kept = {name: self.by_name.get(name) or self.read(name) for name in names}
+                self.by_name = {name: harm for name, harm in kept.items() if harm is not None}
+                self.harms, self.seen = tuple(self.by_name.values()), state
+        return self.harms
+
+    def read(self, name: str) -> Any:
+        """One wish; None where it is gone by now."""
+        try:
+            with open(os.path.join(self.folder, name)) as file:
+                return Harm(json.load(file))
+        except OSError:
+            return None
+
+    def meant(self, call: str, path: str, *effects: str) -> Any:
+        """The first harm of one of these effects that means this call, or None."""
+        return next((each for each in self.now() if each.effect in effects and each.meant(call, path)), None)
+
+
 class Passthrough(fuse.Operations):  # type: ignore[misc]  # mfusepy has no types
     """Every call is made on the backing directory; ``call`` is where those meant are failed or made late."""
 
     use_ns = True
 
-    def __init__(self, wish: dict[str, Any]) -> None:
-        self.wish, self.harm = wish, Harm(wish)
-        self.root = f"/proc/self/fd/{os.open(wish['path'], os.O_RDONLY | os.O_DIRECTORY)}"
+    def __init__(self, told: dict[str, Any]) -> None:
+        self.told, self.wishes, self.volatile = told, Wishes(told["control"]), Volatile()
+        handle = os.open(told["path"], os.O_RDONLY | os.O_DIRECTORY)
+        self.root = f"/proc/self/fd/{handle}"
         self.written: set[int] = set()
+        with open(os.path.join(told["control"], "backing"), "w") as file:
+            file.write(f"/proc/{os.getpid()}/fd/{handle}")
 
     def init_with_config(self, conn_info: Any, config_3: Any) -> None:
         # Reads are hurt one by one: with read-ahead the kernel asks for 128 KiB and draws the odds for all of it.
-        if conn_info and "read" in self.wish["calls"]:
+        if conn_info and not self.told["readahead"]:
             conn_info.max_readahead = 0
+        if config_3 and self.told["direct"]:
+            config_3.direct_io = 1
+        threading.Thread(target=self.attend, daemon=True).start()
+
+    def attend(self) -> None:
+        """Look after what no call of a client's does: the end of a wish, and the power."""
+        control = self.told["control"]
+        holding, cut, done = (os.path.join(control, name) for name in ("holding", "cut", "cut.done"))
+        while True:
+            time.sleep(POLL_S)
+            if self.told["parent"] and os.getppid() != self.told["parent"]:
+                subprocess.call(["umount", "-l", self.told["path"]])
+                return
+            wished = any(harm.effect == "volatile_cache" for harm in self.wishes.now())
+            with contextlib.suppress(OSError):
+                if os.path.exists(cut):
+                    with open(cut) as file:
+                        said = self.volatile.lose(**json.load(file))
+                    with open(done + ".new", "w") as file:
+                        json.dump(said, file)
+                    os.unlink(cut)
+                    os.rename(done + ".new", done)
+                if wished:
+                    open(holding, "a").close()
+                elif os.path.exists(holding):
+                    self.volatile.settle()
+                    os.unlink(holding)
+
+    def destroy(self, path: str) -> None:
+        self.volatile.settle()
 
     def real(self, path: str) -> str:
         """Where the file is."""
@@ -90,18 +169,18 @@ class Passthrough(fuse.Operations):  # type: ignore[misc]  # mfusepy has no type
 
     def call(self, name: str, path: str) -> None:
         """Fail or hold up a call that is meant."""
-        effect = self.wish["effect"]
-        if effect not in ("errno", "latency") or not self.harm.meant(name, path):
-            return
-        if effect == "latency":
-            time.sleep(self.wish["delay_ms"] / 1000)
-        else:
-            raise fuse.FuseOSError(getattr(errno, self.wish["errno"]))
+        for harm in self.wishes.now():
+            if harm.effect == "latency" and harm.meant(name, path):
+                time.sleep(harm.wish["delay_ms"] / 1000)
+            elif harm.effect == "errno" and harm.meant(name, path):
+                raise fuse.FuseOSError(getattr(errno, harm.wish["errno"]))
 
     def getattr(self, path: str, fh: Any = None) -> dict[str, Any]:
         found = os.lstat(self.real(path))
         times = {"st_atime": found.st_atime_ns, "st_mtime": found.st_mtime_ns, "st_ctime": found.st_ctime_ns}
-        return {name: getattr(found, name) for name in STAT_FIELDS} | times
+        said = {name: getattr(found, name) for name in STAT_FIELDS} | times
+        dirty = self.volatile.of(found)
+        return said if dirty is None else {**said, "st_size": dirty.size}
 
     def readdir(self, path: str, fh: int) -> list[str]:
         return [".", "..", *os.listdir(self.real(path))]
@@ -141,7 +220,11 @@ class Passthrough(fuse.Operations):  # type: ignore[misc]  # mfusepy has no type
         os.utime(self.real(path), ns=times) if times else os.utime(self.real(path))
 
     def truncate(self, path: str, length: int, fh: Any = None) -> None:
-        os.truncate(self.real(path), length)
+        with self.volatile.lock:
+            os.truncate(self.real(path), length)
+            dirty = self.volatile.of(os.stat(self.real(path)))
+            if dirty is not None:
+                dirty.truncate(length)
 
     def statfs(self, path: str) -> dict[str, int]:
         found = os.statvfs(self.real(path))
@@ -159,44 +242,60 @@ class Passthrough(fuse.Operations):  # type: ignore[misc]  # mfusepy has no type
 
     def read(self, path: str, size: int, offset: int, fh: int) -> bytes:
         self.call("read", path)
-        data = os.pread(fh, size, offset)
-        flips = self.wish["effect"] == "bit_flip" and bool(data)
-        return self.harm.flip(data) if flips and self.harm.meant("read", path) else data
+        if self.volatile.files:
+            with self.volatile.lock:
+                dirty = self.volatile.of(os.fstat(fh))
+                data = os.pread(fh, size, offset) if dirty is None else dirty.read(size, offset)
+        else:
+            data = os.pread(fh, size, offset)
+        harm = self.wishes.meant("read", path, "bit_flip") if data else None
+        return data if harm is None else harm.flip(data)
 
     def write(self, path: str, data: bytes, offset: int, fh: int) -> int:
         self.call("write", path)
         self.written.add(fh)
-        effect = self.wish["effect"]
-        if effect in ("torn_write", "bit_flip", "stale_chunk", "misdirected_write") and self.harm.meant("write", path):
-            self.damage(effect, path, data, offset, fh)
+        harm = self.wishes.meant("write", path, "torn_write", "bit_flip", "stale_chunk", "misdirected_write")
+        if harm is None:
+            self.put(path, data, offset, fh)
         else:
-            os.pwrite(fh, data, offset)
+            self.damage(harm, path, data, offset, fh)
         return len(data)
 
-    def damage(self, effect: str, path: str, data: bytes, offset: int, fh: int) -> None:
+    def put(self, path: str, data: bytes, offset: int, fh: int) -> None:
+        """Write it below, or keep it where no sync has asked for it yet."""
+        with self.volatile.lock:
+            if self.wishes.meant("write", path, "volatile_cache") or self.volatile.of(os.fstat(fh)) is not None:
+                self.volatile.made(fh).write(data, offset)
+                return
+        os.pwrite(fh, data, offset)
+
+    def damage(self, harm: Harm, path: str, data: bytes, offset: int, fh: int) -> None:
         """Write something else than what was asked, after the pre-image is safe."""
-        where = offset + BLOCK if effect == "misdirected_write" else offset
-        self.harm.log(path, fh, where, data)
-        if effect == "torn_write":
-            os.pwrite(fh, data[: len(data) // 2 // SECTOR * SECTOR], offset)
-        elif effect == "bit_flip":
-            os.pwrite(fh, self.harm.flip(data), offset)
-        elif effect == "misdirected_write":
-            os.pwrite(fh, data, where)
+        where = offset + BLOCK if harm.effect == "misdirected_write" else offset
+        harm.log(path, fh, where, data)
+        if harm.effect == "torn_write":
+            self.put(path, data[: len(data) // 2 // SECTOR * SECTOR], offset, fh)
+        elif harm.effect == "bit_flip":
+            self.put(path, harm.flip(data), offset, fh)
+        elif harm.effect == "misdirected_write":
+            self.put(path, data, where, fh)
 
     def fsync(self, path: str, datasync: int, fh: int) -> int:
         self.call("fsync", path)
-        if self.wish["effect"] == "lost_fsync" and self.harm.meant("fsync", path):
+        if self.wishes.meant("fsync", path, "lost_fsync"):
             return 0
+        self.volatile.settle(fh)
         (os.fdatasync if datasync else os.fsync)(fh)
         return 0
 
     def flush(self, path: str, fh: int) -> int:
         # close() waits for flush and not for release: whoever reads the file after it was closed sees the cut.
-        if self.wish["effect"] == "truncate" and fh in self.written and self.harm.meant("release", path):
+        harm = self.wishes.meant("release", path, "truncate") if fh in self.written else None
+        if harm is not None:
+            self.volatile.settle(fh)
             size = os.fstat(fh).st_size
-            keep = max(0, size - self.wish["cut_bytes"])
-            self.harm.log(path, fh, keep, os.pread(fh, size - keep, keep))
+            keep = max(0, size - harm.wish["cut_bytes"])
+            harm.log(path, fh, keep, os.pread(fh, size - keep, keep))
             os.ftruncate(fh, keep)
             self.written.discard(fh)
         return 0
@@ -209,13 +308,13 @@ class Passthrough(fuse.Operations):  # type: ignore[misc]  # mfusepy has no type
 
 def main() -> None:
     """Cover the directory and serve until it is uncovered and the last file is closed."""
-    wish = json.loads(sys.argv[1])
+    told = json.loads(sys.argv[1])
     fuse.FUSE(
-        Passthrough(wish),
-        wish["path"],
+        Passthrough(told),
+        told["path"],
         foreground=True,
         nothreads=False,
-        fsname=wish["name"],
+        fsname=told["name"],
         default_permissions=True,
         allow_other=True,
         use_ino=True,

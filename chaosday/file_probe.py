@@ -1,8 +1,9 @@
 """Writes, syncs and reads back a file of its own, and says what came of it. Runs on a target's python3.
 
-``python3 - PATH DISK`` (the device number of its disk) prints one JSON object: ``writes``, ``errors`` (of
-any call), ``damaged`` (blocks that read back other than written), ``missing`` (bytes short at the end), and
-median milliseconds of a write, an fsync and a read.
+``python3 - PATH DISK CONTROL`` (the device number of its disk; where our file system is told what to do) prints one
+JSON object: ``writes``, ``errors`` (of any call), ``damaged`` (blocks that read back other than written), ``missing``
+(bytes short at the end), ``held`` (bytes of one more write, not synced, that are not below our file system), and median
+milliseconds of a write, an fsync and a read.
 ``flushed`` is how many sectors the disk below took meanwhile, -1 where no disk can be told. The file is
 taken away again whatever happens.
 """
@@ -10,6 +11,7 @@ taken away again whatever happens.
 from __future__ import annotations
 
 import json
+import operator
 import os
 import sys
 import time
@@ -49,7 +51,24 @@ def median(values: list[float]) -> float:
     return round(sorted(values)[len(values) // 2], 3) if values else 0.0
 
 
-def probe(path: str, disk: int) -> dict[str, Any]:
+def held(path: str, control: str) -> int:
+    """How much of a write that was not synced is not in the directory below; the file is there already."""
+    below = path
+    if os.path.exists(control + "/backing"):
+        with open(control + "/backing") as file:
+            below = os.path.join(file.read(), os.path.basename(path))
+    written = b"\xff" * BLOCK
+    handle = timed(os.open, path, os.O_RDWR)[1]
+    if handle is None:
+        return 0
+    timed(os.pwrite, handle, written, 0)
+    with open(below, "rb") as file:
+        found = file.read(BLOCK)
+    os.close(handle)
+    return BLOCK - len(found) + int(sum(map(operator.ne, written, found)))
+
+
+def probe(path: str, disk: int, control: str) -> dict[str, Any]:
     """One round over one file."""
     blocks = [bytes([n % 251 + 1]) * BLOCK for n in range(BLOCKS)]
     # The read comes after the file was closed and opened anew, so that it is not the cache that answers.
@@ -58,7 +77,7 @@ def probe(path: str, disk: int) -> dict[str, Any]:
     before = sectors(disk)
     handle = timed(os.open, path, os.O_RDWR | os.O_CREAT, 0o600)[1]
     if handle is None:
-        return {**said, "errors": BLOCKS, "write_ms": 0, "fsync_ms": 0, "read_ms": 0, "flushed": -1}
+        return {**said, "errors": BLOCKS, "write_ms": 0, "fsync_ms": 0, "read_ms": 0, "flushed": -1, "held": 0}
     for number, block in enumerate(blocks):
         took, done = timed(os.pwrite, handle, block, number * BLOCK)
         written.append(took)
@@ -79,12 +98,13 @@ def probe(path: str, disk: int) -> dict[str, Any]:
                 said["missing"] += BLOCK - len(data)
                 said["damaged"] += len(data) == BLOCK and data != block
         os.close(handle)
+    said["held"] = held(path, control)
     return {**said, "write_ms": median(written), "fsync_ms": median(synced), "read_ms": median(seen)}
 
 
 if __name__ == "__main__":
     try:
-        print(json.dumps(probe(sys.argv[1], int(sys.argv[2]))))
+        print(json.dumps(probe(sys.argv[1], int(sys.argv[2]), sys.argv[3])))
     finally:
         if os.path.exists(sys.argv[1]):
             os.unlink(sys.argv[1])

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import zlib
 from abc import abstractmethod
-from importlib import resources, util
-from pathlib import Path
 from shlex import quote
 from typing import Any, ClassVar
 
 from pydantic import Field
 
 from chaosday import mark
+from chaosday.cover import STANDING, Cover, library, source
 from chaosday.errors import CapabilityMissing, ForeignState, ScratchMarkMissing, UsageError
 from chaosday.means import Means
 from chaosday.model.fault import Reading
@@ -29,7 +28,8 @@ class StorageFault(ScriptFault):
     """Lay a file system of ours over ``path`` (a directory) that passes everything on but what is to be hurt.
 
     A process that has files open below ``path`` keeps seeing the old ones: cover the directory before it
-    starts, and heal after it has stopped. Measured on a file of our own in the directory, taken away at once.
+    starts, and heal after it has stopped. Or cover it beforehand with ``chaosday cover``: then faults come and go
+    below a service that runs. Measured on a file of our own in the directory, taken away at once.
     """
 
     path: str = Field(default="/srv/data", pattern=r"^/[^\s'\\]*[^\s'\\/]$", description="A directory")
@@ -48,40 +48,58 @@ class StorageFault(ScriptFault):
 
     def prepare(self, shell: Shell, lease_id: str) -> Prepared:
         found = self._look(shell)
-        name, control = f"chaosday-{lease_id}", f"/run/chaosday-{lease_id}"
         damage_log = f"{DAMAGE_LOGS}/{lease_id}.jsonl"
         wish: dict[str, Any] = {"errno": "EIO", "delay_ms": 0, "cut_bytes": 0, "percent": self.percent, **self.wish}
-        wish |= {"path": self.path, "name": name, "control": f"{control}/on", "damage_log": damage_log}
-        wish |= {"match": self.match, "probe": _probe_name(lease_id), "seed": zlib.crc32(lease_id.encode())}
-        library = "" if found["mfusepy"] else _mfusepy()
-        daemon = resources.files("chaosday").joinpath("fault_filesystem_daemon.py").read_text()
-        command = f"cd {control} && exec python3 -c {quote(daemon)} {quote(json.dumps(wish))}"
+        wish |= {"damage_log": damage_log, "match": self.match, "probe": _probe_name(lease_id)}
+        wish |= {"seed": zlib.crc32(lease_id.encode())}
+        standing = found["top"].split(" ")[0] if found["top"].startswith(STANDING) else ""
+        cover = Cover(standing or f"chaosday-{lease_id}")
+        text = "" if standing or found["mfusepy"] else library()
+        means = self._asked(cover, lease_id, wish) if standing else self._laid(cover, lease_id, wish, bool(text))
+        lasting = {"damage": f"bytes damaged by design; what they were is in {damage_log}"} if self.damaging else {}
+        dump = {"mounts": f"awk -v p={quote(self.path)} 'index($2, p) == 1' /proc/self/mounts"}
+        data = {"library": text, "disk": found["disk"], "control": cover.control}
+        return Prepared(means, data, dump, lasting=lasting)
+
+    def _asked(self, cover: Cover, lease_id: str, wish: dict[str, Any]) -> Means:
+        """The cover was there before: it is only told what to do."""
+        file = f"{cover.control}/wishes/{lease_id}.json"
+        return Means(
+            mechanism=f"FUSE over {self.path}, which was there before",
+            inject=(f"mkdir -p {DAMAGE_LOGS}\n" if self.damaging else "") + cover.wish(lease_id, wish),
+            undo=cover.unwish(lease_id),
+            residue=f"[ ! -e {file} ] || echo wish {file}\n",
+        )
+
+    def _laid(self, cover: Cover, lease_id: str, wish: dict[str, Any], brings_library: bool) -> Means:
+        """The cover comes with the fault, and goes with it."""
+        name, control = cover.name, cover.control
+        told = cover.told(self.path, readahead="read" not in wish["calls"])
+        command = f"cd {control} && exec python3 -c {quote(source('fault_filesystem_daemon.py'))} {quote(told)}"
         top = f"awk -v p={quote(self.path)} '$2 == p {{ top = $1 }} END {{ print top }}' /proc/self/mounts"
         ours = f'[ "$({top})" = {name} ]'
-        means = Means(
+        return Means(
             mechanism=f"FUSE over {self.path}, served by python3 on the target",
             inject=(
-                f"mkdir -p {control}{f' {DAMAGE_LOGS}' if self.damaging else ''} && : > {control}/on || exit 1\n"
-                + (f"cat > {control}/mfusepy.py || exit 1\n" if library else "")
+                f"mkdir -p {control}/wishes{f' {DAMAGE_LOGS}' if self.damaging else ''} || exit 1\n"
+                + cover.wish(lease_id, wish)
+                + f"printf %s {quote(source('fault_filesystem_cache.py'))} > {control}/fault_filesystem_cache.py\n"
+                + (f"cat > {control}/mfusepy.py || exit 1\n" if brings_library else "")
                 + mark.start(lease_id, command)
                 + f"tries=0; until {ours}; do tries=$((tries + 1)); "
                 '[ $tries -lt 100 ] || { echo "the file system did not come up" >&2; exit 1; }; sleep 0.05; done\n'
             ),
-            undo=_undo(lease_id, name, control, self.path, ours),
+            undo=_undo(lease_id, cover, self.path, ours),
             residue=(
                 f"grep '^{name} ' /proc/self/mounts | sed 's/^/mount /'\n"
                 f"[ ! -e {control} ] || echo directory {control}\n"
             ),
         )
-        lasting = {"damage": f"bytes damaged by design; what they were is in {damage_log}"} if self.damaging else {}
-        dump = {"mounts": f"awk -v p={quote(self.path)} 'index($2, p) == 1' /proc/self/mounts"}
-        return Prepared(means, {"library": library, "disk": found["disk"]}, dump, lasting=lasting)
 
     def measure(self, shell: Shell, lease_id: str, data: dict[str, Any], *, hurt: bool) -> Reading:
-        probe = resources.files("chaosday").joinpath("file_probe.py").read_text()
         file = quote(f"{self.path}/{_probe_name(lease_id)}")
-        script = f"{PATH}python3 - {file} {quote(str(data['disk']))}"
-        result = shell.run(script, stdin=probe, sudo=True, timeout_s=120)
+        script = f"{PATH}python3 - {file} {quote(str(data['disk']))} {data['control']}"
+        result = shell.run(script, stdin=source("file_probe.py"), sudo=True, timeout_s=120)
         if result.code:
             raise CapabilityMissing(f"the directory cannot be probed: {' '.join(result.err.split())[-200:]}")
         value, unit = self.read(json.loads(result.out))
@@ -118,32 +136,26 @@ class StorageFault(ScriptFault):
                 f"{self.kind} damages data for good, and {self.path} is not marked as scratch; "
                 f"if it is, say so with: touch {self.path}/{SCRATCH}"
             )
-        if " fuse" in found["top"]:
+        if " fuse" in found["top"] and not found["top"].startswith(STANDING):
             raise ForeignState(f"{self.path} is already covered by {found['top'].split()[0]}; take that off first")
         if not found["fuse"] or not found["library"]:
             raise CapabilityMissing("the target lacks libfuse or /dev/fuse; install: apt install fuse3 libfuse3-3")
         return found
 
 
-def _undo(lease_id: str, name: str, control: str, path: str, ours: str) -> str:
+def _undo(lease_id: str, cover: Cover, path: str, ours: str) -> str:
     # First the harm stops, whoever still has files open; then the cover comes off. Where files are open it is
     # taken off lazily: the daemon then serves those, unharmed, until they are closed, and ends by itself.
     return (
-        f"rm -f {control}/on\ntries=0\n"
+        f"{cover.unwish(lease_id)}tries=0\n"
         f"while {ours} && [ $tries -lt 20 ]; do umount {quote(path)} 2>/dev/null && break; "
         "tries=$((tries + 1)); sleep 0.05; done\n"
         f"lazy=; if {ours}; then umount -l {quote(path)} || exit 1; lazy=yes; fi\n"
-        f"! grep -q '^{name} ' /proc/self/mounts || {{ echo 'something is mounted over our mount' >&2; exit 1; }}\n"
+        f"! grep -q '^{cover.name} ' /proc/self/mounts || "
+        "{ echo 'something is mounted over our mount' >&2; exit 1; }\n"
         f'if [ -z "$lazy" ]; then\n{mark.end(lease_id)}fi\n'
-        f"rm -rf {control}\n"
+        f"rm -rf {cover.control}\n"
     )
-
-
-def _mfusepy() -> str:
-    found = util.find_spec("mfusepy")
-    if found is None or not found.origin:
-        raise CapabilityMissing("neither the target nor this machine has mfusepy; install: pip install mfusepy")
-    return Path(found.origin).read_text()
 
 
 def _probe_name(lease_id: str) -> str:
