@@ -2,9 +2,12 @@
 
 from blocks.aws import AwsAccountBlock, S3Bucket
 from blocks.databases import (
+    DuckDBDatabase,
     EtcdMember,
+    LineStore,
     MariaDBDatabase,
     NatsServer,
+    ParquetFiles,
     RabbitMQBroker,
     RedisServer,
     SQLiteDatabase,
@@ -20,11 +23,14 @@ from blocks.web_service import WebServiceBlock
 
 __all__ = [
     "AwsAccountBlock",
+    "DuckDBDatabase",
     "EtcdMember",
     "Guardrails",
     "KubernetesNamespace",
+    "LineStore",
     "MariaDBDatabase",
     "NatsServer",
+    "ParquetFiles",
     "PostgreSQLDatabase",
     "ProxiedRequests",
     "ProxiedRoute",

@@ -9,9 +9,12 @@ from pydantic import Field, SecretStr
 
 from blocks.target_block import TargetBlock
 from chaosday.model.target import Target
+from chaosday.targets.duckdb_file import DuckDBFile
 from chaosday.targets.etcd import Etcd
+from chaosday.targets.line_store import LineStoreTarget
 from chaosday.targets.mariadb import MariaDB
 from chaosday.targets.nats import Nats
+from chaosday.targets.parquet_folder import ParquetFolder
 from chaosday.targets.rabbitmq import RabbitMQ
 from chaosday.targets.redis import Redis
 from chaosday.targets.sqlite_file import SQLiteFile
@@ -92,3 +95,37 @@ class SQLiteDatabase(TargetBlock):
     _description = "A SQLite file of the worker's machine that chaosday may write its own tables to."
 
     path: Path = Field(default=Path("chaosday.sqlite"), description="The file; it is made where it is not there")
+
+
+class DuckDBDatabase(TargetBlock):
+    """A DuckDB file on the worker's machine."""
+
+    _model: ClassVar[type[Target]] = DuckDBFile
+    _block_type_name = "chaosday DuckDB file"
+    _block_type_slug = "chaosday-duckdb-file"
+    _description = "A DuckDB file of the worker's machine that chaosday may write its own tables to."
+
+    path: Path = Field(default=Path("chaosday.duckdb"), description="The file; it is made where it is not there")
+
+
+class ParquetFiles(TargetBlock):
+    """A folder of Parquet files on the worker's machine."""
+
+    _model: ClassVar[type[Target]] = ParquetFolder
+    _block_type_name = "chaosday Parquet folder"
+    _block_type_slug = "chaosday-parquet-folder"
+    _description = "A folder of the worker's machine in which chaosday may keep Parquet files of its own."
+
+    path: Path = Field(default=Path("chaosday-parquet"), description="A folder that is there")
+
+
+class LineStore(TargetBlock):
+    """Your own system, behind a small program that answers lines of JSON."""
+
+    _model: ClassVar[type[Target]] = LineStoreTarget
+    _block_type_name = "chaosday line store"
+    _block_type_slug = "chaosday-line-store"
+    _description = "Your own system, behind a small program that answers lines of JSON."
+
+    host: str = Field(default="127.0.0.1", description="Host name or address")
+    port: int = Field(default=9042, ge=1, le=65535)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -89,10 +90,12 @@ def covered(path: Path, *, direct: bool = False) -> Iterator[Cover]:
         raise UsageError(f"{path} is not a directory")
     cover = Cover(f"{STANDING}{zlib.crc32(str(place).encode()):08x}")
     control = Path(cover.control)
+    if cover_of(place) is not None:
+        raise ForeignState(f"{place} is covered already; see: findmnt {place}")
     try:
+        # One whose daemon died with the machine or by hand leaves this behind, and nothing that is mounted.
+        shutil.rmtree(control, ignore_errors=True)
         control.mkdir(mode=0o700)
-    except FileExistsError:
-        raise ForeignState(f"{place} is covered already, or was and left {control}; see: findmnt {place}") from None
     except OSError as error:
         raise CapabilityMissing(f"covering a directory needs root: {error.strerror} ({control})") from None
     try:
@@ -116,7 +119,7 @@ def covered(path: Path, *, direct: bool = False) -> Iterator[Cover]:
                 daemon.kill()
                 daemon.wait()
     finally:
-        subprocess.run(["rm", "-rf", str(control)], check=False)
+        shutil.rmtree(control, ignore_errors=True)
 
 
 def _until_there(place: Path, daemon: subprocess.Popen[bytes], log: Path) -> None:

@@ -27,6 +27,9 @@ class Arm(Model):
     """Merged into the experiment: mappings key by key, everything else in place of what was there."""
     anomalies: list[str] = []
     """Names of anomalies of which at least one has to be found; none for the sound arm."""
+    verdict: Literal["pass", "inconclusive"] = "pass"
+    """What a sound arm has to come to: ``inconclusive`` where the system notices that its data is damaged and refuses
+    to read it, so that nothing false is said and nothing more can be."""
 
 
 class FindingFile(Model):

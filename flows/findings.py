@@ -65,7 +65,7 @@ def run_arm(finding: FindingFile, arm: ArmName, *, quiet: bool) -> ArmResult:
         source=finding.source,
         arm=arm,
         configuration=finding.arm(arm).words,
-        expected=f"violated: {' or '.join(expects)}" if expects else "pass",
+        expected=f"violated: {' or '.join(expects)}" if expects else finding.arm(arm).verdict,
         got="not run",
     )
     try:

@@ -92,7 +92,11 @@ class SqlSession:
             return None
         # A list always ends in a comma, so that a list of one is no register.
         text = str(row[0])
-        return [int(each) for each in text.split(",") if each] if "," in text else int(text)
+        try:
+            return [int(each) for each in text.split(",") if each] if "," in text else int(text)
+        except ValueError:
+            # Nobody wrote that. It is what was read all the same, and the checks are there to say so.
+            return text
 
     def _run(self, connection: Any, statement: str, *arguments: Any) -> Any:
         cursor = connection.cursor()

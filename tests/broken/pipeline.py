@@ -11,16 +11,19 @@ from typing import Any
 from chaosday.clock import SystemClock
 from chaosday.execution import Execution
 from chaosday.experiment import parse
+from chaosday.line_server import LineServer
+from chaosday.playing import play
 from chaosday.run_directory import RunDirectory
-from tests.broken.server import Serving
+from tests.broken.server import Broken
 
 
 def run(switch: str, workload: dict[str, Any], check: dict[str, Any]) -> dict[str, Any]:
     """Verdict, anomalies by name, and the reasons."""
-    serving = Serving(switch)
+    serving = LineServer(Broken(switch), lambda: "the broken store, 1")
+    serving.start()
     data = {
         "title": f"broken: {switch or 'not at all'}",
-        "targets": {"store": {"kind": "broken", "port": serving.port}},
+        "targets": {"store": {"kind": "line_store", "port": serving.port}},
         "workloads": [{"target": "store", "clients": 4, **workload}],
         "steady_state": [{"kind": "answers", "target": "store"}],
         "checks": [{key: value for key, value in check.items() if key != "must_see"}],
@@ -34,13 +37,7 @@ def run(switch: str, workload: dict[str, Any], check: dict[str, Any]) -> dict[st
     with tempfile.TemporaryDirectory() as root:
         directory = RunDirectory.create(Path(root), data["title"], SystemClock())
         with Execution(parse(data), directory) as pipeline:
-            try:
-                pipeline.preflight()
-                pipeline.baseline()
-                pipeline.inject()
-                pipeline.observe()
-            finally:
-                pipeline.rollback()
+            play(pipeline)
             findings = pipeline.verify()
             pipeline.prove()
             verdict = pipeline.conclude()

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import random
-import socketserver
 import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
+from chaosday.model.store import NoEffect, Options, Session
+
 SHARE = 0.05
 """Of the operations that a switch can spoil, so many it does."""
 WAIT_S = 0.002
 """How long a transaction that is not alone leaves others time to get in between."""
-
-
-class Refused(Exception):
-    """The operation is refused; it had no effect, or so it is said."""
 
 
 class Broken:
@@ -43,6 +39,19 @@ class Broken:
         }  # fmt: skip
         with self._lock:
             return acts[f](key, value)
+
+    def make(self, space: str, options: Options) -> None:
+        """It is there."""
+
+    def session(self, space: str, timeout_s: float, options: Options) -> Session:
+        """All of them are the store itself."""
+        return self
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def drop(self, space: str) -> None:
+        """It goes with its server."""
 
     def _spoils(self, switch: str) -> bool:
         return self.switch == switch and self._dice.random() < SHARE
@@ -117,7 +126,7 @@ class Broken:
             for f, key, value in mops:
                 if f == "append" and value in self._lists[key]:
                     self._lists[key].remove(value)
-        raise Refused("aborted")
+        raise NoEffect("aborted")
 
     def _piecemeal(self, mops: list[list[Any]]) -> list[list[Any]]:
         done = []
@@ -136,39 +145,9 @@ class Broken:
         time.sleep(WAIT_S)
         with self._lock:
             if self.switch == "write_skew" and any(copy.get(key, []) != self._lists.get(key, []) for key in touched):
-                raise Refused("somebody else wrote it")
+                raise NoEffect("somebody else wrote it")
             done = self._apply(mops, copy)
             for f, key, value in mops:
                 if f == "append":
                     self._lists.setdefault(key, []).append(value)
             return done
-
-
-class Serving:
-    """The store behind a port, in threads of this process."""
-
-    def __init__(self, switch: str = "") -> None:
-        store = Broken(switch)
-
-        class Handler(socketserver.StreamRequestHandler):
-            disable_nagle_algorithm = True
-
-            def handle(self) -> None:
-                for line in self.rfile:
-                    try:
-                        said: dict[str, Any] = {"result": store.ask(*json.loads(line))}
-                    except Refused as error:
-                        said = {"refused": str(error)}
-                    self.wfile.write(json.dumps(said).encode() + b"\n")
-
-        class Server(socketserver.ThreadingTCPServer):
-            daemon_threads = True
-            allow_reuse_address = True
-
-        self._server = Server(("127.0.0.1", 0), Handler)
-        self.port = int(self._server.server_address[1])
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()

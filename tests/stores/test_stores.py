@@ -35,7 +35,10 @@ SQL = frozenset({"set", "register", "txn"})
 BENCHES = {
     "postgresql": Bench("postgresql", "server", SQL),
     "mariadb": Bench("mariadb", "server", SQL),
-    "sqlite_file": Bench("", "", SQL),
+    "sqlite_file": Bench("", "db.sqlite", SQL),
+    "duckdb_file": Bench("", "db.duckdb", SQL),
+    "parquet_folder": Bench("", ".", frozenset({"set"})),
+    "line_store": Bench("embedded", "server", SQL),
     "redis": Bench("redis", "server", frozenset({"set", "register"})),
     "etcd": Bench("etcd", "a", frozenset({"set", "register"})),
     "nats": Bench("nats", "server", frozenset({"queue"})),
@@ -64,7 +67,7 @@ def bench(request: pytest.FixtureRequest) -> Iterator[tuple[Bench, Target, dict[
     folder.chmod(0o711)
     try:
         if not made.stand:
-            target = member("targets", request.param).model_validate({"path": str(folder / "db.sqlite")})
+            target = member("targets", request.param).model_validate({"path": str(folder / made.fact)})
             assert isinstance(target, Target)
             yield made, target, {}
             return
