@@ -71,18 +71,24 @@ class Driver:
     def alive(self) -> bool:
         return self._process.poll() is None
 
-    def stop(self) -> bool:
-        """Ask it to stop; true if it ended by itself. After a grace it is killed: what was open is ``unknown``."""
-        if self._process.stdin is not None:
-            with contextlib.suppress(BrokenPipeError):
-                self._process.stdin.close()
+    def stop(self) -> str:
+        """Ask it to stop, and say what was wrong with how it ended, if anything was; said once.
+
+        After a grace it is killed: what was open is ``unknown``.
+        """
+        if self._process.stdin is None or self._process.stdin.closed:
+            return ""
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
         try:
             self._process.wait(STOP_GRACE_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-            return False
-        return self._process.returncode == 0
+            return f"the {self.workload.kind} workload did not stop by itself and was killed"
+        if self._process.returncode:
+            return f"the {self.workload.kind} workload failed; see {self.workload.kind}.driver.log in the run's history"
+        return ""
 
 
 def _main() -> None:

@@ -314,8 +314,8 @@ class Execution:
 
     def _stop_workloads(self) -> None:
         for driver in self._drivers:
-            if driver.alive() and not driver.stop():
-                self.fall_short(f"the {driver.workload.kind} workload did not stop by itself and was killed")
+            if wrong := driver.stop():
+                self.fall_short(wrong)
 
     def _read_steady_state(self) -> list[ProbeReading]:
         readings = []

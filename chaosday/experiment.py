@@ -15,6 +15,8 @@ from chaosday.model.base import Model
 from chaosday.model.target import Target
 from chaosday.registry import member, members
 
+_BOOLEAN = "tag:yaml.org,2002:bool"
+
 
 def any_of(family: str) -> Any:
     """The union over a family, told apart by ``kind``: a new member is in it unasked."""
@@ -142,6 +144,15 @@ def load_targets(path: Path) -> dict[str, Target]:
         raise InvalidExperiment(f"{path}: targets: {in_words(error)}") from None
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML 1.2 as far as it matters: ``on``, ``off``, ``yes`` and ``no`` are words; ``on: read`` has a key."""
+
+    yaml_implicit_resolvers: dict[str, Any] = {
+        first: [each for each in rules if each[0] != _BOOLEAN] if first in "yYnNoO" else rules
+        for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
 def read_mapping(path: Path) -> dict[str, Any]:
     """The mapping in a YAML or JSON file, unjudged."""
     try:
@@ -151,7 +162,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
     except UnicodeDecodeError:
         raise InvalidExperiment(f"{path}: not a text file") from None
     try:
-        data = yaml.safe_load(text)
+        data = yaml.load(text, Loader=_Loader)
     except yaml.YAMLError as error:
         raise InvalidExperiment(f"{path}: not YAML: {' '.join(str(error).split())[:200]}") from None
     except (ValueError, RecursionError) as error:

@@ -8,9 +8,9 @@ which it ends, 0 for none).
 
 ``control/wishes/*.json`` is the harm to be done, for as long as a file is there: ``effect``, ``calls``, ``match``,
 ``percent``, ``probe`` (a file name that is always meant), ``damage_log``, ``errno``, ``delay_ms``, ``cut_bytes``,
-``seed``. Without one everything passes. ``control/backing`` is where the directory can be read past all of this.
-While a wish is ``volatile_cache``, ``control/holding`` exists, and ``control/cut`` (``tear``, ``keep_percent``,
-``seed``) is answered by ``control/cut.done``.
+``at_least_bytes``, ``seed``. Without one everything passes. ``control/backing`` is where the directory can be read past
+all of this. While a wish is ``volatile_cache``, ``control/holding`` exists, and ``control/cut`` (``tear``,
+``keep_percent``, ``seed``) is answered by ``control/cut.done``.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import fnmatch
 import json
 import os
 import random
+import stat
 import subprocess
 import sys
 import threading
@@ -44,9 +45,11 @@ class Harm:
         self.wish, self.random, self.lock = wish, random.Random(wish["seed"]), threading.Lock()
         self.effect: str = wish["effect"]
 
-    def meant(self, call: str, path: str) -> bool:
-        """Whether this call on this file is one of those to hurt."""
+    def meant(self, call: str, path: str, size: int) -> bool:
+        """Whether this call on this file, of that many bytes, is one of those to hurt."""
         wish = self.wish
+        if size < wish.get("at_least_bytes", 0):
+            return False
         name = os.path.basename(path)
         if call not in wish["calls"] or not (name == wish["probe"] or fnmatch.fnmatch(path[1:], wish["match"])):
             return False
@@ -110,9 +113,9 @@ class Wishes:
         except OSError:
             return None
 
-    def meant(self, call: str, path: str, *effects: str) -> Any:
+    def meant(self, call: str, path: str, *effects: str, size: int = 0) -> Any:
         """The first harm of one of these effects that means this call, or None."""
-        return next((each for each in self.now() if each.effect in effects and each.meant(call, path)), None)
+        return next((each for each in self.now() if each.effect in effects and each.meant(call, path, size)), None)
 
 
 class Passthrough(fuse.Operations):  # type: ignore[misc]  # mfusepy has no types
@@ -170,9 +173,9 @@ class Passthrough(fuse.Operations):  # type: ignore[misc]  # mfusepy has no type
     def call(self, name: str, path: str) -> None:
         """Fail or hold up a call that is meant."""
         for harm in self.wishes.now():
-            if harm.effect == "latency" and harm.meant(name, path):
+            if harm.effect == "latency" and harm.meant(name, path, 0):
                 time.sleep(harm.wish["delay_ms"] / 1000)
-            elif harm.effect == "errno" and harm.meant(name, path):
+            elif harm.effect == "errno" and harm.meant(name, path, 0):
                 raise fuse.FuseOSError(getattr(errno, harm.wish["errno"]))
 
     def getattr(self, path: str, fh: Any = None) -> dict[str, Any]:
@@ -182,18 +185,26 @@ class Passthrough(fuse.Operations):  # type: ignore[misc]  # mfusepy has no type
         dirty = self.volatile.of(found)
         return said if dirty is None else {**said, "st_size": dirty.size}
 
-    def readdir(self, path: str, fh: int) -> list[str]:
-        return [".", "..", *os.listdir(self.real(path))]
+    def readdir(self, path: str, fh: int) -> list[tuple[str, dict[str, int], int]]:
+        # An entry without its number is one that readers skip as deleted.
+        entries = []
+        for name in (".", "..", *os.listdir(self.real(path))):
+            with contextlib.suppress(OSError):
+                found = os.lstat(os.path.join(self.real(path), name))
+                entries.append((name, {"st_mode": found.st_mode, "st_ino": found.st_ino}, 0))
+        return entries
 
     def readlink(self, path: str) -> str:
         return os.readlink(self.real(path))
 
     def mknod(self, path: str, mode: int, dev: int) -> None:
         os.mknod(self.real(path), mode, dev)
+        self.give(path)
 
     def mkdir(self, path: str, mode: int) -> None:
         self.call("create", path)
         os.mkdir(self.real(path), mode)
+        self.give(path)
 
     def rmdir(self, path: str) -> None:
         os.rmdir(self.real(path))
@@ -206,6 +217,7 @@ class Passthrough(fuse.Operations):  # type: ignore[misc]  # mfusepy has no type
 
     def symlink(self, target: str, source: str) -> None:
         os.symlink(source, self.real(target))
+        self.give(target)
 
     def link(self, target: str, source: str) -> None:
         os.link(self.real(source), self.real(target))
@@ -232,7 +244,15 @@ class Passthrough(fuse.Operations):  # type: ignore[misc]  # mfusepy has no type
 
     def create(self, path: str, mode: int, fi: Any = None) -> int:
         self.call("create", path)
-        return os.open(self.real(path), os.O_RDWR | os.O_CREAT, mode)
+        handle = os.open(self.real(path), os.O_RDWR | os.O_CREAT, mode)
+        self.give(path)
+        return handle
+
+    def give(self, path: str) -> None:
+        """What somebody made is theirs, and not of the account that this runs under."""
+        owner, group, _ = fuse.fuse_get_context()
+        inherits = os.stat(os.path.dirname(self.real(path))).st_mode & stat.S_ISGID
+        os.chown(self.real(path), owner, -1 if inherits else group, follow_symlinks=False)
 
     def open(self, path: str, flags: int) -> int:
         self.call("open", path)
@@ -248,13 +268,14 @@ class Passthrough(fuse.Operations):  # type: ignore[misc]  # mfusepy has no type
                 data = os.pread(fh, size, offset) if dirty is None else dirty.read(size, offset)
         else:
             data = os.pread(fh, size, offset)
-        harm = self.wishes.meant("read", path, "bit_flip") if data else None
+        harm = self.wishes.meant("read", path, "bit_flip", size=len(data)) if data else None
         return data if harm is None else harm.flip(data)
 
     def write(self, path: str, data: bytes, offset: int, fh: int) -> int:
         self.call("write", path)
         self.written.add(fh)
-        harm = self.wishes.meant("write", path, "torn_write", "bit_flip", "stale_chunk", "misdirected_write")
+        effects = ("torn_write", "bit_flip", "stale_chunk", "misdirected_write")
+        harm = self.wishes.meant("write", path, *effects, size=len(data))
         if harm is None:
             self.put(path, data, offset, fh)
         else:

@@ -161,8 +161,15 @@ def rewind(old: Node, new: Node) -> None:
     old.start()
 
 
-def primary(directory: Path, *, name: str = "primary", extra: str = "", bin_directory: Path | None = None) -> Node:
-    """Initialise a cluster with data checksums and SCRAM, and start it."""
+def primary(
+    directory: Path,
+    *,
+    name: str = "primary",
+    extra: str = "",
+    bin_directory: Path | None = None,
+    checksums: bool = True,
+) -> Node:
+    """Initialise a cluster with SCRAM and, unless told otherwise, data checksums, and start it."""
     account = unprivileged()
     programs = bin_directory or usable_binaries(directory)
     node = Node(name, directory / name, free_port(), secrets.token_hex(12), programs, account)
@@ -176,6 +183,8 @@ def primary(directory: Path, *, name: str = "primary", extra: str = "", bin_dire
         "-E", "UTF8", "--locale=C", "-D", str(node.data),
     )  # fmt: skip
     password_file.unlink()
+    if not checksums:
+        node.tool("pg_checksums", "--disable", "--no-sync", "-D", str(node.data))
     with (node.data / "postgresql.conf").open("a") as file:
         file.write(f"{SETTINGS}\nport = {node.port}\n{extra}\n")
     with (node.data / "pg_hba.conf").open("a") as file:

@@ -8,14 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from chaosday.model.store import NoEffect, Options, Session
+from chaosday.stores.numbers import number
 
 
 class ParquetSession:
-    """``add`` and ``read`` of one file. Option ``checksums``: write them for each page, and look at them."""
+    """``add`` and ``read`` of one file. Options: ``checksums``: write them for each page, and look at them; ``width``:
+    how many digits a value has."""
 
     def __init__(self, path: Path, lock: threading.Lock, options: Options) -> None:
         self._path, self._lock = path, lock
         self._checksums = bool(options.get("checksums", False))
+        self._width = int(options.get("width", 20))
 
     def ask(self, f: str, key: Any, value: Any) -> Any:
         """A file that cannot be read is not written either."""
@@ -30,25 +33,26 @@ class ParquetSession:
     def close(self) -> None:
         """Nothing is open between operations."""
 
-    def _read(self) -> list[int]:
+    def _read(self) -> list[int | str]:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
         try:
             table = pq.read_table(self._path, page_checksum_verification=self._checksums, memory_map=False)
-            found: list[int] = table["v"].to_pylist()
+            found = [number(each.decode("latin-1")) for each in table["v"].to_pylist()]
         except (pa.ArrowException, OSError, KeyError, ValueError) as error:
             raise NoEffect(f"{type(error).__name__} {str(error).splitlines()[0]}") from None
         return found
 
-    def _write(self, values: list[int]) -> None:
+    def _write(self, values: list[int | str]) -> None:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
         new = self._path.with_name(f"{self._path.name}.new")
-        # Plain and as it is, so that a byte of the file is a byte of somebody's data.
+        # Plain and of a fixed width, so that almost every byte of the file is a byte of somebody's data.
+        padded = [str(each).zfill(self._width).encode("latin-1") for each in values]
         pq.write_table(
-            pa.table({"v": pa.array(values, pa.int64())}), new, write_page_checksum=self._checksums,
+            pa.table({"v": pa.array(padded, pa.binary(self._width))}), new, write_page_checksum=self._checksums,
             compression="none", use_dictionary=False, write_statistics=False, store_schema=False,
         )  # fmt: skip
         _sync(new)

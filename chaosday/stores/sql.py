@@ -9,6 +9,7 @@ from typing import Any
 
 from chaosday.errors import UsageError
 from chaosday.model.store import NoEffect, Options, Unanswered
+from chaosday.stores.numbers import number
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class SqlSession:
         if not self._level.replace(" ", "").isalpha():
             raise UsageError(f"{self._level!r} is no isolation level")
         self._table = table
+        self._width = int(options.get("width", 0))
 
     def ask(self, f: str, key: Any, value: Any) -> Any:
         """``read``, ``write``, ``add`` and ``txn``; a register that was never written reads as None."""
@@ -81,7 +83,7 @@ class SqlSession:
                 done.append([f, key, self._read(connection, key)])
             else:
                 statement = self._dialect.upsert if f == "w" else self._dialect.append
-                self._run(connection, statement.format(table=self._table), key, str(value))
+                self._run(connection, statement.format(table=self._table), key, str(value).zfill(self._width))
                 done.append([f, key, value])
         self._run(connection, "commit")
         return done
@@ -92,11 +94,7 @@ class SqlSession:
             return None
         # A list always ends in a comma, so that a list of one is no register.
         text = str(row[0])
-        try:
-            return [int(each) for each in text.split(",") if each] if "," in text else int(text)
-        except ValueError:
-            # Nobody wrote that. It is what was read all the same, and the checks are there to say so.
-            return text
+        return [number(each) for each in text.split(",") if each] if "," in text else number(text)
 
     def _run(self, connection: Any, statement: str, *arguments: Any) -> Any:
         cursor = connection.cursor()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import pwd
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -125,6 +128,29 @@ def test_below_a_cover_faults_come_and_go(tmp_path: Path, place: Path) -> None:
     assert (place / "open").read_bytes() == b"room"
     assert not place.is_mount()
     assert not [each for each in Path("/run").glob("chaosday-cover-*") if str(place) in each.name]
+
+
+@pytest.mark.lab
+def test_a_covered_directory_is_as_it_was(place: Path) -> None:
+    """What is in it is listed, with its numbers; what another account makes there is that account's; locks, links and
+    renames work."""
+    (place / "old").write_text("x")
+    nobody = pwd.getpwnam("nobody")
+    with covered(place):
+        place.chmod(0o777)
+        assert {entry.name: entry.inode() for entry in os.scandir(place)} == {
+            each.name: each.stat().st_ino for each in place.iterdir()
+        }
+        script = f"cd {place} && mkdir -p sub/deep && echo x > sub/file && ln -s old link && ln sub/file sub/other"
+        subprocess.run(["sh", "-c", script], user=nobody.pw_uid, group=nobody.pw_gid, extra_groups=[], check=True)
+        (place / "sub" / "file").rename(place / "sub" / "renamed")
+        with (place / "old").open("r+") as file:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    assert sorted(each.name for each in place.iterdir()) == [".chaosday-scratch", "link", "old", "sub"]
+    assert sorted(each.name for each in (place / "sub").iterdir()) == ["deep", "other", "renamed"]
+    made = (place / "sub", place / "sub" / "deep", place / "sub" / "renamed", place / "link")
+    assert {each.lstat().st_uid for each in made} == {nobody.pw_uid}
+    assert (place / "sub" / "renamed").stat().st_nlink == 2
 
 
 @pytest.mark.lab

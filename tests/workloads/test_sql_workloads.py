@@ -154,7 +154,7 @@ def test_the_driver_runs_it_in_a_process_of_its_own(pair: tuple[Node, Node], tmp
     while not list(tmp_path.glob("client-*.jsonl")):
         assert driver.alive()
     threading.Event().wait(0.3)
-    assert driver.stop()
+    assert driver.stop() == ""
     assert not driver.alive()
     assert pair[0].password not in seen
     assert len(seal(tmp_path, tmp_path / "out.parquet")) > 0
