@@ -22,6 +22,10 @@ class Redis(Target):
     port: int = Field(default=6379, ge=1, le=65535)
     password: SecretStr | None = None
     password_env: str = "REDISCLI_AUTH"
+    sentinels: list[str] = []
+    """Addresses (``host:port``) of Sentinels; they are asked, at each connection, where the primary is."""
+    service: str = "mymaster"
+    """What the Sentinels call it."""
     via: str = ""
     """Name of a proxy_route target to connect through, instead of directly."""
 
@@ -45,7 +49,8 @@ class Redis(Target):
         client = self.connect(5)
         try:
             said = client.info()
-            return f"Redis {said['redis_version']}, {said['role']}, at {self.host}:{self.port}"
+            where = client.connection_pool.connection_kwargs
+            return f"Redis {said['redis_version']}, {said['role']}, at {where['host']}:{where['port']}"
         finally:
             client.close()
 
@@ -59,8 +64,9 @@ class Redis(Target):
         from redis.retry import Retry
 
         secret = self.password.get_secret_value() if self.password else os.environ.get(self.password_env) or None
+        host, found = self._primary(timeout_s) if self.sentinels else (self.host, self.port)
         client = redis.Redis(
-            host=self.host, port=port or self.port, password=secret, socket_timeout=timeout_s,
+            host=host, port=port or found, password=secret, socket_timeout=timeout_s,
             socket_connect_timeout=timeout_s, single_connection_client=False, retry=Retry(NoBackoff(), 0),
         )  # fmt: skip
         try:
@@ -73,3 +79,21 @@ class Redis(Target):
                 f"Redis at {self.host}:{self.port} does not answer: {type(error).__name__}"
             ) from None
         return client
+
+    def _primary(self, timeout_s: float) -> tuple[str, int]:
+        """Where the Sentinels say that it is now."""
+        import redis
+        from redis import sentinel
+
+        addresses = [(host, int(port)) for host, _, port in (each.rpartition(":") for each in self.sentinels)]
+        asked: Any = sentinel.Sentinel(  # type: ignore[no-untyped-call]
+            addresses, socket_timeout=timeout_s, socket_connect_timeout=timeout_s
+        )
+        try:
+            host, port = asked.discover_master(self.service)
+        except redis.exceptions.RedisError as error:
+            raise TargetUnreachable(f"the Sentinels know no primary of {self.service}: {error}") from None
+        finally:
+            for each in asked.sentinels:
+                each.close()
+        return str(host), int(port)

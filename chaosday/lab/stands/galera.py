@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import shlex
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -12,6 +13,7 @@ from typing import Any
 
 from chaosday.errors import CapabilityMissing, TargetUnreachable
 from chaosday.lab.account import unprivileged
+from chaosday.lab.disk import disk, sh
 from chaosday.lab.ports import free_port
 from chaosday.lab.server import Server
 from chaosday.lab.stands.mariadb import node, server_command
@@ -22,8 +24,9 @@ NODES = 3
 
 
 @contextmanager
-def stand(folder: Path, *, settings: str = "") -> Iterator[dict[str, Any]]:
-    """Facts: ``server`` (the first node, a target), ``ports`` of all.
+def stand(folder: Path, *, settings: str = "", own_disk: bool = False) -> Iterator[dict[str, Any]]:
+    """Facts: ``server`` (the first node, a target), ``ports`` of all, ``process0`` and so on; with ``own_disk``
+    ``disk``, which all of them are on. After a crash only the first one is started again, as a new cluster.
 
     The first one begins with its accounts made; the others get all of it from it, by rsync.
     """
@@ -31,13 +34,21 @@ def stand(folder: Path, *, settings: str = "") -> Iterator[dict[str, Any]]:
         raise CapabilityMissing(f"{LIBRARY} is not installed: apt-get install galera-4")
     password = secrets.token_hex(12)
     ports, group = [free_port() for _ in range(NODES)], [free_port() for _ in range(NODES)]
+    facts: dict[str, Any] = {"server": {"kind": "mariadb", "port": ports[0], "password": password}, "ports": ports}
     first = node("first", folder, folder / "first.data", ports[0], password, settings)
     with ExitStack() as undo:
+        place = folder
+        if own_disk:
+            made = undo.enter_context(disk(folder / "power", 1024))
+            (made.image.parent / ".chaosday-scratch").touch()
+            for each in (made.image.parent, made.path):
+                each.chmod(0o711)
+            place, facts["disk"] = made.path, {"image": str(made.image), "path": str(made.path)}
         undo.callback(first.stop)
         first.start(MariaDB.model_validate({"port": ports[0], "password": password}).reach)
         first.finish()
         for number in range(NODES):
-            name, data = f"node{number}", folder / f"node{number}.data"
+            name, data = f"node{number}", place / f"node{number}.data"
             shutil.copytree(folder / "first.data", data)
             (folder / f"{name}.run").mkdir()
             # As root the state transfer's rsync would drop to an account that may not write here.
@@ -49,14 +60,26 @@ def stand(folder: Path, *, settings: str = "") -> Iterator[dict[str, Any]]:
             ]  # fmt: skip
             command = server_command(data, folder / f"{name}.run", ports[number], settings)
             command = [each for each in command if not each.startswith("--user=")]
-            server = Server(name, [*become, *command, *_wsrep(name, group, number)], folder)
+            server = Server(name, [*become, *command, *_wsrep(name, group, number, settings)], folder)
             undo.callback(server.stop)
             target = MariaDB.model_validate({"port": ports[number], "password": password})
             server.start(partial(_joined, target, number + 1))
-        yield {"server": {"kind": "mariadb", "port": ports[0], "password": password}, "ports": ports}
+            facts[f"process{number}"] = _process(server, folder / "leases", data, first=number == 0)
+        if own_disk:
+            sh("sync", "-f", str(place))
+        yield facts
 
 
-def _wsrep(name: str, group: list[int], number: int) -> list[str]:
+def _process(server: Server, state_dir: Path, data: Path, *, first: bool) -> dict[str, Any]:
+    """A target for one node. After a crash of all of them somebody has to say from which one it may begin anew."""
+    said = server.process(state_dir)
+    if not first:
+        return {name: value for name, value in said.items() if name != "restart"}
+    allow = f"sed -i 's/safe_to_bootstrap: 0/safe_to_bootstrap: 1/' {shlex.quote(f'{data}/grastate.dat')}\n"
+    return {**said, "restart": allow + said["restart"]}
+
+
+def _wsrep(name: str, group: list[int], number: int, settings: str) -> list[str]:
     joined = ",".join(f"127.0.0.1:{each}" for each in group[:number])
     provider = {
         "base_host": "127.0.0.1",
@@ -78,7 +101,7 @@ def _wsrep(name: str, group: list[int], number: int) -> list[str]:
         "innodb-autoinc-lock-mode": "2",
         "innodb-flush-log-at-trx-commit": "0",
     }
-    return [f"--{key}={value}" for key, value in options.items()]
+    return [f"--{key}={value}" for key, value in options.items() if f"{key}=" not in settings]
 
 
 def _joined(target: MariaDB, size: int) -> None:

@@ -15,13 +15,16 @@ from chaosday.model.target import Route
 from chaosday.proxy.client import ProxyProcess
 from chaosday.targets.redis import Redis
 
+NAME = "mymaster"
+
 
 @contextmanager
 def stand(
-    folder: Path, *, settings: str = "", own_disk: bool = False, replica: bool = False
+    folder: Path, *, settings: str = "", own_disk: bool = False, replica: bool = False, sentinels: int = 0
 ) -> Iterator[dict[str, Any]]:
     """Facts: ``server``, ``process``; with ``own_disk`` ``disk``; with ``replica`` ``replica``, ``control``,
-    ``upstream``. ``settings`` are lines of redis.conf, separated by semicolons."""
+    ``upstream``; with ``sentinels`` ``sentinels``, their addresses. ``settings`` are lines of redis.conf, separated by
+    semicolons."""
     with ExitStack() as undo:
         folder.mkdir(parents=True, exist_ok=True)
         facts: dict[str, Any] = {}
@@ -38,7 +41,35 @@ def stand(
         facts |= {"server": {"kind": "redis", "port": port}, "process": server.process(folder / "leases")}
         if replica:
             facts |= _with_replica(undo, folder, port, settings)
+        if sentinels:
+            facts["sentinels"] = _watched_by(undo, folder, port, sentinels)
         yield facts
+
+
+def _watched_by(undo: ExitStack, folder: Path, port: int, count: int) -> list[str]:
+    """Sentinels that know each other and a replica, and need a majority to act."""
+    ports = [free_port() for _ in range(count)]
+    for number, own in enumerate(ports):
+        lines = [
+            f"port {own}", "bind 127.0.0.1", f"dir {folder}", "daemonize no", "protected-mode no",
+            f"sentinel monitor {NAME} 127.0.0.1 {port} {count // 2 + 1}",
+            f"sentinel down-after-milliseconds {NAME} 500", f"sentinel failover-timeout {NAME} 4000",
+        ]  # fmt: skip
+        configuration = folder / f"sentinel{number}.conf"
+        configuration.write_text("\n".join(lines) + "\n")
+        words = [program("redis-server", "redis-server"), str(configuration), "--sentinel"]
+        server = Server(f"sentinel{number}", words, folder)
+        undo.callback(server.stop)
+
+        def ready(own: int = own) -> None:
+            client = Redis(port=own).connect(5)
+            (said,) = client.sentinel_masters().values()
+            client.close()
+            if (said["num-slaves"], said["num-other-sentinels"]) != (1, count - 1):
+                raise TargetUnreachable(f"a Sentinel knows only {said['num-other-sentinels']} others")
+
+        server.start(ready if number == count - 1 else lambda: None)
+    return [f"127.0.0.1:{each}" for each in ports]
 
 
 def _with_replica(undo: ExitStack, folder: Path, port: int, settings: str) -> dict[str, Any]:
