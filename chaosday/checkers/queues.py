@@ -32,8 +32,8 @@ def check_queue(history: History) -> ResultMap:
     return result_map({"unexpected": cases}, examined=len(puts) + len(takes))
 
 
-def check_total_queue(history: History) -> ResultMap:
-    """What goes in must come out, in a history that drains the queue (Jepsen's ``total-queue``).
+def check_total_queue(history: History, *, once: bool = False) -> ResultMap:
+    """What goes in must come out, in a history that drains the queue (Jepsen's ``total-queue``); ``once``: not twice.
 
     ``lost`` was acknowledged and never came out, ``unexpected`` nobody put in, ``duplicated`` came
     out more often than it can have gone in, ``recovered`` went in without an answer and came out.
@@ -74,7 +74,11 @@ def check_total_queue(history: History) -> ResultMap:
     }
     examined = int(puts.sum() + (f("dequeue") & (status == OK)).sum() + drains.sum())
     return result_map(
-        {"lost": [] if unsure else listed["lost"], "unexpected": listed["unexpected"]},
+        {
+            "lost": [] if unsure else listed["lost"],
+            "unexpected": listed["unexpected"],
+            "duplicated": listed["duplicated"] if once else [],
+        },
         examined=examined,
         unsure=unsure,
         **{name: found.total() for name, found in counts.items()},

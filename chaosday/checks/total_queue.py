@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import ClassVar, Literal
 
 from chaosday.checkers.base import HistoryCheck, ResultMap
@@ -11,13 +12,20 @@ from chaosday.history import History
 
 
 class TotalQueue(HistoryCheck):
-    """A queue that is drained in the end: lost, unexpected, duplicated, recovered."""
+    """A queue that is drained in the end: lost, unexpected, duplicated, recovered.
+
+    A message that comes out twice is counted, and an anomaly only with ``once``: hardly any queue promises that it
+    does not, and Jepsen's check does not ask for it.
+    """
 
     kind: Literal["total-queue"] = "total-queue"
     model: ClassVar[str] = "total-queue"
     asks: ClassVar[tuple[str, ...]] = ("enqueue", "dequeue", "drain")
     empty_is_valid: ClassVar[bool] = True
 
+    once: bool = False
+    """Whether each message has to come out once, and not more often."""
+
     def analyse(self, history: History) -> ResultMap:
         """Judge each key's history, or the whole where there are no keys."""
-        return independently(history, check_total_queue)
+        return independently(history, partial(check_total_queue, once=self.once))

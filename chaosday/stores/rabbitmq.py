@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+from chaosday.errors import ChaosdayError
 from chaosday.model.store import NoEffect, Options, Session, Unanswered
 
 PERSISTENT = 2
 PREFETCH = 2000
 QUIET_S = 1.0
+RECONNECT_S = 0.2
 
 
 class RabbitSession:
     """A durable queue and persistent messages. Options: ``confirm``, whether a message counts as sent only when the
-    broker says that it has it; ``quorum``, whether the queue is one."""
+    broker says that it has it; ``quorum``, whether the queue is one; ``resend_s``, for how long a message is sent again
+    where no answer came."""
 
-    def __init__(self, connection: Any, space: str, options: Options) -> None:
-        self._connection, self._space = connection, space
-        self._channel = connection.channel()
-        if options.get("confirm", True):
-            self._channel.confirm_delivery()
+    def __init__(self, connect: Callable[[], Any], space: str, options: Options) -> None:
+        self._connect, self._space = connect, space
+        self._confirm, self._resend_s = options.get("confirm", True), float(options.get("resend_s", 0))
+        self._open()
 
     def ask(self, f: str, key: Any, value: Any) -> Any:
         """``enqueue`` and ``drain``."""
@@ -29,8 +33,7 @@ class RabbitSession:
 
         try:
             if f == "enqueue":
-                properties = pika.BasicProperties(delivery_mode=PERSISTENT)
-                self._channel.basic_publish("", self._space, str(value).encode(), properties, mandatory=True)
+                self._enqueue(str(value).encode())
                 return None
             return self._drain()
         except (pika.exceptions.NackError, pika.exceptions.UnroutableError) as error:
@@ -43,6 +46,41 @@ class RabbitSession:
 
         with contextlib.suppress(pika.exceptions.AMQPError, OSError):
             self._connection.close()
+
+    def _open(self) -> None:
+        self._connection = self._connect()
+        self._channel = self._connection.channel()
+        if self._confirm:
+            self._channel.confirm_delivery()
+
+    def _enqueue(self, body: bytes) -> None:
+        """Publish it; again and again where that is asked for, over a new connection each time."""
+        import pika
+
+        properties = pika.BasicProperties(delivery_mode=PERSISTENT)
+        until = time.monotonic() + self._resend_s
+        while True:
+            try:
+                self._channel.basic_publish("", self._space, body, properties, mandatory=True)
+            except (pika.exceptions.AMQPConnectionError, pika.exceptions.AMQPChannelError, OSError):
+                if time.monotonic() > until:
+                    raise
+                self._again(until)
+            else:
+                return
+
+    def _again(self, until: float) -> None:
+        """A new connection, as soon as there is one to be had."""
+        self.close()
+        while True:
+            try:
+                self._open()
+            except ChaosdayError as error:
+                if time.monotonic() > until:
+                    raise Unanswered(str(error)) from None
+                time.sleep(RECONNECT_S)
+            else:
+                return
 
     def _drain(self) -> list[int]:
         """Take out all there is, until nothing more comes."""
@@ -79,7 +117,7 @@ class RabbitStore:
 
     def session(self, space: str, timeout_s: float, options: Options) -> Session:
         """One connection and one channel."""
-        return RabbitSession(self._connect(timeout_s), space, options)
+        return RabbitSession(partial(self._connect, timeout_s), space, options)
 
     def drop(self, space: str) -> None:
         """The queue and what is in it."""

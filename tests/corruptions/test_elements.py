@@ -40,6 +40,7 @@ KINDS = [
     ("element_forged", "add", "read", SetOfAdds()),
     ("message_lost", "enqueue", "drain", TotalQueue()),
     ("message_forged", "enqueue", "drain", TotalQueue()),
+    ("message_duplicated", "enqueue", "drain", TotalQueue(once=True)),
 ]
 
 

@@ -1,0 +1,29 @@
+"""A message comes out twice."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from chaosday.element_planting import ElementCorruption
+from chaosday.evidence import Evidence
+from chaosday.model.corruption import NotApplicable, Planted
+
+
+class MessageDuplicated(ElementCorruption):
+    """Repeats acknowledged messages in what a drain brought; few queues promise that this does not happen."""
+
+    kind: Literal["message_duplicated"] = "message_duplicated"
+    stores: ClassVar[tuple[str, ...]] = ("queue",)
+    promised: ClassVar[bool] = False
+    puts: ClassVar[str] = "enqueue"
+    reads: ClassVar[str] = "drain"
+
+    def plant(self, evidence: Evidence, size: int, rng: np.random.Generator) -> Planted:
+        history, row, said = self.last(evidence)
+        there = sorted(self.acknowledged(history) & set(said))
+        if len(there) < size:
+            raise NotApplicable(f"{len(there)} acknowledged ones are there, {size} are needed")
+        twice = {there[at] for at in rng.choice(len(there), size, replace=False)}
+        return self.saying(evidence, history, row, [*said, *sorted(twice)], twice)
