@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 import time
 import zlib
 from collections.abc import Iterator
@@ -63,6 +65,16 @@ def cover_of(path: Path) -> Cover | None:
         if place.encode().decode("unicode_escape") == str(path.resolve()):
             name = device
     return Cover(name) if name.startswith("chaosday-") else None
+
+
+def until_ended(path: Path) -> None:
+    """Return on the terminal's Ctrl-C, on SIGTERM, and where somebody else takes the cover off."""
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+    while not ended.wait(0.5):
+        if cover_of(path) is None:
+            return
 
 
 def source(name: str) -> str:
