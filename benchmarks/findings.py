@@ -62,8 +62,8 @@ def _line(file: Path, unsound: dict[str, Any], sound: list[dict[str, Any]]) -> d
         "source": finding.source,
         "unsound_found": unsound["found"],
         "anomalies": unsound["anomalies"],
-        "sound_runs": sum(bool(each["judged"]) for each in sound),
+        "sound_runs": sum(finding.sound_as_expected(each) for each in sound),
         "sound_alarms": sum(bool(each["alarms"]) for each in sound),
-        "sound_unjudged": [each["shortfalls"] for each in sound if not each["judged"]],
+        "sound_unjudged": [each["shortfalls"] for each in sound if not finding.sound_as_expected(each)],
         "s": round(unsound["s"], 1),
     }

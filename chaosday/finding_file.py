@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -50,6 +51,10 @@ class FindingFile(Model):
     def arm(self, name: ArmName) -> Arm:
         """One of the two."""
         return self.unsound if name == "unsound" else self.sound
+
+    def sound_as_expected(self, said: Mapping[str, Any]) -> bool:
+        """Whether a run of the sound arm came to an end that says something: judged, or refused where that is due."""
+        return bool(said["judged"] or (self.sound.verdict == "inconclusive" and not said["shortfalls"]))
 
 
 def is_finding(path: Path) -> bool:

@@ -117,12 +117,14 @@ class StorageFault(ScriptFault):
 
     def _look(self, shell: Shell) -> dict[str, str]:
         here = quote(self.path)
+        top = f"awk -v p={here} '$2 == p {{ top = $1 }} END {{ print top }}' /proc/self/mounts"
         found = ask(
             shell,
             {
                 "directory": f"[ -d {here} ] && echo yes",
                 "top": f"awk -v p={here} '$2 == p {{ top = $1 \" \" $3 }} END {{ print top }}' /proc/self/mounts",
-                "disk": f"stat -c %d {here}",  # of what will be covered
+                # Of what will be covered, or is: a file system of ours has no sectors.
+                "disk": f'p={here}; b=$(cat /run/$({top})/backing 2>/dev/null); stat -c %d "${{b:-$p}}/."',
                 "fuse": "[ -c /dev/fuse ] && echo yes",
                 "library": _LIBRARY,
                 "mfusepy": "python3 -c 'import mfusepy' && echo yes",
