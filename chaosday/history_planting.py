@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from chaosday.evidence import Evidence
-from chaosday.history import FAILED, NEVER_NS, OK, History
+from chaosday.history import FAILED, NEVER_NS, OK, History, to_json
 from chaosday.model.corruption import Corruption, NotApplicable, Planted
 from chaosday.planting import with_cells
 
@@ -78,7 +78,10 @@ class HistoryCorruption(Corruption):
         if len(found) < size:
             raise NotApplicable(f"{len(found)} reads {what}, {size} are needed")
         at = [read.at for read, _ in found]
-        table = with_cells(history.table, "result", at, [value for _, value in found])
+        # A column in which some results are no numbers holds all of them as JSON.
+        plain = pa.types.is_integer(history.table.schema.field("result").type)
+        values = [value if plain else to_json(value) for _, value in found]
+        table = with_cells(history.table, "result", at, values)
         keys: frozenset[int | str] = frozenset(read.index for read, _ in found)
         return Planted(evidence.replaced(history=History(table)), keys)
 

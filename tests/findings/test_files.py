@@ -82,7 +82,7 @@ def test_mistakes_are_one_line(tmp_path: Path) -> None:
 
 def test_a_lab_is_told_nothing_that_it_does_not_know(tmp_path: Path) -> None:
     """An unknown lab, and an unknown option, before anything is started."""
-    with pytest.raises(UnknownName, match="there are etcd"):
+    with pytest.raises(UnknownName, match="there are embedded, etcd"):
         stands.stand("oracle", tmp_path, {})
     with pytest.raises(UsageError, match="no option colour"):
         stands.stand("redis", tmp_path, {"colour": "red"})
