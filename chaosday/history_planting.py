@@ -78,9 +78,9 @@ class HistoryCorruption(Corruption):
         if len(found) < size:
             raise NotApplicable(f"{len(found)} reads {what}, {size} are needed")
         at = [read.at for read, _ in found]
-        # A column in which some results are no numbers holds all of them as JSON.
+        # A column in which some results are no numbers holds all of them as JSON; what is text here is that already.
         plain = pa.types.is_integer(history.table.schema.field("result").type)
-        values = [value if plain else to_json(value) for _, value in found]
+        values = [value if plain or isinstance(value, str) else to_json(value) for _, value in found]
         table = with_cells(history.table, "result", at, values)
         keys: frozenset[int | str] = frozenset(read.index for read, _ in found)
         return Planted(evidence.replaced(history=History(table)), keys)
