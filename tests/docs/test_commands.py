@@ -88,6 +88,8 @@ def test_the_page_s_commands_work(page: Path, checkout: Path, pair: tuple[Node, 
         "CHAOSDAY_HALT": str(tmp_path / "halt"),
         "PREFECT_HOME": str(tmp_path / "prefect"),
         "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "true",
+        # A busy machine takes longer than the 20 s that are given by default.
+        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     }
     (checkout / "first.yaml").unlink(missing_ok=True)
