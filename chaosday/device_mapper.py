@@ -15,10 +15,9 @@ from chaosday.errors import CapabilityMissing, ForeignState, ScratchMarkMissing,
 from chaosday.means import Means
 from chaosday.model.fault import Reading
 from chaosday.model.target import Shell
+from chaosday.scratch import SCRATCH
 from chaosday.script_fault import Prepared, ScriptFault
 from chaosday.tools import PATH, ask
-
-SCRATCH = ".chaosday-scratch"
 
 
 class DeviceFault(ScriptFault):

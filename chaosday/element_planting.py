@@ -37,6 +37,13 @@ class ElementCorruption(Corruption):
         values = history.values("value")
         return {values[row] for row in np.flatnonzero(history.is_f(self.puts) & (history.statuses() == OK))}
 
+    def some(self, history: History, said: list[Any], size: int, rng: np.random.Generator) -> set[Any]:
+        """So many of what was acknowledged and was there."""
+        there = sorted(self.acknowledged(history) & set(said))
+        if len(there) < size:
+            raise NotApplicable(f"{len(there)} acknowledged ones are there, {size} are needed")
+        return {there[at] for at in rng.choice(len(there), size, replace=False)}
+
     def saying(self, evidence: Evidence, history: History, row: int, said: list[Any], keys: set[Any]) -> Planted:
         """A copy in which the last reading says something else."""
         table = with_cells(history.table, "result", [row], [to_json(said)])
@@ -48,10 +55,7 @@ class Lost(ElementCorruption):
 
     def plant(self, evidence: Evidence, size: int, rng: np.random.Generator) -> Planted:
         history, row, said = self.last(evidence)
-        there = sorted(self.acknowledged(history) & set(said))
-        if len(there) < size:
-            raise NotApplicable(f"{len(there)} acknowledged ones are there, {size} are needed")
-        gone = {there[at] for at in rng.choice(len(there), size, replace=False)}
+        gone = self.some(history, said, size, rng)
         return self.saying(evidence, history, row, [each for each in said if each not in gone], gone)
 
 

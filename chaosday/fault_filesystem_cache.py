@@ -71,6 +71,10 @@ class Volatile:
         """What is dirty of a file, or None."""
         return self.files.get((found.st_dev, found.st_ino)) if self.files else None
 
+    def held(self, handle: int) -> Any:
+        """The same of an open file, which is not looked at while nothing is dirty."""
+        return self.of(os.fstat(handle)) if self.files else None
+
     def made(self, handle: int) -> Dirty:
         """The same, from now on kept here."""
         found = os.fstat(handle)

@@ -264,7 +264,7 @@ class Passthrough(fuse.Operations):  # type: ignore[misc]  # mfusepy has no type
         self.call("read", path)
         if self.volatile.files:
             with self.volatile.lock:
-                dirty = self.volatile.of(os.fstat(fh))
+                dirty = self.volatile.held(fh)
                 data = os.pread(fh, size, offset) if dirty is None else dirty.read(size, offset)
         else:
             data = os.pread(fh, size, offset)
@@ -285,7 +285,7 @@ class Passthrough(fuse.Operations):  # type: ignore[misc]  # mfusepy has no type
     def put(self, path: str, data: bytes, offset: int, fh: int) -> None:
         """Write it below, or keep it where no sync has asked for it yet."""
         with self.volatile.lock:
-            if self.wishes.meant("write", path, "volatile_cache") or self.volatile.of(os.fstat(fh)) is not None:
+            if self.wishes.meant("write", path, "volatile_cache") or self.volatile.held(fh) is not None:
                 self.volatile.made(fh).write(data, offset)
                 return
         os.pwrite(fh, data, offset)

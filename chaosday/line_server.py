@@ -71,8 +71,11 @@ class _Client:
             "open": self._open,
             "ask": self._ask,
         }
+        act = acts.get(asked.get("do", ""))
+        if act is None:
+            return {"refused": f"do is none of {', '.join(acts)}"}
         try:
-            return {"result": acts[asked["do"]](asked)}
+            return {"result": act(asked)}
         except NoEffect as error:
             return {"refused": str(error)}
         except Unanswered as error:

@@ -16,10 +16,10 @@ from chaosday.errors import CapabilityMissing, ForeignState, ScratchMarkMissing,
 from chaosday.means import Means
 from chaosday.model.fault import Reading
 from chaosday.model.target import Shell
+from chaosday.scratch import SCRATCH
 from chaosday.script_fault import Prepared, ScriptFault
 from chaosday.tools import PATH, ask
 
-SCRATCH = ".chaosday-scratch"
 DAMAGE_LOGS = "/var/tmp/chaosday-damage"
 _LIBRARY = 'python3 -c \'import ctypes.util as u; print(u.find_library("fuse3") or u.find_library("fuse") or "")\''
 
@@ -76,8 +76,7 @@ class StorageFault(ScriptFault):
         name, control = cover.name, cover.control
         told = cover.told(self.path, readahead="read" not in wish["calls"])
         command = f"cd {control} && exec python3 -c {quote(source('fault_filesystem_daemon.py'))} {quote(told)}"
-        top = f"awk -v p={quote(self.path)} '$2 == p {{ top = $1 }} END {{ print top }}' /proc/self/mounts"
-        ours = f'[ "$({top})" = {name} ]'
+        ours = f'[ "$({_top(self.path)})" = {name} ]'
         return Means(
             mechanism=f"FUSE over {self.path}, served by python3 on the target",
             inject=(
@@ -117,14 +116,13 @@ class StorageFault(ScriptFault):
 
     def _look(self, shell: Shell) -> dict[str, str]:
         here = quote(self.path)
-        top = f"awk -v p={here} '$2 == p {{ top = $1 }} END {{ print top }}' /proc/self/mounts"
         found = ask(
             shell,
             {
                 "directory": f"[ -d {here} ] && echo yes",
-                "top": f"awk -v p={here} '$2 == p {{ top = $1 \" \" $3 }} END {{ print top }}' /proc/self/mounts",
+                "top": _top(self.path, '$1 " " $3'),
                 # Of what will be covered, or is: a file system of ours has no sectors.
-                "disk": f'p={here}; b=$(cat /run/$({top})/backing 2>/dev/null); stat -c %d "${{b:-$p}}/."',
+                "disk": f'p={here}; b=$(cat /run/$({_top(self.path)})/backing 2>/dev/null); stat -c %d "${{b:-$p}}/."',
                 "fuse": "[ -c /dev/fuse ] && echo yes",
                 "library": _LIBRARY,
                 "mfusepy": "python3 -c 'import mfusepy' && echo yes",
@@ -158,6 +156,11 @@ def _undo(lease_id: str, cover: Cover, path: str, ours: str) -> str:
         f'if [ -z "$lazy" ]; then\n{mark.end(lease_id)}fi\n'
         f"rm -rf {cover.control}\n"
     )
+
+
+def _top(path: str, says: str = "$1") -> str:
+    """Shell text that prints the name of what lies on top at ``path``, empty for nothing; ``says`` is awk's."""
+    return f"awk -v p={quote(path)} '$2 == p {{ top = {says} }} END {{ print top }}' /proc/self/mounts"
 
 
 def _probe_name(lease_id: str) -> str:

@@ -10,7 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from chaosday.cover import covered
 from chaosday.errors import CapabilityMissing, TargetUnreachable
+from chaosday.scratch import SCRATCH
 
 
 @dataclass(frozen=True)
@@ -23,12 +25,13 @@ class Disk:
 
 @contextmanager
 def disk(folder: Path, size_mib: int = 256) -> Iterator[Disk]:
-    """Make it, mount it, and take it away again. Needs root and a loop device."""
+    """Make it, mark it as scratch, mount it, and take it away again. Needs root and a loop device."""
     if os.geteuid() != 0 or shutil.which("mkfs.ext4") is None:
         raise CapabilityMissing("a disk of one's own needs root, a loop device and mkfs.ext4 (e2fsprogs)")
     folder.mkdir(parents=True, exist_ok=True)
     made = Disk(folder / "disk.img", folder / "disk")
     made.path.mkdir()
+    (folder / SCRATCH).touch()
     with made.image.open("wb") as file:
         file.truncate(size_mib << 20)
     sh("mkfs.ext4", "-q", "-F", str(made.image))
@@ -37,6 +40,15 @@ def disk(folder: Path, size_mib: int = 256) -> Iterator[Disk]:
         yield made
     finally:
         subprocess.run(["umount", "-l", str(made.path)], capture_output=True, check=False)
+
+
+@contextmanager
+def below_a_cover(place: Path, *, direct: bool = True) -> Iterator[Path]:
+    """Make a scratch directory below a file system in which storage faults can come and go; see ``cover.covered``."""
+    place.mkdir(mode=0o711)
+    (place / SCRATCH).touch()
+    with covered(place, direct=direct):
+        yield place
 
 
 def mount(made: Disk) -> None:

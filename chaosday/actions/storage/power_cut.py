@@ -15,8 +15,8 @@ from chaosday.errors import ScratchMarkMissing, TargetUnreachable, UsageError
 from chaosday.lab.disk import Disk, lose_what_is_not_synced
 from chaosday.model.action import Action
 from chaosday.model.target import Target
+from chaosday.scratch import SCRATCH
 
-MARK = ".chaosday-scratch"
 ANSWER_S = 10
 
 
@@ -44,8 +44,7 @@ class StoragePowerCut(Action):
         path = Path(self.path)
         if not image.is_file() or not path.is_mount():
             raise UsageError(f"{self.image} has to be a file, and {self.path or 'path'} its mount")
-        if not (image.parent / MARK).exists():
-            raise ScratchMarkMissing(f"{image.parent} is not marked as scratch; if it is: touch {image.parent}/{MARK}")
+        _need_mark(image.parent)
         kept = lose_what_is_not_synced(Disk(image, path))
         return f"{path} is as it was on its disk, {kept >> 10:,} KiB; what was only in the cache is gone"
 
@@ -53,8 +52,7 @@ class StoragePowerCut(Action):
         cover = cover_of(path)
         if cover is None or not Path(cover.control, "holding").exists():
             raise UsageError(f"nothing holds back what is written at {path}: is storage.volatile_cache on there?")
-        if not (path / MARK).exists():
-            raise ScratchMarkMissing(f"{path} is not marked as scratch; if it is: touch {path}/{MARK}")
+        _need_mark(path)
         done, asked = Path(cover.control, "cut.done"), Path(cover.control, "cut.new")
         done.unlink(missing_ok=True)
         asked.write_text(json.dumps({"tear": self.tear, "keep_percent": self.keep_percent, "seed": self.seed}))
@@ -69,3 +67,8 @@ class StoragePowerCut(Action):
             f"{said['bytes']:,} bytes of {said['files']} files under {path} were never synced and are gone; "
             f"{said['kept']:,} bytes had been written back in time, {said['torn']} last writes torn"
         )
+
+
+def _need_mark(folder: Path) -> None:
+    if not (folder / SCRATCH).exists():
+        raise ScratchMarkMissing(f"{folder} is not marked as scratch; if it is: touch {folder}/{SCRATCH}")

@@ -8,7 +8,7 @@ import numpy as np
 
 from chaosday.element_planting import ElementCorruption
 from chaosday.evidence import Evidence
-from chaosday.model.corruption import NotApplicable, Planted
+from chaosday.model.corruption import Planted
 
 
 class MessageDuplicated(ElementCorruption):
@@ -22,8 +22,5 @@ class MessageDuplicated(ElementCorruption):
 
     def plant(self, evidence: Evidence, size: int, rng: np.random.Generator) -> Planted:
         history, row, said = self.last(evidence)
-        there = sorted(self.acknowledged(history) & set(said))
-        if len(there) < size:
-            raise NotApplicable(f"{len(there)} acknowledged ones are there, {size} are needed")
-        twice = {there[at] for at in rng.choice(len(there), size, replace=False)}
+        twice = self.some(history, said, size, rng)
         return self.saying(evidence, history, row, [*said, *sorted(twice)], twice)

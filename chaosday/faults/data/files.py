@@ -13,8 +13,8 @@ from chaosday.errors import Refused, ScratchMarkMissing, UsageError
 from chaosday.means import Means
 from chaosday.model.fault import Reading
 from chaosday.model.target import Shell
+from chaosday.scratch import SCRATCH
 from chaosday.script_fault import Prepared, ScriptFault
-from chaosday.storage import SCRATCH
 from chaosday.tools import ask
 
 BLOCK_BYTES = 4096

@@ -9,9 +9,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from chaosday.cover import covered
 from chaosday.errors import UsageError
-from chaosday.lab.disk import disk
+from chaosday.lab.disk import below_a_cover, disk
 from chaosday.lab.ports import free_port
 from chaosday.lab.server import Server
 from chaosday.targets.line_store import LineStoreTarget
@@ -26,10 +25,7 @@ def stand(folder: Path, *, engine: str = "sqlite_file") -> Iterator[dict[str, An
     if engine not in PLACES:
         raise UsageError(f"engine {engine!r} is none of {', '.join(PLACES)}")
     with ExitStack() as undo:
-        data = undo.enter_context(disk(folder / "power")).path / "data"
-        data.mkdir()
-        (data / ".chaosday-scratch").touch()
-        undo.enter_context(covered(data, direct=True))
+        data = undo.enter_context(below_a_cover(undo.enter_context(disk(folder / "power")).path / "data"))
         port = free_port()
         served = json.dumps({"kind": engine, "path": str(data / PLACES[engine])})
         server = Server("store", [sys.executable, "-m", "chaosday.line_server", str(port), served], folder)

@@ -7,8 +7,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from chaosday.cover import covered
-from chaosday.lab.disk import disk
+from chaosday.lab.disk import below_a_cover, disk
 from chaosday.lab.ports import free_port
 from chaosday.lab.server import Server, program
 from chaosday.targets.etcd import Etcd
@@ -19,11 +18,9 @@ def stand(folder: Path) -> Iterator[dict[str, Any]]:
     """Facts: ``server`` (a target), ``process``, ``host``, ``data``: the covered directory."""
     binary = program("etcd", "etcd-server")
     with ExitStack() as undo:
-        data = undo.enter_context(disk(folder / "power")).path / "data"
-        data.mkdir()
-        (data / ".chaosday-scratch").touch()
+        place = undo.enter_context(disk(folder / "power")).path / "data"
         # Its database is mapped into memory, and so has to pass through the page cache.
-        undo.enter_context(covered(data))
+        data = undo.enter_context(below_a_cover(place, direct=False))
         clients, peers = free_port(), free_port()
         command = [
             binary, "--name=only", f"--data-dir={data}/etcd", f"--initial-cluster=only=http://127.0.0.1:{peers}",

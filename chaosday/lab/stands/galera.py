@@ -40,7 +40,6 @@ def stand(folder: Path, *, settings: str = "", own_disk: bool = False) -> Iterat
         place = folder
         if own_disk:
             made = undo.enter_context(disk(folder / "power", 1024))
-            (made.image.parent / ".chaosday-scratch").touch()
             for each in (made.image.parent, made.path):
                 each.chmod(0o711)
             place, facts["disk"] = made.path, {"image": str(made.image), "path": str(made.path)}

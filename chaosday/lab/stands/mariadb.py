@@ -28,7 +28,6 @@ def stand(folder: Path, *, settings: str = "", own_disk: bool = False) -> Iterat
         place = folder
         if own_disk:
             made = undo.enter_context(disk(folder / "power", 512))
-            (made.image.parent / ".chaosday-scratch").touch()
             place = made.path
             facts["disk"] = {"image": str(made.image), "path": str(made.path)}
         port, password = free_port(), secrets.token_hex(12)

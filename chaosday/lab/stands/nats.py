@@ -18,7 +18,6 @@ def stand(folder: Path) -> Iterator[dict[str, Any]]:
     """Facts: ``server`` (a target), ``process``, ``disk``."""
     with ExitStack() as undo:
         made = undo.enter_context(disk(folder / "power"))
-        (made.image.parent / ".chaosday-scratch").touch()
         port = free_port()
         words = ["--jetstream", f"--store_dir={made.path}/nats", "--addr=127.0.0.1", f"--port={port}"]
         server = Server("nats", [program("nats-server", "nats-server"), *words], folder)

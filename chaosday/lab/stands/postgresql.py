@@ -7,9 +7,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from chaosday.cover import covered
 from chaosday.lab import postgres
-from chaosday.lab.disk import disk, sh
+from chaosday.lab.disk import below_a_cover, disk, sh
 from chaosday.lab.scenarios import restart_script
 
 
@@ -26,16 +25,12 @@ def stand(
         place = scratch
         if own_disk or cover:
             made = undo.enter_context(disk(scratch / "power", 512))
-            (made.image.parent / ".chaosday-scratch").touch()
             place = made.path
             for each in (made.image.parent, place):
                 each.chmod(0o711)
             facts["disk"] = {"image": str(made.image), "path": str(made.path)}
         if cover:
-            place = place / "covered"
-            place.mkdir(mode=0o711)
-            (place / ".chaosday-scratch").touch()
-            undo.enter_context(covered(place, direct=True))
+            place = undo.enter_context(below_a_cover(place / "covered"))
             facts["data"] = str(place)
         binaries = postgres.usable_binaries(scratch)
         extra = "\n".join(settings.split(";"))

@@ -31,7 +31,6 @@ def stand(
         place = folder / "primary"
         if own_disk:
             made = undo.enter_context(disk(folder / "power"))
-            (made.image.parent / ".chaosday-scratch").touch()
             place = made.path / "primary"
             facts["disk"] = {"image": str(made.image), "path": str(made.path)}
         port = free_port()

@@ -14,7 +14,6 @@ from chaosday.lab.disk import disk
 def stand(folder: Path) -> Iterator[dict[str, Any]]:
     """Facts: ``server`` (a target), ``disk``."""
     with disk(folder / "power") as made:
-        (made.image.parent / ".chaosday-scratch").touch()
         yield {
             "server": {"kind": "sqlite_file", "path": str(made.path / "db.sqlite")},
             "disk": {"image": str(made.image), "path": str(made.path)},
