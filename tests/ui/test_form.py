@@ -19,6 +19,7 @@ PATIENCE_S = 120
 SHORT_MS = 30_000
 CLICK_MS = 10_000
 CLICKS = 6
+LOADS = 4
 
 
 @pytest.fixture
@@ -27,13 +28,28 @@ def form(served: Served, chromium: Browser, database_block: str) -> Iterator[Pag
     context = chromium.new_context(viewport={"width": 1280, "height": 1800})
     page = context.new_page()
     page.set_default_timeout(SHORT_MS)
-    page.goto(f"{served.url}/v2/deployments/deployment/{served.deployment('connections')}/run")
+    opened(page, f"{served.url}/v2/deployments/deployment/{served.deployment('connections')}/run")
     page.get_by_text("Select a block...").first.click()
     page.get_by_role("option", name=database_block).click()
     expect(page.get_by_text("Select a block...")).to_have_count(0)
     page.wait_for_load_state("networkidle")
     yield page
     context.close()
+
+
+def opened(page: Page, url: str) -> None:
+    """Go to the form, and again where a part of it did not come.
+
+    What the page asks of a busy server may be refused (503), and the page does not ask again: the person does.
+    """
+    for _ in range(LOADS):
+        page.goto(url)
+        try:
+            page.get_by_text("Select a block...").first.wait_for()
+        except PlaywrightTimeout:
+            continue
+        return
+    pytest.fail(f"the form did not come; see {picture(page, 'form-that-did-not-come')}")
 
 
 def submitted(page: Page, served: Served) -> str:
