@@ -96,7 +96,7 @@ def _over_a_network(undo: ExitStack, binary: str, folder: Path) -> tuple[list[Me
         start = link.command(binary) if there else [binary]
         made.append(Member(name, link.there if there else "127.0.0.1", free_port(), door, door, start))
     machine = {"kind": "local_host", "state_dir": str(folder / "leases")}
-    return made, {"host": machine, "there": link.there, "peer_ports": ports}
+    return made, {"host": machine, "there": link.there, "peer_ports": [*reversed(ports)]}
 
 
 def _let_a_lead(made: list[Member]) -> None:

@@ -23,8 +23,8 @@ def stand(
     folder: Path, *, settings: str = "", own_disk: bool = False, replica: bool = False, sentinels: int = 0
 ) -> Iterator[dict[str, Any]]:
     """Facts: ``server``, ``process``; with ``own_disk`` ``disk``; with ``replica`` ``replica``, ``control``,
-    ``upstream``; with ``sentinels`` ``sentinels``, their addresses. ``settings`` are lines of redis.conf, separated by
-    semicolons."""
+    ``upstream`` and ``through``, the port by which the replica sees the primary; with ``sentinels`` ``sentinels``,
+    their addresses, who see it by that port too. ``settings`` are lines of redis.conf, separated by semicolons."""
     with ExitStack() as undo:
         folder.mkdir(parents=True, exist_ok=True)
         facts: dict[str, Any] = {}
@@ -41,12 +41,15 @@ def stand(
         if replica:
             facts |= _with_replica(undo, folder, port, settings)
         if sentinels:
-            facts["sentinels"] = _watched_by(undo, folder, port, sentinels)
+            facts["sentinels"] = _watched_by(undo, folder, facts["through"], sentinels)
         yield facts
 
 
 def _watched_by(undo: ExitStack, folder: Path, port: int, count: int) -> list[str]:
-    """Sentinels that know each other and a replica, and need a majority to act."""
+    """Sentinels that know each other and a replica, and need a majority to act.
+
+    They watch the primary where the replica has it from: one that replicates from another address is told to change.
+    """
     ports = [free_port() for _ in range(count)]
     for number, own in enumerate(ports):
         lines = [
@@ -93,7 +96,8 @@ def _with_replica(undo: ExitStack, folder: Path, port: int, settings: str) -> di
             raise TargetUnreachable("the replica is not linked to its primary yet")
 
     server.start(linked)
-    return {"replica": {"kind": "redis", "port": other}, "control": str(proxy.state_file), "upstream": upstream}
+    facts = {"replica": {"kind": "redis", "port": other}, "control": str(proxy.state_file), "upstream": upstream}
+    return {**facts, "through": through}
 
 
 def _server(name: str, folder: Path, place: Path, port: int, settings: str) -> Server:
