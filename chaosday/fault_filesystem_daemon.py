@@ -22,6 +22,7 @@ import fnmatch
 import json
 import os
 import random
+import shutil
 import stat
 import subprocess
 import sys
@@ -342,6 +343,9 @@ def main() -> None:
         attr_timeout=0,
         entry_timeout=0,
     )
+    if told["parent"] and os.getppid() != told["parent"]:
+        # Whoever would have cleared this away is gone.
+        shutil.rmtree(told["control"], ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ def place() -> Iterator[Path]:
 
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_it_goes_with_its_process(place: Path, end: signal.Signals) -> None:
-    """Covered it reads and writes as before; interrupted, ended or killed, nothing of it is left but a dead folder."""
+    """Covered it reads and writes as before; interrupted, ended or killed, nothing of it is left."""
     process = subprocess.Popen(
         [sys.executable, "-m", "chaosday", "cover", str(place)],
         stdout=subprocess.PIPE,
@@ -39,7 +39,10 @@ def test_it_goes_with_its_process(place: Path, end: signal.Signals) -> None:
         start_new_session=True,
     )
     assert process.stdout is not None
-    assert "is covered" in process.stdout.readline()
+    said = process.stdout.readline()
+    assert "is covered" in said
+    control = Path("/run") / said.partition("(")[2].partition(")")[0]
+    assert control.is_dir()
     assert place.is_mount()
     assert (place / "there").read_text() == "before"
     (place / "new").write_text("written through")
@@ -47,7 +50,7 @@ def test_it_goes_with_its_process(place: Path, end: signal.Signals) -> None:
     process.wait(30)
     assert process.returncode == (-end if end is signal.SIGKILL else 0)
     until = time.monotonic() + 20
-    while place.is_mount():
+    while place.is_mount() or control.exists():
         assert time.monotonic() < until, "still covered"
         time.sleep(0.05)
     assert (place / "new").read_text() == "written through"
