@@ -17,6 +17,7 @@ from chaosday.finding_file import load_finding
 from tests.docs.pages import ROOT
 from tests.findings.test_files import FILES
 from tests.lab.machine import absent
+from tests.lab.vm import need_vm
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 ALWAYS = (
@@ -24,7 +25,7 @@ ALWAYS = (
     "etcd-stale-read", "rabbitmq-unconfirmed", "sqlite-lost-fsync",
 )  # fmt: skip
 """One of each system that is started; all of them take ten minutes, and have a command of their own."""
-OF_ROOT = ("nats", "embedded", "etcd_single")
+OF_ROOT = ("nats", "embedded", "etcd_single", "machine")
 CASES = [pytest.param(path, id=path.stem, marks=[] if path.stem in ALWAYS else [pytest.mark.slow]) for path in FILES]
 
 
@@ -35,6 +36,8 @@ def test_it_is_found_again(path: Path, tmp_path: Path) -> None:
     asked = {**finding.unsound.lab, **finding.sound.lab}
     if os.geteuid() != 0 and (finding.lab in OF_ROOT or {"own_disk", "cover", "network"} & asked.keys()):
         absent("a disk or a network of one's own needs root")
+    if finding.lab == "machine":
+        need_vm()
     command = [sys.executable, "-m", "chaosday", "run", str(path), "--json"]
     # Of its own, so that what is left can be told from others'; short and open, for sockets and other accounts.
     place = Path(tempfile.mkdtemp(prefix="cd-found-"))

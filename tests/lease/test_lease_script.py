@@ -87,9 +87,10 @@ def _until(condition: object) -> None:
         time.sleep(0.05)
 
 
-def test_shellcheck_has_nothing_to_say() -> None:
+@pytest.mark.parametrize("name", ["lease.sh", "lab/vm_build.sh"])
+def test_shellcheck_has_nothing_to_say(name: str) -> None:
     """POSIX sh, no warning of any level."""
-    with resources.as_file(resources.files("chaosday").joinpath("lease.sh")) as script:
+    with resources.as_file(resources.files("chaosday").joinpath(name)) as script:
         done = subprocess.run(
             [Path(sys.executable).parent / "shellcheck", "-s", "sh", "-S", "style", script],
             capture_output=True,

@@ -1,15 +1,18 @@
 #!/bin/sh
-# Builds the image of the lab's virtual machine: kernel, initial RAM disk, root file system. Needs root,
-# mmdebstrap, busybox-static, cpio and e2fsprogs. Argument: the directory to build in.
+# Builds the images of the lab's virtual machine: kernel, initial RAM disk, root file system, and a disk with an empty
+# PostgreSQL. Needs root, mmdebstrap, busybox-static, cpio and e2fsprogs. Argument: the directory to build in.
 set -e
 cd "$1"
 mirror=$(awk '/^URIs:/ { print $2; exit }' /etc/apt/sources.list.d/*.sources 2>/dev/null)
-packages=openssh-server,iproute2,iputils-ping,nftables,dmsetup,e2fsprogs,kmod,procps,util-linux
+packages=openssh-server,iproute2,iputils-ping,nftables,dmsetup,e2fsprogs,kmod,procps,util-linux,postgresql-15
 rm -rf root ram
+# shellcheck disable=SC2016 # the shell of the hook knows $1: the new root
 mmdebstrap --quiet --variant=minbase --mode=root --include="$packages" --dpkgopt=force-unsafe-io \
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
+    --essential-hook='mkdir -p "$1/etc/postgresql-common"' \
+    --essential-hook='echo "create_main_cluster = false" > "$1/etc/postgresql-common/createcluster.conf"' \
     --dpkgopt='path-exclude=/usr/share/locale/*' --aptopt='APT::Install-Recommends "false"' \
-    bookworm root "${mirror:-http://deb.debian.org/debian}"
+    bookworm root "${mirror:?no Debian source with URIs: under /etc/apt/sources.list.d}"
 
 # The kernel is unpacked and not installed: its package would build an initial RAM disk with every driver.
 # "--keep-directory-symlink", or the package's lib/ replaces the link to usr/lib and breaks everything.
@@ -39,6 +42,16 @@ ip link set eth0 up
 ip addr add 10.0.2.15/24 dev eth0
 ip route add default via 10.0.2.2
 /usr/sbin/sshd
+# A second disk is PostgreSQL's. What is written there and never synced is on its way to the disk after a second, as on
+# a machine that is busy; a quiet one would keep it in memory for half a minute.
+if [ -b /dev/vdb ]; then
+    echo 50 > /proc/sys/vm/dirty_writeback_centisecs
+    echo 100 > /proc/sys/vm/dirty_expire_centisecs
+    mount -t ext4 -o noatime,commit=1 /dev/vdb /srv
+    rm -f /srv/postgresql/postmaster.pid
+    setpriv --reuid postgres --regid postgres --init-groups env LC_ALL=C PGTZ=UTC \
+        /usr/lib/postgresql/15/bin/postgres -D /srv/postgresql > /dev/console 2>&1 &
+fi
 while :; do sleep 1000 & wait; done
 INIT
 chmod 755 root/init-lab
@@ -82,6 +95,20 @@ exec \$b switch_root /new /init-lab
 INIT
 chmod 755 ram/init
 (cd ram && find . | cpio -o -H newc --quiet | gzip -1) > initrd
+# The machine is seen by whoever forwards a port of the loopback to it, and by nobody else.
+mkdir -p data/postgresql
+chroot root sh -c 'install -d -o postgres /tmp/made && cd /tmp/made && setpriv --reuid postgres --regid postgres \
+    --init-groups /usr/lib/postgresql/15/bin/initdb -D /tmp/made/data -U postgres -A trust -k --no-locale -E UTF8 >/dev/null'
+rm -rf data/postgresql
+mv root/tmp/made/data data/postgresql
+rm -rf root/tmp/made
+echo 'host all all 10.0.2.2/32 trust' >> data/postgresql/pg_hba.conf
+printf "listen_addresses = '*'\nshared_buffers = 32MB\nmax_connections = 60\nunix_socket_directories = '/tmp'\n" >> data/postgresql/postgresql.conf
+printf "include_if_exists = 'chaosday.conf'\n" >> data/postgresql/postgresql.conf
+rm -f postgresql.ext4
+truncate -s 512M postgresql.ext4
+mke2fs -q -t ext4 -F -d data postgresql.ext4
+rm -rf data
 rm -rf root/boot/* root/var/cache/apt/* root/var/lib/apt/lists/*
 size=$(($(du -sm root | cut -f1) + 200))
 rm -f root.ext4
