@@ -61,6 +61,7 @@ class RabbitMQ(Target):
             return pika.BlockingConnection(parameters)
         except (pika.exceptions.ProbableAuthenticationError, pika.exceptions.AuthenticationError):
             raise AccessDenied(f"RabbitMQ at {self.host}:{self.port} refuses {self.user}") from None
-        except (pika.exceptions.AMQPError, OSError) as error:
+        # A broker that dies between the connection and pika's first look at it makes pika raise a ValueError.
+        except (pika.exceptions.AMQPError, OSError, ValueError) as error:
             words = f"RabbitMQ at {self.host}:{self.port} does not answer: {type(error).__name__}"
             raise TargetUnreachable(words) from None
