@@ -5,7 +5,7 @@ set -e
 cd "$1"
 mirror=$(awk '/^URIs:/ { print $2; exit }' /etc/apt/sources.list.d/*.sources 2>/dev/null)
 packages=openssh-server,iproute2,iputils-ping,nftables,dmsetup,e2fsprogs,kmod,procps,util-linux,postgresql-15
-rm -rf root ram
+rm -rf root ram data
 # shellcheck disable=SC2016 # the shell of the hook knows $1: the new root
 mmdebstrap --quiet --variant=minbase --mode=root --include="$packages" --dpkgopt=force-unsafe-io \
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
@@ -96,10 +96,9 @@ INIT
 chmod 755 ram/init
 (cd ram && find . | cpio -o -H newc --quiet | gzip -1) > initrd
 # The machine is seen by whoever forwards a port of the loopback to it, and by nobody else.
-mkdir -p data/postgresql
+mkdir data
 chroot root sh -c 'install -d -o postgres /tmp/made && cd /tmp/made && setpriv --reuid postgres --regid postgres \
     --init-groups /usr/lib/postgresql/15/bin/initdb -D /tmp/made/data -U postgres -A trust -k --no-locale -E UTF8 >/dev/null'
-rm -rf data/postgresql
 mv root/tmp/made/data data/postgresql
 rm -rf root/tmp/made
 echo 'host all all 10.0.2.2/32 trust' >> data/postgresql/pg_hba.conf

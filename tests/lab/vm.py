@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-import time
 from pathlib import Path
 from types import TracebackType
 
@@ -35,8 +34,11 @@ class Vm:
         self.folder = tempfile.TemporaryDirectory(prefix="chaosday-vm-")
         self.server = Server("machine", vm.command({22: self.port}), Path(self.folder.name))
         self.known_hosts = vm.known_hosts(self.port)
-        self.server.start(lambda: None)
-        self._wait(120)
+        try:
+            self.server.start(self._answers, 120)
+        except TargetUnreachable:
+            self.__exit__(None, None, None)
+            raise
         return self
 
     def __exit__(
@@ -52,14 +54,10 @@ class Vm:
         where = {"host": "127.0.0.1", "port": self.port, "connect_timeout_s": 60, "attempts": 5}
         return SshHost.model_validate({**where, **login, **fields})
 
-    def _wait(self, seconds: float) -> None:
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            try:
-                if machine.ssh_banner("127.0.0.1", self.port):
-                    return
-            except OSError:
-                pass
-            time.sleep(0.1)
-        self.server.stop()
-        raise TargetUnreachable(f"the machine did not answer within {seconds} s; {self.server.last_words()}")
+    def _answers(self) -> None:
+        try:
+            there = machine.ssh_banner("127.0.0.1", self.port)
+        except OSError as error:
+            raise TargetUnreachable(f"no SSH at port {self.port}: {error}") from None
+        if not there:
+            raise TargetUnreachable(f"no SSH at port {self.port} yet")

@@ -12,7 +12,7 @@ from chaosday.errors import TargetUnreachable
 from chaosday.lab import vm
 from chaosday.lab.disk import below_a_cover, sh
 from chaosday.lab.ports import free_port
-from chaosday.lab.server import Server
+from chaosday.lab.server import Server, program
 from chaosday.targets.postgresql import PostgreSQL
 
 BOOT_S = 180
@@ -46,9 +46,10 @@ def stand(folder: Path, *, settings: str = "") -> Iterator[dict[str, Any]]:
 def _configure(disk: Path, file: Path, settings: str) -> None:
     """Put a file with settings into the image, with nothing mounted."""
     file.write_text(settings + "\n")
-    sh("debugfs", "-w", "-R", f"write {file} postgresql/chaosday.conf", str(disk))
+    debugfs = program("debugfs", "e2fsprogs")
+    sh(debugfs, "-w", "-R", f"write {file} postgresql/chaosday.conf", str(disk))
     done = subprocess.run(
-        ["debugfs", "-R", "cat postgresql/chaosday.conf", str(disk)], capture_output=True, text=True, check=False
+        [debugfs, "-R", "cat postgresql/chaosday.conf", str(disk)], capture_output=True, text=True, check=False
     )
     # debugfs ends with 0 whatever it did.
     if done.stdout != file.read_text():
