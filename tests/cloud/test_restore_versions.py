@@ -17,7 +17,8 @@ pytestmark = pytest.mark.lab
 def test_versions_of_a_bucket_are_restored_beside_it(store: S3Store, tmp_path: Path) -> None:
     """A bucket that keeps versions passes, objective by objective, and nothing of the drill is left in it; one that
     keeps none is refused before anything is written."""
-    value = parse_drill({"source": {"kind": "s3_store"}, "before_s": 2, "after_s": 1, "sight_budget_s": 60})
+    asked = {"before_s": 2, "after_s": 1, "sight_budget_s": 60, "loss_rate_to_see": 0.2}
+    value = parse_drill({"source": {"kind": "s3_store"}, **asked})
     value = value.model_copy(update={"source": store})
     refused, _ = played(value, tmp_path)
     assert any("keeps no versions" in reason for reason in refused.reasons), refused.reasons
