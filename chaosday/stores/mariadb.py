@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from chaosday.answering import answering
 from chaosday.model.store import Options, Session
 from chaosday.stores.sql import Dialect, SqlSession
 
@@ -36,13 +37,13 @@ class MariaDBStore:
     """Tables in the target's own database. Options: ``isolation``; ``port``, of another node;
     ``settings``, as in ``SET SESSION``."""
 
-    def __init__(self, connect: Callable[[float, int | None], Any]) -> None:
-        self._connect = connect
+    def __init__(self, connect: Callable[[float, int | None], Any], where: str) -> None:
+        self._connect, self._where = connect, where
 
     def make(self, space: str, options: Options) -> None:
         """The tables; ``TargetUnreachable`` where they cannot be made."""
         connection = self._connect(5, None)
-        with connection.cursor() as cursor:
+        with answering(self._where, *dialect().errors), connection.cursor() as cursor:
             for statement in dialect().make:
                 cursor.execute(statement.format(table=space))
         connection.close()
@@ -51,7 +52,7 @@ class MariaDBStore:
         """A connection in autocommit mode; transactions are begun by their own statements."""
         connection = self._connect(timeout_s, options.get("port"))
         settings = [each for each in str(options.get("settings", "")).split(",") if "=" in each]
-        with connection.cursor() as cursor:
+        with answering(self._where, *dialect().errors), connection.cursor() as cursor:
             for each in settings:
                 name, value = each.split("=", 1)
                 cursor.execute(f"set session {name} = %s" if name.isidentifier() else "", (_number(value),))
@@ -60,7 +61,7 @@ class MariaDBStore:
     def drop(self, space: str) -> None:
         """The tables."""
         connection = self._connect(5, None)
-        with connection.cursor() as cursor:
+        with answering(self._where, *dialect().errors), connection.cursor() as cursor:
             cursor.execute(f"drop table if exists {space}, {space}_set")
         connection.close()
 

@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from chaosday.answering import answering
 from chaosday.errors import TargetUnreachable
 from chaosday.model.store import NoEffect, Options, Session, Unanswered
 
@@ -109,9 +110,7 @@ class NatsStore:
 
     def make(self, space: str, options: Options) -> None:
         """The stream."""
-        session = NatsSession(self._url, space, 5)
-        session.run(session.make())
-        session.close()
+        self._do(space, NatsSession.make)
 
     def session(self, space: str, timeout_s: float, options: Options) -> Session:
         """One connection, with an event loop of its own."""
@@ -119,6 +118,11 @@ class NatsStore:
 
     def drop(self, space: str) -> None:
         """The stream."""
+        self._do(space, NatsSession.drop)
+
+    def _do(self, space: str, act: Callable[[NatsSession], Coroutine[Any, Any, None]]) -> None:
+        from nats.errors import Error as NatsError
+
         session = NatsSession(self._url, space, 5)
-        session.run(session.drop())
-        session.close()
+        with contextlib.closing(session), answering(self._url, NatsError, OSError, TimeoutError):
+            session.run(act(session))

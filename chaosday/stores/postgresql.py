@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
+from chaosday.answering import answering
 from chaosday.model.store import Options, Session
 from chaosday.sqlstates import DEFINITE
 from chaosday.stores.sql import Dialect, SqlSession
@@ -55,8 +56,9 @@ class PostgreSQLStore:
         connection = server.connect(timeout_s=timeout_s)
         settings = {"statement_timeout": f"{int(timeout_s * 1000)}ms"}
         settings |= dict(each.split("=", 1) for each in str(options.get("settings", "")).split(",") if "=" in each)
-        for name, value in settings.items():
-            connection.execute("select set_config(%s, %s, false)", (name, value))
+        with answering(server.name(), *dialect().errors):
+            for name, value in settings.items():
+                connection.execute("select set_config(%s, %s, false)", (name, value))
         return SqlSession(connection, dialect(), _table(space), options)
 
     def drop(self, space: str) -> None:

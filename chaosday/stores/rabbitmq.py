@@ -5,15 +5,18 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 
+from chaosday.answering import answering
 from chaosday.errors import ChaosdayError
 from chaosday.model.store import NoEffect, Options, Session, Unanswered
 
 PERSISTENT = 2
-PREFETCH = 2000
-QUIET_S = 1.0
+PREFETCH = 60_000
+"""Below 65,536; half as many are taken out unacknowledged, so that a drain that is cut short can be done again."""
+QUIET_S, PATIENCE_S = 1.0, 15.0
 RECONNECT_S = 0.2
 
 
@@ -83,19 +86,26 @@ class RabbitSession:
                 return
 
     def _drain(self) -> list[int]:
-        """Take out all there is, until nothing more comes."""
+        """Take out all there is, until the queue says that it is empty and nothing more comes.
+
+        A broker that is busy is quiet too: what it still has must not count as lost.
+        """
         found: list[int] = []
         last = 0
+        heard = time.monotonic()
         self._channel.basic_qos(prefetch_count=PREFETCH)
-        waiting = self._channel.queue_declare(self._space, passive=True).method.message_count
         for method, _, body in self._channel.consume(self._space, inactivity_timeout=QUIET_S):
             if method is not None:
                 found.append(int(body))
-                last = method.delivery_tag
+                last, heard = method.delivery_tag, time.monotonic()
                 if len(found) % (PREFETCH // 2) == 0:
                     self._channel.basic_ack(last, multiple=True)
-            if method is None or len(found) == waiting:
+                continue
+            left = self._channel.queue_declare(self._space, passive=True).method.message_count
+            if not left:
                 break
+            if time.monotonic() - heard > PATIENCE_S:
+                raise Unanswered(f"{left} messages are in the queue and do not come")
         if last:
             self._channel.basic_ack(last, multiple=True)
         self._channel.cancel()
@@ -105,22 +115,30 @@ class RabbitSession:
 class RabbitStore:
     """A queue named after the space."""
 
-    def __init__(self, connect: Callable[[float], Any]) -> None:
-        self._connect = connect
+    def __init__(self, connect: Callable[[float], Any], where: str) -> None:
+        self._connect, self._where = connect, where
 
     def make(self, space: str, options: Options) -> None:
         """The queue."""
         connection = self._connect(5)
         arguments = {"x-queue-type": "quorum" if options.get("quorum") else "classic"}
-        connection.channel().queue_declare(space, durable=True, arguments=arguments)
-        connection.close()
+        with self._answering():
+            connection.channel().queue_declare(space, durable=True, arguments=arguments)
+            connection.close()
 
     def session(self, space: str, timeout_s: float, options: Options) -> Session:
         """One connection and one channel."""
-        return RabbitSession(partial(self._connect, timeout_s), space, options)
+        with self._answering():
+            return RabbitSession(partial(self._connect, timeout_s), space, options)
 
     def drop(self, space: str) -> None:
         """The queue and what is in it."""
         connection = self._connect(5)
-        connection.channel().queue_delete(space)
-        connection.close()
+        with self._answering():
+            connection.channel().queue_delete(space)
+            connection.close()
+
+    def _answering(self) -> AbstractContextManager[None]:
+        import pika
+
+        return answering(self._where, pika.exceptions.AMQPError, OSError)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from chaosday.answering import answering
 from chaosday.model.store import NoEffect, Options, Session, Unanswered
 
 
@@ -45,8 +46,8 @@ class RedisSession:
 class RedisStore:
     """Keys that begin with the space's name."""
 
-    def __init__(self, connect: Callable[[float, int | None], Any]) -> None:
-        self._connect = connect
+    def __init__(self, connect: Callable[[float, int | None], Any], where: str) -> None:
+        self._connect, self._where = connect, where
 
     def make(self, space: str, options: Options) -> None:
         """Nothing is needed; only that it answers."""
@@ -58,7 +59,10 @@ class RedisStore:
 
     def drop(self, space: str) -> None:
         """Every key of the space."""
+        import redis
+
         client = self._connect(5, None)
-        for key in client.scan_iter(match=f"{space}:*", count=1000):
-            client.delete(key)
+        with answering(self._where, redis.exceptions.RedisError, OSError):
+            for key in client.scan_iter(match=f"{space}:*", count=1000):
+                client.delete(key)
         client.close()

@@ -92,9 +92,11 @@ class S3ObjectStore:
 
     def drop(self, space: str) -> None:
         """Every object of the space."""
-        client = self._connect()
-        pages = client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=f"{self._prefix}{space}/")
-        for page in pages:
-            for each in page.get("Contents", []):
-                client.delete_object(Bucket=self._bucket, Key=each["Key"])
+        from chaosday.aws.session import spoken
+
+        client, prefix = self._connect(), f"{self._prefix}{space}/"
+        with spoken(f"emptying {self._bucket}/{prefix}"):
+            for page in client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
+                for each in page.get("Contents", []):
+                    client.delete_object(Bucket=self._bucket, Key=each["Key"])
         client.close()

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pydantic import Field, SecretStr
 
+from chaosday.answering import answering
 from chaosday.errors import AccessDenied, CapabilityMissing, TargetUnreachable
 from chaosday.model.store import Store
 from chaosday.model.target import Target
@@ -29,18 +30,23 @@ class MariaDB(Target):
 
     def capabilities(self) -> Mapping[type[Any], Any]:
         """Store."""
-        return {Store: MariaDBStore(self.connect)}
+        return {Store: MariaDBStore(self.connect, self._where())}
 
     def reach(self) -> str:
         """Ask it for its version."""
         connection = self.connect(5)
+        import pymysql
+
         try:
-            with connection.cursor() as cursor:
+            with answering(self._where(), pymysql.Error, OSError), connection.cursor() as cursor:
                 cursor.execute("select version(), @@hostname, @@port")
                 version, _, port = cursor.fetchone()
             return f"MariaDB {version}, as {self.user}@{self.host}:{port}/{self.database}"
         finally:
             connection.close()
+
+    def _where(self) -> str:
+        return f"{self.user}@{self.host}:{self.port}/{self.database}"
 
     def connect(self, timeout_s: float, port: int | None = None) -> Any:
         """A new connection in autocommit mode; errors are ours, in one line, without secrets."""
@@ -57,7 +63,7 @@ class MariaDB(Target):
             )  # fmt: skip
         except (pymysql.Error, OSError) as error:
             code = error.args[0] if error.args else 0
-            where = f"{self.user}@{self.host}:{self.port}/{self.database}"
+            where = self._where()
             if code in DENIED:
                 raise AccessDenied(f"{where} refuses us (error {code})") from None
             raise TargetUnreachable(f"{where} does not answer (error {code})") from None

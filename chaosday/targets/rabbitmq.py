@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pydantic import Field, SecretStr
 
+from chaosday.answering import answering
 from chaosday.errors import AccessDenied, CapabilityMissing, TargetUnreachable
 from chaosday.model.store import Store
 from chaosday.model.target import Route, Target
@@ -29,7 +30,7 @@ class RabbitMQ(Target):
 
     def capabilities(self) -> Mapping[type[Any], Any]:
         """Store."""
-        return {Store: RabbitStore(self.connect)}
+        return {Store: RabbitStore(self.connect, self._where())}
 
     def through(self, route: Target) -> RabbitMQ:
         """The same broker, reached by way of a route."""
@@ -39,10 +40,16 @@ class RabbitMQ(Target):
     def reach(self) -> str:
         """Log in and read what it says of itself."""
         connection = self.connect(5)
-        properties = connection._impl.server_properties
-        connection.close()
+        import pika
+
+        with answering(self._where(), pika.exceptions.AMQPError, OSError):
+            properties = connection._impl.server_properties
+            connection.close()
         version = properties.get("version", b"")
         return f"RabbitMQ {version.decode() if isinstance(version, bytes) else version}, at {self.host}:{self.port}"
+
+    def _where(self) -> str:
+        return f"RabbitMQ at {self.host}:{self.port}"
 
     def connect(self, timeout_s: float) -> Any:
         """A blocking connection; errors are ours, in one line, without secrets."""
@@ -60,8 +67,8 @@ class RabbitMQ(Target):
         try:
             return pika.BlockingConnection(parameters)
         except (pika.exceptions.ProbableAuthenticationError, pika.exceptions.AuthenticationError):
-            raise AccessDenied(f"RabbitMQ at {self.host}:{self.port} refuses {self.user}") from None
+            raise AccessDenied(f"{self._where()} refuses {self.user}") from None
         # A broker that dies between the connection and pika's first look at it makes pika raise a ValueError.
         except (pika.exceptions.AMQPError, OSError, ValueError) as error:
-            words = f"RabbitMQ at {self.host}:{self.port} does not answer: {type(error).__name__}"
+            words = f"{self._where()} does not answer: {type(error).__name__}"
             raise TargetUnreachable(words) from None

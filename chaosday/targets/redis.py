@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pydantic import Field, SecretStr
 
+from chaosday.answering import answering
 from chaosday.errors import AccessDenied, CapabilityMissing, TargetUnreachable
 from chaosday.model.store import Store
 from chaosday.model.target import Replica, Route, Target
@@ -31,7 +32,7 @@ class Redis(Target):
 
     def capabilities(self) -> Mapping[type[Any], Any]:
         """Store and Replica."""
-        return {Store: RedisStore(self.connect), Replica: self}
+        return {Store: RedisStore(self.connect, f"Redis at {self.host}:{self.port}"), Replica: self}
 
     def promote(self) -> None:
         """``REPLICAOF NO ONE``."""
@@ -47,12 +48,15 @@ class Redis(Target):
     def reach(self) -> str:
         """Ask it for its version and role."""
         client = self.connect(5)
+        import redis
+
+        where = "{host}:{port}".format_map(client.connection_pool.connection_kwargs)
         try:
-            said = client.info()
-            where = client.connection_pool.connection_kwargs
-            return f"Redis {said['redis_version']}, {said['role']}, at {where['host']}:{where['port']}"
+            with answering(f"Redis at {where}", redis.exceptions.RedisError, OSError):
+                said = client.info()
         finally:
             client.close()
+        return f"Redis {said['redis_version']}, {said['role']}, at {where}"
 
     def connect(self, timeout_s: float, port: int | None = None) -> Any:
         """A client with one connection, which is open; errors are ours, in one line, without secrets."""

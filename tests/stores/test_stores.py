@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -17,9 +18,11 @@ from chaosday.model.store import NoEffect, Session, Store, Unanswered
 from chaosday.model.target import Target
 from chaosday.registry import member, members
 from tests.lab.machine import absent
+from tests.stores.relay import Relay
 
 pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("stores")]
 SPACE = "test_space"
+CUTS = 7
 
 
 @dataclass(frozen=True)
@@ -174,3 +177,64 @@ def test_where_nobody_is_there_is_no_answer(bench: tuple[Bench, Target, dict[str
     assert len(str(caught.value).splitlines()) == 1
     with pytest.raises((ChaosdayError, Unanswered, NoEffect)):
         nowhere.capability(Store).session(SPACE, 1, {}).ask("write", 1, 1)
+
+
+def _behind(target: Target, relay: Relay) -> Target:
+    """The same system, reached by way of the relay."""
+    if hasattr(target, "endpoint_url"):
+        return target.model_copy(update={"endpoint_url": f"http://127.0.0.1:{relay.port}"})
+    return target.model_copy(update={"host": "127.0.0.1", "port": relay.port})
+
+
+def _asked(target: Target, asks: frozenset[str]) -> None:
+    session = target.capability(Store).session(SPACE, 1, {})
+    try:
+        for each in sorted(asks):
+            for f, key, value in ASKED[each]:
+                session.ask(f, key, value)
+    finally:
+        session.close()
+
+
+ASKED: dict[str, list[tuple[str, Any, Any]]] = {
+    "set": [("add", None, 77), ("read", None, None)],
+    "register": [("write", 1, 1), ("read", 1, None)],
+    "txn": [("txn", None, [["append", 21, 1], ["r", 21, None]])],
+    "queue": [("enqueue", None, 1), ("drain", None, None)],
+    "generate": [("generate", None, None)],
+}
+ACTS: dict[str, Callable[[Target, frozenset[str]], Any]] = {
+    "reach": lambda target, _: target.reach(),
+    "make": lambda target, _: target.capability(Store).make(SPACE, {}),
+    "ask": _asked,
+    "drop": lambda target, _: target.capability(Store).drop(SPACE),
+}
+
+
+@pytest.mark.parametrize("act", ACTS)
+def test_a_conversation_that_is_cut_short_is_no_traceback(
+    bench: tuple[Bench, Target, dict[str, Any]], act: str
+) -> None:
+    """Wherever in its answers a server dies, what is said is an error of ours, in one line."""
+    made, target, _ = bench
+    where = getattr(target, "endpoint_url", None) or f"//{getattr(target, 'host', '')}:{getattr(target, 'port', '')}"
+    upstream = urlsplit(where)
+    if not upstream.hostname:
+        pytest.skip("what is a file has no connection")
+    address = (upstream.hostname, upstream.port or 0)
+    with Relay(address) as whole:
+        target.capability(Store).make(SPACE, {})
+        ACTS[act](_behind(target, whole), made.asks)
+    cuts = sorted({whole.answered_bytes * step // CUTS for step in range(CUTS)})
+    # Where a bucket is somebody else's to make, there is nothing to ask.
+    assert len(cuts) > 1 or act == "make"
+    for cut in cuts:
+        target.capability(Store).make(SPACE, {})
+        with Relay(address, cut) as relay:
+            try:
+                ACTS[act](_behind(target, relay), made.asks)
+            except ChaosdayError as error:
+                assert len(str(error).splitlines()) == 1, (cut, str(error))
+            except (NoEffect, Unanswered):
+                assert act == "ask"
+    target.capability(Store).drop(SPACE)
