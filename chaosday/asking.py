@@ -20,7 +20,7 @@ from chaosday.recorder import Recorder
 
 OK, FAILED, UNKNOWN = STATUSES
 RECONNECT_S = (0.02, 0.3)
-LAST_WORDS_S = 6.0
+LAST_WORDS_S = 20.0
 
 
 @dataclass(frozen=True)
@@ -132,10 +132,16 @@ def last_word(asking: Asking, f: str) -> None:
     """
     asker = Asker(asking, asking.clients, threading.Event())
     until = time.monotonic() + LAST_WORDS_S
+    asked = False
     while time.monotonic() < until:
-        if asker.connected() and asker.attempt(f)[0]:
-            break
+        if asker.connected():
+            asked = True
+            if asker.attempt(f)[0]:
+                break
         time.sleep(0.1)
+    if not asked:
+        # A history without it would look as if nobody had ever wanted to know.
+        asker.recorder.end(asker.recorder.invoke(f), FAILED, None, f"not reached for {LAST_WORDS_S:g} s")
     asker.disconnect()
 
 

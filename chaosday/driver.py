@@ -23,7 +23,8 @@ from chaosday.model.workload import Workload
 from chaosday.registry import member
 from chaosday.secrets import revealed
 
-STOP_GRACE_S = 8.0
+STOP_GRACE_S = 60.0
+"""For its last words: a queue is drained, a whole set is read."""
 
 
 class Driver:

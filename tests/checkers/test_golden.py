@@ -220,6 +220,14 @@ def test_what_a_register_may_answer(text: str, options: dict[str, Any], valid: b
     assert _judged("register", history(text), **options)["valid?"] is valid
 
 
+@pytest.mark.parametrize("end", ["", "\n!1 drain @2-3", "\n?1 drain @2-3"], ids=["none", "refused", "unanswered"])
+def test_a_queue_that_nobody_emptied_has_lost_nothing_that_is_known(end: str) -> None:
+    """Where no drain was answered, what was put in may still be there: unknown, not lost."""
+    result = _judged("total-queue", history(f"0 enqueue 1 @0-1{end}"))
+    assert (result["valid?"], result["anomaly-types"]) == ("unknown", [])
+    assert "drain" in result["reason"]
+
+
 def test_a_refused_compare_and_set_can_be_proof() -> None:
     """Taken as a mismatch it must not be refused where the value was the expected one."""
     made = history("0 write 1 @0-1\n!1 cas [1, 2] @2-3")
