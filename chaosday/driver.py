@@ -23,8 +23,8 @@ from chaosday.model.workload import Workload
 from chaosday.registry import member
 from chaosday.secrets import revealed
 
-STOP_GRACE_S = 60.0
-"""For its last words: a queue is drained, a whole set is read."""
+STOP_GRACE_S, HALT_GRACE_S = 60.0, 8.0
+"""For its last words: a queue is drained, a whole set is read. Where all has to end, less is waited for."""
 
 
 class Driver:
@@ -72,17 +72,17 @@ class Driver:
     def alive(self) -> bool:
         return self._process.poll() is None
 
-    def stop(self) -> str:
+    def stop(self, grace_s: float = STOP_GRACE_S) -> str:
         """Ask it to stop, and say what was wrong with how it ended, if anything was; said once.
 
-        After a grace it is killed: what was open is ``unknown``.
+        After the grace it is killed: what was open is ``unknown``.
         """
         if self._process.stdin is None or self._process.stdin.closed:
             return ""
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.close()
         try:
-            self._process.wait(STOP_GRACE_S)
+            self._process.wait(grace_s)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

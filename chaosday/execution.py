@@ -12,7 +12,7 @@ from typing import Any, Self
 from chaosday.clock import Clock, SystemClock
 from chaosday.collecting import collect
 from chaosday.describing import described
-from chaosday.driver import Driver
+from chaosday.driver import HALT_GRACE_S, STOP_GRACE_S, Driver
 from chaosday.errors import ChaosdayError, EvidenceMissing
 from chaosday.experiment import Experiment
 from chaosday.guarding import Guarding
@@ -313,8 +313,10 @@ class Execution:
         self.journal.append("workloads_started", pids=[driver.pid for driver in self._drivers])
 
     def _stop_workloads(self) -> None:
+        if any(driver.alive() for driver in self._drivers):
+            self._say("rollback", "letting the workloads finish")
         for driver in self._drivers:
-            if wrong := driver.stop():
+            if wrong := driver.stop(HALT_GRACE_S if self._stop.is_set() else STOP_GRACE_S):
                 self.fall_short(wrong)
 
     def _read_steady_state(self) -> list[ProbeReading]:
