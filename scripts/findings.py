@@ -39,7 +39,8 @@ FOOT = """
   sound arm ends inconclusive, since the file is refused, and never with a false answer. Footers carry no checksum.
 * **etcd below a disk that lies and tears its last write** does not start any more, as published; the run that shows
   lost writes tears nothing.
-* **RabbitMQ clusters**: one broker is killed and started again; a partitioned cluster is not among the labs.
+* **RabbitMQ's autoheal with three nodes**: they do not see the cut in the same moment, and restarted one another in
+  turn; in three of seven runs the queue was not served any more within a minute. The unsound arm has two nodes.
 * **The virtual machine** is emulated, and takes a minute a run. It has to be built once (root, two minutes):
   `python -m chaosday.lab.vm build`; without it, its rows say so and the others are run.
 """

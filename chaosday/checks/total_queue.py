@@ -15,7 +15,8 @@ class TotalQueue(HistoryCheck):
     """A queue that is drained in the end: lost, unexpected, duplicated, recovered.
 
     A message that comes out twice is counted, and an anomaly only with ``once``: hardly any queue promises that it
-    does not, and Jepsen's check does not ask for it.
+    does not, and Jepsen's check does not ask for it. Where no drain was answered nothing is known to be lost: Jepsen's
+    check says that all of it is.
     """
 
     kind: Literal["total-queue"] = "total-queue"

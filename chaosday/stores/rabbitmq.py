@@ -86,13 +86,14 @@ class RabbitSession:
                 return
 
     def _drain(self) -> list[int]:
-        """Take out all there is, until the queue says that it is empty and nothing more comes.
+        """Take out all there is: as many as there were, until the queue is empty and nothing more comes.
 
-        A broker that is busy is quiet too: what it still has must not count as lost.
+        A broker that is busy is quiet too, and what is on its way counts in no queue: none of it must count as lost.
         """
         found: list[int] = []
-        last = 0
+        last, asked_after = 0, -1
         heard = time.monotonic()
+        waiting = self._waiting()
         self._channel.basic_qos(prefetch_count=PREFETCH)
         for method, _, body in self._channel.consume(self._space, inactivity_timeout=QUIET_S):
             if method is not None:
@@ -101,15 +102,21 @@ class RabbitSession:
                 if len(found) % (PREFETCH // 2) == 0:
                     self._channel.basic_ack(last, multiple=True)
                 continue
-            left = self._channel.queue_declare(self._space, passive=True).method.message_count
-            if not left:
+            if len(found) >= waiting and len(found) == asked_after:
                 break
+            # Its answer comes after everything that was sent before.
+            left = self._waiting()
+            asked_after = len(found) if not left else -1
             if time.monotonic() - heard > PATIENCE_S:
-                raise Unanswered(f"{left} messages are in the queue and do not come")
+                raise Unanswered(f"{max(left, waiting - len(found))} messages are there and do not come")
         if last:
             self._channel.basic_ack(last, multiple=True)
         self._channel.cancel()
         return found
+
+    def _waiting(self) -> int:
+        """How many messages are in the queue, and not on their way to anybody."""
+        return int(self._channel.queue_declare(self._space, passive=True).method.message_count)
 
 
 class RabbitStore:

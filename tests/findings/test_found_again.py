@@ -34,7 +34,7 @@ def test_it_is_found_again(path: Path, tmp_path: Path) -> None:
     """Both arms say what the file says they should, with an example in words; no process of the lab's is left."""
     finding = load_finding(path)
     asked = {**finding.unsound.lab, **finding.sound.lab}
-    if os.geteuid() != 0 and (finding.lab in OF_ROOT or {"own_disk", "cover", "network"} & asked.keys()):
+    if os.geteuid() != 0 and (finding.lab in OF_ROOT or {"own_disk", "cover", "network", "nodes"} & asked.keys()):
         absent("a disk or a network of one's own needs root")
     if finding.lab == "machine":
         need_vm()

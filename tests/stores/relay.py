@@ -6,6 +6,7 @@ import contextlib
 import socket
 import struct
 import threading
+import time
 from types import TracebackType
 from typing import Self
 
@@ -13,10 +14,11 @@ RESET = struct.pack("ii", 1, 0)
 
 
 class Relay:
-    """Passes on to ``upstream``; once ``after_bytes`` of answers have come by, everything is reset, now and later."""
+    """Passes on to ``upstream``; once ``after_bytes`` of answers have come by, everything is reset, now and later, or
+    nothing comes for ``stall_s``."""
 
-    def __init__(self, upstream: tuple[str, int], after_bytes: int | None = None) -> None:
-        self._upstream, self._left = upstream, after_bytes
+    def __init__(self, upstream: tuple[str, int], after_bytes: int | None = None, stall_s: float = 0) -> None:
+        self._upstream, self._left, self._stall_s = upstream, after_bytes, stall_s
         self._lock = threading.Lock()
         self._open: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -54,12 +56,15 @@ class Relay:
     def _pass_on(self, source: socket.socket, sink: socket.socket, counted: bool) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
-                if counted:
-                    data = self._counted(data)
-                sink.sendall(data)
+                now = self._counted(data) if counted else data
+                sink.sendall(now)
                 if counted and self._left == 0:
-                    self._reset()
-                    return
+                    if not self._stall_s:
+                        self._reset()
+                        return
+                    time.sleep(self._stall_s)
+                    self._left = None
+                    sink.sendall(data[len(now) :])
             sink.shutdown(socket.SHUT_WR)
 
     def _counted(self, data: bytes) -> bytes:

@@ -238,3 +238,19 @@ def test_a_conversation_that_is_cut_short_is_no_traceback(
             except (NoEffect, Unanswered):
                 assert act == "ask"
     target.capability(Store).drop(SPACE)
+
+
+def test_a_queue_that_is_slow_has_lost_nothing(bench: tuple[Bench, Target, dict[str, Any]], session: Session) -> None:
+    """A drain in which nothing comes for some seconds brings everything all the same."""
+    made, target, _ = bench
+    if "queue" not in made.asks:
+        pytest.skip("it is no queue")
+    for message in range(2_000):
+        session.ask("enqueue", None, message)
+    session.close()
+    address = (str(getattr(target, "host", "")), int(getattr(target, "port", 0)))
+    with Relay(address, after_bytes=60_000, stall_s=2.5) as relay:
+        drain = _behind(target, relay).capability(Store).session(SPACE, 10, {})
+        assert sorted(drain.ask("drain", None, None)) == list(range(2_000))
+        drain.close()
+        assert relay.answered_bytes >= 60_000
