@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 from collections.abc import Iterator
@@ -100,13 +101,21 @@ def stand(
             _control(common, made[0], "set_policy", "--apply-to", "queues", "mirrored", ".*", '{"ha-mode": "all"}')
         if nodes > 1:
             facts["there"] = made[-1].host
-            for _ in range(OTHERS):
-                undo.callback(RabbitMQ(host=made[0].host, port=made[0].port).connect(5).close)
+            _others_clients(undo, made[0])
             facts["host"] = {"kind": "local_host", "state_dir": str(folder / "leases")}
             facts["peer_ports"] = [names, *(each.peer_port for each in made)]
         proxy = ProxyProcess.start(folder / "proxy.json")
         undo.callback(proxy.close)
         yield {**facts, "upstream": f"{made[-1].host}:{made[-1].port}", "control": str(proxy.state_file)}
+
+
+def _others_clients(undo: ExitStack, node: Node) -> None:
+    import pika
+
+    for _ in range(OTHERS):
+        # Where the node was started anew meanwhile the connection is gone, and closing it is an error.
+        undo.enter_context(contextlib.suppress(pika.exceptions.AMQPError, OSError))
+        undo.callback(RabbitMQ(host=node.host, port=node.port).connect(5).close)
 
 
 def _common(folder: Path) -> dict[str, str]:
