@@ -24,9 +24,11 @@ def example(findings: Sequence[Mapping[str, Any]], names: Sequence[str], history
     indices = [*case.get("operations", []), *case.get("reads", [])]
     if indices:
         return [anomaly["name"], *operations(history, indices[:SHOWN])]
-    keys = anomaly["keys"][:1]
-    lines = [f"{anomaly['name']}: {', '.join(map(str, anomaly['keys'][:SHOWN]))} and {anomaly['count'] - 1:,} more"]
-    for key in keys:
+    keys = anomaly["keys"][:SHOWN]
+    rest = anomaly["count"] - len(keys)
+    more = f" and {rest:,} more" if rest > 0 else ""
+    lines = [f"{anomaly['name']}: {', '.join(map(str, keys))}{more}"]
+    for key in keys[:1]:
         lines += operations(history, _of_key(history, key)[:SHOWN])
     return lines
 
