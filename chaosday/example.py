@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,6 +11,8 @@ import numpy as np
 from chaosday.history import NEVER_NS, STATUSES, History
 
 SHOWN = 6
+_RUN = re.compile(r"(.)\1{9,}", re.DOTALL)
+_RESULT_CHARACTERS = 120
 
 
 def example(findings: Sequence[Mapping[str, Any]], names: Sequence[str], history: History) -> list[str]:
@@ -48,10 +51,15 @@ def operations(history: History, indices: Sequence[int]) -> list[str]:
     for row in rows.tolist():
         ended = "never" if end[row] == NEVER_NS else f"{(int(end[row]) - origin) / 1e9:.4f} s"
         asked = " ".join(str(each) for each in (keys[row], values[row]) if each is not None)
-        said = "" if results[row] is None else f" -> {str(results[row])[:120]}"
+        said = "" if results[row] is None else f" -> {_brief(str(results[row]))}"
         when = f"{(int(start[row]) - origin) / 1e9:.4f} s to {ended}"
         lines.append(f"client {process[row]}, {when}: {names[row]} {asked}{said} ({STATUSES[status[row]]})")
     return lines
+
+
+def _brief(text: str) -> str:
+    """Of a wide value the part that tells: the one digit that was flipped in 1,800 noughts would be cut off."""
+    return _RUN.sub(lambda run: f"{run[1]}(x{len(run[0]):,})", text)[:_RESULT_CHARACTERS]
 
 
 def _of_key(history: History, key: Any) -> list[int]:

@@ -56,6 +56,10 @@ class FindingFile(Model):
         """Whether a run of the sound arm came to an end that says something: judged, or refused where that is due."""
         return bool(said["judged"] or (self.sound.verdict == "inconclusive" and not said["shortfalls"]))
 
+    def unsound_found(self, said: Mapping[str, Any]) -> bool:
+        """Whether a run of the unsound arm showed at least one of the anomalies that it has to show."""
+        return any(said["alarms"].get(name) for name in self.unsound.anomalies)
+
 
 def is_finding(path: Path) -> bool:
     """Whether a file is one of these, and not an experiment."""

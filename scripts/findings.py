@@ -1,6 +1,6 @@
-"""``python -m scripts.findings [RESULTS [SOUND]]``: writes docs/findings.md from the files and what running them said.
+"""``python -m scripts.findings [RESULTS [MANY]]``: writes docs/findings.md from the files and what running them said.
 
-RESULTS are the lines that ``chaosday run deployments/findings --json`` printed, SOUND those of the many sound runs of
+RESULTS are the lines that ``chaosday run deployments/findings --json`` printed, MANY those of the many runs of
 ``python -m benchmarks findings`` (``CHAOSDAY_FINDINGS_LOG``). What they do not speak of stays as docs/evidence has it.
 """
 
@@ -11,12 +11,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from chaosday.finding_file import ARMS, FindingFile, load_finding
+from chaosday.finding_file import ARMS, ArmName, FindingFile, load_finding
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "findings.md"
 KEPT = ROOT / "docs" / "evidence" / "findings.jsonl"
-SOUND = ROOT / "docs" / "evidence" / "findings-sound.json"
+MANY = ROOT / "docs" / "evidence" / "findings-many.json"
 FILES = sorted((ROOT / "deployments" / "findings").glob("*.yaml"))
 HEAD = """# Published findings, found again
 
@@ -27,6 +27,8 @@ unmodified, started by `chaosday/lab/stands`. This page is made by `python -m sc
 ```
 chaosday run deployments/findings
 ```
+
+The last column is of many further runs of the same arm (`python -m benchmarks findings`).
 
 """
 FOOT = """
@@ -61,21 +63,47 @@ def _results(path: Path) -> dict[tuple[str, str], dict[str, Any]]:
 
 
 def _table(results: dict[tuple[str, str], dict[str, Any]]) -> list[str]:
-    sound = json.loads(SOUND.read_text()) if SOUND.exists() else {}
-    heads = ("finding", "system", "arm", "expected", "got", "operations", "time", "alarms in sound runs")
+    many = json.loads(MANY.read_text()) if MANY.exists() else {}
+    heads = ("finding", "system", "arm", "expected", "got", "operations", "time", "run many times")
     lines = [f"| {' | '.join(heads)} |\n", f"|{'---|' * len(heads)}\n"]
     for path in FILES:
         finding = load_finding(path)
-        many = sound.get(path.name, {"runs": 0, "alarms": 0})
         for arm in ARMS:
             said = results.get((finding.finding + finding.system, arm))
             if said is not None:
                 found = ", ".join(f"{count:,} {name}" for name, count in said["anomalies"].items() if count)
                 got = found if said["got"].startswith("violated") else said["got"]
-                alarms = f"{many['alarms']} in {many['runs']}" if arm == "sound" and many["runs"] else ""
                 row = [finding.finding, finding.system, arm, said["expected"], got]
-                lines.append(f"| {' | '.join(row)} | {said['operations']:,} | {said['s']:.0f} s | {alarms} |\n")
+                often = _often(arm, many.get(path.name, {}).get(arm))
+                lines.append(f"| {' | '.join(row)} | {said['operations']:,} | {said['s']:.0f} s | {often} |\n")
     return lines
+
+
+def _often(arm: ArmName, counts: dict[str, int] | None) -> str:
+    if not counts or not counts["runs"]:
+        return ""
+    if arm == "sound":
+        return f"{counts['alarms']} alarms in {counts['runs']}"
+    return f"found in {counts['found']} of {counts['runs']}"
+
+
+def counted(lines: list[dict[str, Any]]) -> dict[str, dict[str, dict[str, int]]]:
+    """By file and arm: how many runs, and of the sound ones alarms and those without a judgement, else those found."""
+    counts: dict[str, dict[str, dict[str, int]]] = {}
+    for each in lines:
+        finding = load_finding(ROOT / "deployments" / "findings" / each["file"])
+        arms = counts.setdefault(each["file"], {})
+        if each["arm"] == "sound":
+            sound = arms.setdefault("sound", {"runs": 0, "alarms": 0, "unjudged": 0})
+            expected = finding.sound_as_expected(each)
+            sound["runs"] += expected
+            sound["alarms"] += bool(each["alarms"])
+            sound["unjudged"] += not expected
+        else:
+            unsound = arms.setdefault("unsound", {"runs": 0, "found": 0})
+            unsound["runs"] += 1
+            unsound["found"] += finding.unsound_found(each)
+    return counts
 
 
 def _section(path: Path, finding: FindingFile, results: dict[tuple[str, str], dict[str, Any]]) -> str:
@@ -101,13 +129,9 @@ if __name__ == "__main__":
         new = {(each["finding"] + each["system"], each["arm"]): each for each in said}
         KEPT.write_text("".join(json.dumps(each) + "\n" for each in {**_results(KEPT), **new}.values()))
     if len(sys.argv) > 2:
-        counted: dict[str, dict[str, int]] = {}
-        for each in map(json.loads, Path(sys.argv[2]).read_text().splitlines()):
-            many = counted.setdefault(each["file"], {"runs": 0, "alarms": 0, "unjudged": 0})
-            said_its_part = load_finding(ROOT / "deployments" / "findings" / each["file"]).sound_as_expected(each)
-            many["runs"] += said_its_part
-            many["alarms"] += bool(each["alarms"])
-            many["unjudged"] += not said_its_part
-        kept = json.loads(SOUND.read_text()) if SOUND.exists() else {}
-        SOUND.write_text(json.dumps({**kept, **counted}, indent=1, sort_keys=True) + "\n")
+        new_counts = counted([json.loads(line) for line in Path(sys.argv[2]).read_text().splitlines()])
+        kept = json.loads(MANY.read_text()) if MANY.exists() else {}
+        for name, arms in new_counts.items():
+            kept[name] = {**kept.get(name, {}), **arms}
+        MANY.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
     PAGE.write_text(page())

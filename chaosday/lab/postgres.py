@@ -135,6 +135,11 @@ class Node:
         """A ``local_process`` target for it and all its children."""
         return {"kind": "local_process", "pid_file": str(self.pid_file), "tree": True, "state_dir": str(state_dir)}
 
+    def replay(self, state_dir: Path) -> dict[str, Any]:
+        """A ``local_process`` target for the process of a standby that applies what was received."""
+        pattern = f"^postgres: {self.name}-{self.port}: startup"
+        return {"kind": "local_process", "pattern": pattern, "state_dir": str(state_dir)}
+
     def configure(self, text: str) -> None:
         """Append settings; the last one of a name wins."""
         with (self.data / "postgresql.auto.conf").open("a") as file:
@@ -202,7 +207,8 @@ def standby(source: Node, directory: Path, *, upstream_port: int, name: str = "s
         "-X", "stream", "-c", "fast", "--no-sync",
     )  # fmt: skip
     follow(node, upstream_port)
-    node.configure(f"port = {node.port}")
+    # The name in its processes' titles; with the port in it, it is nobody else's.
+    node.configure(f"port = {node.port}\ncluster_name = '{name}-{node.port}'")
     node.start()
     return node
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chaosday.example import example
+from chaosday.example import example, operations
 from chaosday.history import History
 
 pytestmark = pytest.mark.kernel
@@ -30,3 +30,10 @@ def test_what_is_shown_and_the_rest_are_all_there_is(keys: list[int], count: int
     lines = example([{"anomalies": [anomaly]}], ["lost"], History.from_rows(ADDED))
     assert lines[0] == said
     assert lines[1:] == [f"client {keys[0]}, {keys[0]}.0000 s to {keys[0]}.0005 s: add {keys[0]} (ok)"]
+
+
+def test_a_flipped_digit_in_a_wide_value_is_seen() -> None:
+    """Noughts are counted, so that what differs is not beyond the end of the line."""
+    read = ADDED[0] | {"f": "read", "key": 8, "value": None, "result": "0" * 1_500 + "p" + "0" * 297 + "42"}
+    (line,) = operations(History.from_rows([read]), [0])
+    assert line == "client 0, 0.0000 s to 0.0005 s: read 8 -> 0(x1,500)p0(x297)42 (ok)"

@@ -11,6 +11,7 @@ import yaml
 from chaosday.errors import InvalidExperiment, UnknownName, UsageError
 from chaosday.finding_file import ARMS, PLACE, experiment_of, load_finding
 from chaosday.lab import stands
+from scripts.findings import counted
 from tests.cli.test_bad_input import chaosday
 from tests.docs.pages import ROOT
 
@@ -78,6 +79,23 @@ def test_mistakes_are_one_line(tmp_path: Path) -> None:
     done = chaosday("run", str(tmp_path / "experiment.yaml"), str(written(tmp_path)), cwd=tmp_path)
     assert (done.returncode, len(done.stderr.splitlines())) == (64, 1)
     assert not (tmp_path / "runs").exists()
+
+
+def test_many_runs_are_counted_for_what_they_showed() -> None:
+    """A sound run without a judgement is none; an unsound one that showed something else has not found it."""
+    name = "redis-crash.yaml"
+    silent: dict[str, object] = {"file": name, "alarms": {}, "judged": True, "shortfalls": []}
+    lines = [
+        silent | {"arm": "sound"},
+        silent | {"arm": "sound", "alarms": {"lost": 1}},
+        silent | {"arm": "sound", "judged": False, "shortfalls": ["the lab did not start"]},
+        silent | {"arm": "unsound", "alarms": {"lost": 3}},
+        silent | {"arm": "unsound", "alarms": {"duplicated": 3}},
+        silent | {"arm": "unsound"},
+    ]
+    assert counted(lines) == {
+        name: {"sound": {"runs": 2, "alarms": 1, "unjudged": 1}, "unsound": {"runs": 3, "found": 1}}
+    }
 
 
 def test_a_lab_is_told_nothing_that_it_does_not_know(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ def stand(
 ) -> Iterator[dict[str, Any]]:
     """Facts: ``primary``, ``standby`` and, of two, ``standby2`` (targets), ``control``, ``upstream``, ``process``.
 
+    ``replay`` is the process of ``standby`` that applies what was received.
     The routes are called ``replication`` and ``replication2``, the standbys ``standby`` and ``standby2``.
     """
     with ExitStack() as undo:
@@ -46,4 +47,5 @@ def stand(
             **{name: node.target() for name, node in nodes.items()},
             "control": str(proxy.state_file),
             "process": primary.process(folder / "leases"),
+            "replay": nodes["standby"].replay(folder / "leases"),
         }
