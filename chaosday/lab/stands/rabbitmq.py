@@ -101,7 +101,8 @@ def stand(
             _control(common, made[0], "set_policy", "--apply-to", "queues", "mirrored", ".*", '{"ha-mode": "all"}')
         if nodes > 1:
             facts["there"] = made[-1].host
-            _others_clients(undo, made[0])
+            for _ in range(OTHERS):
+                undo.callback(_close, RabbitMQ(host=made[0].host, port=made[0].port).connect(5))
             facts["host"] = {"kind": "local_host", "state_dir": str(folder / "leases")}
             facts["peer_ports"] = [names, *(each.peer_port for each in made)]
         proxy = ProxyProcess.start(folder / "proxy.json")
@@ -109,13 +110,12 @@ def stand(
         yield {**facts, "upstream": f"{made[-1].host}:{made[-1].port}", "control": str(proxy.state_file)}
 
 
-def _others_clients(undo: ExitStack, node: Node) -> None:
+def _close(connection: Any) -> None:
+    """Where the node was started anew meanwhile the connection is gone, and closing it is an error."""
     import pika
 
-    for _ in range(OTHERS):
-        # Where the node was started anew meanwhile the connection is gone, and closing it is an error.
-        undo.enter_context(contextlib.suppress(pika.exceptions.AMQPError, OSError))
-        undo.callback(RabbitMQ(host=node.host, port=node.port).connect(5).close)
+    with contextlib.suppress(pika.exceptions.AMQPError, OSError):
+        connection.close()
 
 
 def _common(folder: Path) -> dict[str, str]:

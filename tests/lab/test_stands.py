@@ -1,0 +1,32 @@
+"""Stands give back what they took, and keep nothing from who uses them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from chaosday.lab.stands import stand
+from tests.lab.machine import absent
+
+pytestmark = pytest.mark.lab
+
+
+@pytest.mark.xdist_group("stores")
+def test_an_error_of_who_uses_a_cluster_reaches_them() -> None:
+    """A connection that is closed in vain at the end must not hide what went wrong before it."""
+    if os.geteuid() != 0:
+        absent("a network of one's own needs root")
+    folder = Path(tempfile.mkdtemp(prefix="chaosday-stand-"))
+    folder.chmod(0o711)
+    try:
+        with (
+            pytest.raises(ConnectionResetError, match="ours"),
+            stand("rabbitmq", folder, {"nodes": 2}),
+        ):
+            raise ConnectionResetError("ours")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
