@@ -64,6 +64,11 @@ class Node:
         return self.data / "postmaster.pid"
 
     @property
+    def title(self) -> str:
+        """How a standby's processes are called in the process table; with the port in it, it is nobody else's."""
+        return f"{self.name}-{self.port}"
+
+    @property
     def log(self) -> Path:
         return self.data.with_suffix(".log")
 
@@ -137,7 +142,7 @@ class Node:
 
     def replay(self, state_dir: Path) -> dict[str, Any]:
         """A ``local_process`` target for the process of a standby that applies what was received."""
-        pattern = f"^postgres: {self.name}-{self.port}: startup"
+        pattern = f"^postgres: {self.title}: startup"
         return {"kind": "local_process", "pattern": pattern, "state_dir": str(state_dir)}
 
     def configure(self, text: str) -> None:
@@ -207,8 +212,6 @@ def standby(source: Node, directory: Path, *, upstream_port: int, name: str = "s
         "-X", "stream", "-c", "fast", "--no-sync",
     )  # fmt: skip
     follow(node, upstream_port)
-    # The name in its processes' titles; with the port in it, it is nobody else's.
-    node.configure(f"port = {node.port}\ncluster_name = '{name}-{node.port}'")
     node.start()
     return node
 
@@ -221,7 +224,8 @@ def follow(node: Node, upstream_port: int) -> None:
     node.account.own(passfile)
     node.configure(
         f"primary_conninfo = 'host=127.0.0.1 port={upstream_port} user=postgres "
-        f"application_name={node.name} passfile={passfile}'\nport = {node.port}"
+        f"application_name={node.name} passfile={passfile}'\n"
+        f"port = {node.port}\ncluster_name = '{node.title}'"
     )
     signal_file = node.data / "standby.signal"
     signal_file.touch()
