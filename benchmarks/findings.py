@@ -24,17 +24,15 @@ SIDE_BY_SIDE = 2
 
 def run(*, quick: bool) -> dict[str, Any]:
     """20 sound runs each; ``quick`` is 2 of them."""
-    rounds = int(os.environ.get("CHAOSDAY_SOUND_RUNS", "2" if quick else "20"))
+    sound_runs = int(os.environ.get("CHAOSDAY_SOUND_RUNS", "2" if quick else "20"))
+    rounds: dict[ArmName, int] = {"sound": sound_runs, "unsound": max(1, sound_runs // 4)}
     files = sorted(FOLDER.glob("*.yaml"))
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-        many = {file: _many(pool, file, "sound", rounds) for file in files}
-        again = {file: _many(pool, file, "unsound", max(1, rounds // 4)) for file in files}
-    unsound = {file: _unsound(file) for file in files}
-    return {"findings": [_line(file, unsound[file], many[file], again[file]) for file in files]}
-
-
-def _many(pool: ThreadPoolExecutor, file: Path, arm: ArmName, rounds: int) -> list[dict[str, Any]]:
-    return list(pool.map(lambda _: arm_of(file, arm), range(rounds)))
+        many = {
+            file: {arm: list(pool.map(arm_of, [file] * count, [arm] * count)) for arm, count in rounds.items()}
+            for file in files
+        }
+    return {"findings": [_line(file, _unsound(file), many[file]) for file in files]}
 
 
 def arm_of(file: Path, arm: ArmName) -> dict[str, Any]:
@@ -45,8 +43,9 @@ def arm_of(file: Path, arm: ArmName) -> dict[str, Any]:
     )  # fmt: skip
     if done.returncode:
         words = done.stderr.strip().splitlines()[-1:]
-        return {"alarms": {}, "judged": False, "examined": 0, "shortfalls": words, "s": 0}
-    said: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        said: dict[str, Any] = {"alarms": {}, "judged": False, "examined": 0, "shortfalls": words, "s": 0}
+    else:
+        said = json.loads(done.stdout.splitlines()[-1])
     if path := os.environ.get("CHAOSDAY_FINDINGS_LOG"):
         with Path(path).open("a") as log:
             log.write(json.dumps({"file": file.name, "arm": arm, **said}) + "\n")
@@ -64,20 +63,19 @@ def _unsound(file: Path) -> dict[str, Any]:
     return {"found": found.get("right", False), "s": found.get("s", 0), "anomalies": found.get("anomalies", {})}
 
 
-def _line(
-    file: Path, unsound: dict[str, Any], sound: list[dict[str, Any]], again: list[dict[str, Any]]
-) -> dict[str, Any]:
+def _line(file: Path, once: dict[str, Any], many: dict[ArmName, list[dict[str, Any]]]) -> dict[str, Any]:
     finding = load_finding(file)
+    sound, unsound = finding.counts("sound", many["sound"]), finding.counts("unsound", many["unsound"])
     return {
         "name": finding.finding,
         "system": finding.system,
         "source": finding.source,
-        "unsound_found": unsound["found"],
-        "unsound_found_again": sum(map(finding.unsound_found, again)),
-        "unsound_runs": len(again),
-        "anomalies": unsound["anomalies"],
-        "sound_runs": sum(finding.sound_as_expected(each) for each in sound),
-        "sound_alarms": sum(bool(each["alarms"]) for each in sound),
-        "sound_unjudged": [each["shortfalls"] for each in sound if not finding.sound_as_expected(each)],
-        "s": round(unsound["s"], 1),
+        "unsound_found": once["found"],
+        "unsound_found_again": unsound["found"],
+        "unsound_runs": unsound["runs"],
+        "anomalies": once["anomalies"],
+        "sound_runs": sound["runs"],
+        "sound_alarms": sound["alarms"],
+        "sound_unjudged": [each["shortfalls"] for each in many["sound"] if not finding.says_something(each)],
+        "s": round(once["s"], 1),
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -52,13 +52,21 @@ class FindingFile(Model):
         """One of the two."""
         return self.unsound if name == "unsound" else self.sound
 
-    def sound_as_expected(self, said: Mapping[str, Any]) -> bool:
-        """Whether a run of the sound arm came to an end that says something: judged, or refused where that is due."""
-        return bool(said["judged"] or (self.sound.verdict == "inconclusive" and not said["shortfalls"]))
+    def counts(self, arm: ArmName, runs: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+        """What many runs of an arm came to, each of them its ``alarms`` by name, ``judged`` and ``shortfalls``.
 
-    def unsound_found(self, said: Mapping[str, Any]) -> bool:
-        """Whether a run of the unsound arm showed at least one of the anomalies that it has to show."""
-        return any(said["alarms"].get(name) for name in self.unsound.anomalies)
+        Sound: ``runs`` that came to an end that says something, ``unjudged`` ones that did not, and ``alarms``.
+        Unsound: ``runs``, and those that ``found`` at least one of the anomalies that have to be found.
+        """
+        if arm == "unsound":
+            found = sum(any(said["alarms"].get(name) for name in self.unsound.anomalies) for said in runs)
+            return {"runs": len(runs), "found": found}
+        ended = sum(map(self.says_something, runs))
+        return {"runs": ended, "alarms": sum(bool(said["alarms"]) for said in runs), "unjudged": len(runs) - ended}
+
+    def says_something(self, said: Mapping[str, Any]) -> bool:
+        """Whether a run of the sound arm came to an end that does: judged, or refused where that is due."""
+        return bool(said["judged"] or (self.sound.verdict == "inconclusive" and not said["shortfalls"]))
 
 
 def is_finding(path: Path) -> bool:

@@ -17,7 +17,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "findings.md"
 KEPT = ROOT / "docs" / "evidence" / "findings.jsonl"
 MANY = ROOT / "docs" / "evidence" / "findings-many.json"
-FILES = sorted((ROOT / "deployments" / "findings").glob("*.yaml"))
+FOLDER = ROOT / "deployments" / "findings"
+FILES = sorted(FOLDER.glob("*.yaml"))
 HEAD = """# Published findings, found again
 
 A tool that claims to find lost and inconsistent data has to find what is known to be there. Each of these is an
@@ -87,22 +88,15 @@ def _often(arm: ArmName, counts: dict[str, int] | None) -> str:
     return f"found in {counts['found']} of {counts['runs']}"
 
 
-def counted(lines: list[dict[str, Any]]) -> dict[str, dict[str, dict[str, int]]]:
-    """By file and arm: how many runs, and of the sound ones alarms and those without a judgement, else those found."""
-    counts: dict[str, dict[str, dict[str, int]]] = {}
+def counted(lines: list[dict[str, Any]]) -> dict[str, dict[ArmName, dict[str, int]]]:
+    """By file and arm, what ``FindingFile.counts`` says of the runs of it that there are."""
+    runs: dict[str, dict[ArmName, list[dict[str, Any]]]] = {}
     for each in lines:
-        finding = load_finding(ROOT / "deployments" / "findings" / each["file"])
-        arms = counts.setdefault(each["file"], {})
-        if each["arm"] == "sound":
-            sound = arms.setdefault("sound", {"runs": 0, "alarms": 0, "unjudged": 0})
-            expected = finding.sound_as_expected(each)
-            sound["runs"] += expected
-            sound["alarms"] += bool(each["alarms"])
-            sound["unjudged"] += not expected
-        else:
-            unsound = arms.setdefault("unsound", {"runs": 0, "found": 0})
-            unsound["runs"] += 1
-            unsound["found"] += finding.unsound_found(each)
+        runs.setdefault(each["file"], {}).setdefault(each["arm"], []).append(each)
+    counts: dict[str, dict[ArmName, dict[str, int]]] = {}
+    for name, arms in runs.items():
+        finding = load_finding(FOLDER / name)
+        counts[name] = {arm: finding.counts(arm, said) for arm, said in arms.items()}
     return counts
 
 
@@ -129,9 +123,8 @@ if __name__ == "__main__":
         new = {(each["finding"] + each["system"], each["arm"]): each for each in said}
         KEPT.write_text("".join(json.dumps(each) + "\n" for each in {**_results(KEPT), **new}.values()))
     if len(sys.argv) > 2:
-        new_counts = counted([json.loads(line) for line in Path(sys.argv[2]).read_text().splitlines()])
         kept = json.loads(MANY.read_text()) if MANY.exists() else {}
-        for name, arms in new_counts.items():
+        for name, arms in counted([json.loads(line) for line in Path(sys.argv[2]).read_text().splitlines()]).items():
             kept[name] = {**kept.get(name, {}), **arms}
         MANY.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
     PAGE.write_text(page())
