@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import tarfile
+import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,9 +22,9 @@ ENGINE = ("podman", "--runtime", "runc", "--cgroup-manager", "cgroupfs")
 TICKING = "while :; do /bin/busybox date +%s%N > /tick; /bin/busybox sleep 0.05; done"
 
 
-def podman(*arguments: str, stdin: bytes = b"") -> str:
+def podman(*arguments: str, stdin: bytes = b"", cwd: str | None = None) -> str:
     """Run podman; what it printed, or ``RuntimeError`` with what it complained about."""
-    done = subprocess.run([*ENGINE, *arguments], input=stdin, capture_output=True, check=False)
+    done = subprocess.run([*ENGINE, *arguments], input=stdin, capture_output=True, check=False, cwd=cwd)
     if done.returncode:
         raise RuntimeError(f"podman {arguments[0]}: {done.stderr.decode().strip()}")
     return done.stdout.decode().strip()
@@ -56,15 +57,18 @@ def container(program: str = TICKING, *options: str, label: str = "") -> Iterato
     need_podman()
     name = f"chaosday-{uuid.uuid4().hex[:8]}"
     labels = ("--label", label) if label else ()
-    podman(
-        *("run", "-d", "--name", name, "--network", "none", "--log-driver", "k8s-file", *LIMITS, *labels, *options),
-        *(IMAGE, "/bin/busybox", "sh", "-c", program),
-    )
-    try:
-        yield name
-    finally:
-        subprocess.run([*ENGINE, "unpause", name], capture_output=True, check=False)
-        podman("rm", "-f", "-t", "0", name)
+    # Where it is started its monitor leaves a file called oom, once the container has no memory left.
+    with tempfile.TemporaryDirectory(prefix="chaosday-container-") as folder:
+        podman(
+            *("run", "-d", "--name", name, "--network", "none", "--log-driver", "k8s-file", *LIMITS, *labels, *options),
+            *(IMAGE, "/bin/busybox", "sh", "-c", program),
+            cwd=folder,
+        )
+        try:
+            yield name
+        finally:
+            subprocess.run([*ENGINE, "unpause", name], capture_output=True, check=False)
+            podman("rm", "-f", "-t", "0", name)
 
 
 def files_of(name: str) -> Path:
