@@ -62,7 +62,9 @@ class SeaweedFS:
             "volume.max": 4000,
             "master.telemetry": "false",
         }
-        command = [program, "server", "-filer", "-s3", *(f"-{name}={value}" for name, value in options.items())]
+        # Without a place for its logs they are in the system's folder for temporary files, and stay there.
+        server = [program, f"-logdir={self.directory}", "server", "-filer", "-s3"]
+        command = [*server, *(f"-{name}={value}" for name, value in options.items())]
         with (self.directory / "weed.log").open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.directory)
 

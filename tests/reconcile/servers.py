@@ -192,7 +192,8 @@ def seaweed(program: Path) -> Iterator[tuple[str, Path]]:
                     "actions": ["Admin", "Read", "Write", "List", "Tagging"]}  # fmt: skip
         (home / "s3.json").write_text(json.dumps({"identities": [identity]}))
         volumes = owned(home / "volumes")
-        command = [str(program), "server", "-ip=127.0.0.1", f"-dir={volumes}", "-s3", f"-s3.port={ports[0]}",
+        command = [str(program), f"-logdir={home}", "server",
+                   "-ip=127.0.0.1", f"-dir={volumes}", "-s3", f"-s3.port={ports[0]}",
                    f"-s3.config={home / 's3.json'}", "-master.volumeSizeLimitMB=64", "-volume.max=20", "-filer",
                    f"-master.port={ports[1]}", f"-volume.port={ports[2]}", f"-filer.port={ports[3]}",
                    f"-master.port.grpc={free_port()}", f"-volume.port.grpc={free_port()}",

@@ -75,5 +75,7 @@ def _seaweedfs(folder: Path, port: int, key: str, secret: str) -> Server:
     options |= {f"{name}.port.grpc": free_port() for name in PORTS}
     options |= {"s3.port.iceberg": 0, "s3.port.lance": 0, "master.volumeSizeLimitMB": 64, "volume.max": 4000}
     options |= {"s3.config": accounts, "dir": data, "ip": "127.0.0.1", "master.telemetry": "false"}
-    words = [str(weed), "server", "-filer", "-s3", *(f"-{name}={value}" for name, value in options.items())]
+    # Without a place for its logs they are in the system's folder for temporary files, and stay there.
+    server = [str(weed), f"-logdir={folder}", "server", "-filer", "-s3"]
+    words = [*server, *(f"-{name}={value}" for name, value in options.items())]
     return Server("seaweedfs", words, folder)
