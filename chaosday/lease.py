@@ -1,6 +1,6 @@
 """Leases on anything that has a shell: the front of ``lease.sh``, one round trip a verb.
 
-The script is installed under its own hash in the lease directory, and goes with the last lease.
+The first lease brings the script and keeps it under its own hash in the lease directory; it goes with the last lease.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from chaosday.model.target import Shell, ShellResult
 ROOT_STATE_DIR = "/var/lib/chaosday/leases"
 _SEPARATOR = "--residue--"
 NOT_INSTALLED = 97
-_TRIES = 5
 _WORD = re.compile(r"^[A-Za-z0-9._:@+-]+$")
 
 
@@ -86,30 +85,22 @@ class ShellLeases:
         state, installed = shlex.quote(self._state), shlex.quote(self._installed)
         run = f'exec sh -c "$S" {installed} ' + " ".join(shlex.quote(word) for word in (self._state, *words))
         absent = f"exit {NOT_INSTALLED}"
+        if words[0] == "arm":
+            run = f"CHAOSDAY_LEASE_SH=$S; export CHAOSDAY_LEASE_SH; {run}"
         if words[0] == "list":
-            # Nothing of ours there means that nothing is leased; the answer needs no script, and leaves none.
+            # Nothing of ours there means that nothing is leased; the answer needs no script.
             absent = f'for d in {state}/cd-*; do [ -d "$d" ] && exit {NOT_INSTALLED}; done; exit 0'
         if words[0] in ("heal", "residue"):
             # No such lease: what came on standard input is all there is to run.
             places = f"{state}/{words[1]} {state}/.new-{words[1]}.*"
             absent = f'for d in {places}; do [ -d "$d" ] && exit {NOT_INSTALLED}; done; exec sh'
         result = self._run(f"S=$(cat {installed} 2>/dev/null) || {{ {absent}; }}; {run}", stdin)
-        if result.code == NOT_INSTALLED and words[0] == "renew":
+        if result.code != NOT_INSTALLED:
+            return result
+        if words[0] == "renew":
             return ShellResult(code=3, err=f"lease {words[1]} is gone: it fired or was healed")
-        for _ in range(_TRIES):
-            if result.code != NOT_INSTALLED:
-                break
-            result = self._run(self._installing() + run, stdin)
-        return result
-
-    def _installing(self) -> str:
-        """``sh`` that puts the script in place; it comes in the command, because the input is the undo's."""
-        state, installed = shlex.quote(self._state), shlex.quote(self._installed)
-        return (
-            f"umask 077; S={shlex.quote(lease_script())}\n"
-            f'mkdir -p {state} && printf "%s\\n" "$S" >{installed}.$$ && mv {installed}.$$ {installed} || '
-            f"{{ [ -d {state} ] && exit 1; mkdir -p {state} && exit {NOT_INSTALLED}; exit 1; }}\n"
-        )
+        # The script comes in the command, because the input is the undo's.
+        return self._run(f"S={shlex.quote(lease_script())}; {run}", stdin)
 
     def _run(self, script: str, stdin: str = "") -> ShellResult:
         return self._shell.run(script, stdin=stdin, timeout_s=60, sudo=self._sudo)

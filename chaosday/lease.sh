@@ -1,7 +1,8 @@
 #!/bin/sh
 # The target's side of chaosday's leases: an undo, stored with a deadline, that runs without us.
 #
-#   lease.sh STATE arm ID TTL_CS RUN FAULT   undo, a line "--residue--", residue script on standard input
+#   lease.sh STATE arm ID TTL_CS RUN FAULT   undo, a line "--residue--", residue script on standard input; this
+#                                            script's own text in CHAOSDAY_LEASE_SH
 #   lease.sh STATE renew ID TTL_CS           3 when the lease is gone or has fired
 #   lease.sh STATE heal ID                   run the undo now and forget the lease; where it is not stored, run
 #                                            the undo on standard input
@@ -122,9 +123,14 @@ stop_watcher() {
 # Take away the lease and, with the last one, everything of ours.
 forget() {
   mv "$dir" "$state/.gone-$id.$$" 2>/dev/null && rm -rf "$state/.gone-$id.$$"
+  sweep
+}
+
+# Where no lease is stored any more, take away what is ours.
+sweep() {
   for other in "$state"/cd-*; do [ -d "$other" ] && return 0; done
-  # What an arm left that was killed before it had armed anything.
-  for other in "$state"/.new-*; do
+  # What an arm, the end of a lease or an installation left that was killed in the middle: each bears its process.
+  for other in "$state"/.new-* "$state"/.gone-* "$state"/lease-*.sh.*; do
     kill -0 "${other##*.}" 2>/dev/null || rm -rf "$other"
   done
   rm -f "$state"/lease-*.sh
@@ -143,6 +149,7 @@ run_undo() {
 }
 
 start_watcher() {
+  unset CHAOSDAY_LEASE_SH
   if [ -d /run/systemd/system ] && [ "$(id -u)" = 0 ] &&
     systemd-run --quiet --collect --unit="chaosday-$id" \
       /bin/sh "$dir/lease.sh" "$state" watch "$id" >/dev/null 2>&1; then
@@ -158,24 +165,37 @@ start_watcher() {
   fi
 }
 
+# Make $1 and what is above it. The end of somebody else's last lease takes directories away, and where it does so
+# between two steps of mkdir -p, that fails.
+make_dirs() {
+  tries=0
+  until mkdir -p "$1" 2>/dev/null; do
+    tries=$((tries + 1))
+    [ "$tries" -lt 20 ] || break
+  done
+  [ -d "$1" ] || mkdir -p "$1"
+}
+
+# Keep the script for verbs to come, under the name that it was called by.
+keep_script() {
+  [ -f "$self" ] || { cp "$1" "$self.$$" && mv -f "$self.$$" "$self"; }
+}
+
 arm() {
   ttl=$1 run=$2 fault=$3
-  mkdir -p "$state" || die "cannot make $state; give a state directory that this user may write"
   [ ! -d "$dir" ] || die "lease $id is already armed; heal it first" 5
   new=$state/.new-$id.$$
-  # The end of somebody else's last lease may take script and directory away at any moment before this one stands
-  # there; 97 asks for another installation.
-  if ! { mkdir -p "$new" && cp "$self" "$new/lease.sh"; }; then
-    rm -rf "$new"
-    exit 97
-  fi
+  # While this stands there, nobody takes the state directory away.
+  make_dirs "$new" || die "cannot make $state; give a state directory that this user may write"
   if ! {
-    { echo "# undo of $id" && cat; } >"$new/all" && sed '/^--residue--$/,$d' "$new/all" >"$new/undo" &&
+    printf '%s\n' "$CHAOSDAY_LEASE_SH" >"$new/lease.sh" && keep_script "$new/lease.sh" &&
+      { echo "# undo of $id" && cat; } >"$new/all" && sed '/^--residue--$/,$d' "$new/all" >"$new/undo" &&
       sed '1,/^--residue--$/d' "$new/all" >"$new/residue" && rm -f "$new/all" &&
       printf '%s %s\n' "$run" "$fault" >"$new/meta" && echo armed >"$new/state" &&
       echo "$(boot) $(clock_name) $(($(now) + ttl))" >"$new/deadline"
   }; then
     rm -rf "$new"
+    sweep
     die "cannot write the lease under $state: is the disk full?"
   fi
   for file in "$new"/*; do sync_path "$file"; done

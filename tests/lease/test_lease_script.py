@@ -7,9 +7,11 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from importlib import resources
 from pathlib import Path
 
@@ -241,6 +243,45 @@ def test_many_at_once_do_not_disturb_each_other(plain: Ground) -> None:
         assert all(pool.map(one, range(12)))
     assert plain.leases.leases() == []
     assert not plain.state.exists()
+
+
+def test_directories_that_come_and_go_disturb_no_lease(plain: Ground) -> None:
+    """While others make the lease directory and its parent and take them away without end, every lease is armed."""
+    over = threading.Event()
+
+    def others() -> None:
+        while not over.is_set():
+            with suppress(OSError):
+                plain.state.mkdir(parents=True)
+            for made in (plain.state, plain.state.parent):
+                with suppress(OSError):
+                    made.rmdir()
+
+    with ThreadPoolExecutor(2) as pool:
+        churning = [pool.submit(others) for _ in range(2)]
+        try:
+            for number in range(20):
+                lease = plain.lease(ttl_s=60, number=number)
+                plain.leases.arm(lease)
+                plain.leases.heal(lease.id, lease.undo)
+        finally:
+            over.set()
+        assert [one.result() for one in churning] == [None, None]
+
+
+def test_what_a_killed_process_left_goes_with_the_last_lease(plain: Ground) -> None:
+    """Remains of an arm, an end of a lease and an installation that were killed do not stay; a live one's do."""
+    lease = plain.lease(ttl_s=60)
+    plain.leases.arm(lease)
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    for remains in (f".new-cd-test-7.{gone.pid}", f".gone-cd-test-8.{gone.pid}"):
+        (plain.state / remains).mkdir()
+    (plain.state / f"lease-0123.sh.{gone.pid}").touch()
+    live = plain.state / f".new-cd-test-9.{os.getpid()}"
+    live.mkdir()
+    plain.leases.heal(lease.id, lease.undo)
+    assert list(plain.state.iterdir()) == [live]
 
 
 def _runs(pid: int) -> bool:
