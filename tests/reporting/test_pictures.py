@@ -9,6 +9,7 @@ import pytest
 
 from chaosday.checks.ledger import LedgerCheck
 from chaosday.checks.replica_rows import ReplicaRows
+from chaosday.clock import ManualClock
 from chaosday.corruptions.ledger.row_deleted import RowDeleted
 from chaosday.corruptions.ledger.value_flipped import ValueFlipped
 from chaosday.corruptions.replica.replica_gap import ReplicaGap
@@ -29,7 +30,7 @@ def proven() -> KillMatrix:
     evidence = evidence.replaced(rows={"survivor.standby": evidence.rows("survivor")})
     checks = [LedgerCheck(), ReplicaRows(store="survivor", replica="survivor.standby")]
     corruptions = [RowDeleted(), ValueFlipped(), ReplicaGap()]
-    return prove(evidence, checks, corruptions=corruptions, repetitions=2, budget_s=600)
+    return prove(evidence, checks, corruptions=corruptions, repetitions=2, budget_s=600, clock=ManualClock())
 
 
 def made(*by_size: tuple[int, int, int]) -> KillMatrix:
