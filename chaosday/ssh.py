@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import select
 import shlex
 import socket
@@ -84,6 +85,7 @@ class SshShell:
         self._login, self._patience = login, patience
         self._clients: list[paramiko.SSHClient] = []
         self._lock = threading.Lock()
+        self._session_ended = threading.Condition()
 
     def run(self, script: str, *, timeout_s: float = 30, stdin: str = "", sudo: bool = False) -> ShellResult:
         """Run POSIX ``sh``; ``sudo`` makes it root's, with the password on standard input where there is one."""
@@ -95,12 +97,14 @@ class SshShell:
         channel = self._channel(timeout_s)
         try:
             channel.settimeout(timeout_s)
-            channel.exec_command(command)
+            channel.exec_command(_reading_all(command) if stdin else f"exec {command} </dev/null")
             result = _exchange(channel, stdin.encode(), deadline)
         except (OSError, EOFError, self._ssh_error()) as error:
             raise TargetUnreachable(f"{self.address}: lost while a command ran: {_words(error)}") from None
         finally:
             channel.close()
+            with self._session_ended:
+                self._session_ended.notify_all()
         if result is None:
             raise TargetUnreachable(f"{self.address}: no answer within {timeout_s:g} s to: {_short(script)}")
         last = (result.err.strip().splitlines() or [""])[-1]
@@ -119,45 +123,61 @@ class SshShell:
         self._clients = []
 
     def _channel(self, timeout_s: float) -> paramiko.Channel:
-        for attempt in range(max(self._patience.attempts, 1)):
+        import paramiko
+
+        patience = self._patience
+        deadline = time.monotonic() + min(timeout_s, patience.connect_s)
+        attempt, transport = 0, None
+        while attempt < max(patience.attempts, 1):
             try:
                 with self._lock:
                     transport = self._transport()
-                return transport.open_session(timeout=min(timeout_s, self._patience.connect_s))
-            except (OSError, EOFError, self._ssh_error()) as error:
+                return transport.open_session(timeout=min(timeout_s, patience.connect_s))
+            except (OSError, EOFError, paramiko.SSHException) as error:
                 problem = error
-                self.close()
-            if attempt + 1 < self._patience.attempts:
-                time.sleep(self._patience.back_off_s * 2**attempt)
-        raise TargetUnreachable(f"{self.address}: {_words(problem)} ({self._patience.attempts} attempts)")
+            if _is_full(transport, problem):
+                if time.monotonic() > deadline:
+                    said = f"{self.address}: it opens no further session on this connection ({_words(problem)})"
+                    raise TargetUnreachable(f"{said}; raise MaxSessions in its sshd_config")
+                with self._session_ended:
+                    self._session_ended.wait(0.25)
+                continue
+            with self._lock:
+                # Another thread may have opened it again already.
+                if self._clients and _live(self._clients[-1]) is transport:
+                    self._drop()
+            attempt += 1
+            if attempt < patience.attempts:
+                time.sleep(patience.back_off_s * 2 ** (attempt - 1))
+        raise TargetUnreachable(f"{self.address}: {_words(problem)} ({attempt} attempts)")
 
     def _transport(self) -> paramiko.Transport:
         live = self._clients[-1].get_transport() if self._clients else None
         if live is not None and live.is_active():
             return live
         self._drop()
-        through = None
-        for hop in (self.jump, self.address):
-            if hop is None:
-                continue
-            client = self._connect(hop, through)
-            self._clients.append(client)
-            if hop is self.jump:
-                transport = client.get_transport()
-                assert transport is not None
-                through = transport.open_channel(
-                    "direct-tcpip",
-                    (self.address.host, self.address.port),
-                    ("127.0.0.1", 0),
-                    timeout=self._patience.connect_s,
-                )
-        transport = self._clients[-1].get_transport()
-        assert transport is not None
-        return transport
+        opened: list[paramiko.SSHClient] = []
+        with contextlib.ExitStack() as unless_it_works:
+            through = None
+            for hop in filter(None, (self.jump, self.address)):
+                client = self._connect(hop, through)
+                unless_it_works.callback(client.close)
+                opened.append(client)
+                if hop is self.jump:
+                    place, here = (self.address.host, self.address.port), ("127.0.0.1", 0)
+                    through = _live(client).open_channel("direct-tcpip", place, here, timeout=self._patience.connect_s)
+            unless_it_works.pop_all()
+        # All of the way or nothing: commands would run on the jump host where only that was reached.
+        self._clients = opened
+        return _live(opened[-1])
 
     def _connect(self, hop: Address, through: Any) -> paramiko.SSHClient:
         import paramiko
 
+        log = logging.getLogger("paramiko")
+        if log.level == logging.NOTSET:
+            # What fails is said by an error of ours; it writes a traceback of its own to standard error as well.
+            log.setLevel(logging.CRITICAL)
         client = paramiko.SSHClient()
         known = Path(self._login.known_hosts).expanduser()
         if known.exists():
@@ -176,8 +196,7 @@ class SshShell:
                 said = f"{hop}: {_words(error)}; check user and key, or load the key into the agent"
                 raise AccessDenied(said) from None
             unless_it_works.pop_all()
-        transport = client.get_transport()
-        assert transport is not None
+        transport = _live(client)
         if isinstance(transport.sock, socket.socket):
             # Small messages follow each other: with Nagle's algorithm every command waits 40 ms for an ACK.
             transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -203,6 +222,23 @@ class SshShell:
         import paramiko
 
         return paramiko.SSHException
+
+
+def _is_full(transport: paramiko.Transport | None, problem: Exception) -> bool:
+    """Whether the host refused one more session (sshd takes 10 at a time) on a connection that serves others.
+
+    paramiko has one place for the reasons of all refusals: of two at a time one goes without, which leaves its words.
+    """
+    import paramiko
+
+    refused = isinstance(problem, paramiko.ChannelException) or str(problem) == "Unable to open channel."
+    return refused and transport is not None and transport.is_active()
+
+
+def _live(client: paramiko.SSHClient) -> paramiko.Transport:
+    transport = client.get_transport()
+    assert transport is not None
+    return transport
 
 
 def _refuse_unknown(hop: Address, known: Path) -> paramiko.MissingHostKeyPolicy:
@@ -239,6 +275,16 @@ def _known_name(hop: Address) -> str:
     return hop.host if hop.port == 22 else f"[{hop.host}]:{hop.port}"
 
 
+def _reading_all(command: str) -> str:
+    """The command, and whatever it leaves of its standard input read to the end.
+
+    A host closes the session when its command ends. What paramiko sends after it has answered that (the end of the
+    input that one thread had just decided to send) names a session that is no more, for which OpenSSH ends the
+    whole connection, and with it the commands of everybody else.
+    """
+    return f"exec sh -c {shlex.quote(f'{command}; code=$?; cat >/dev/null; exit $code')}"
+
+
 def _exchange(channel: paramiko.Channel, stdin: bytes, deadline: float) -> ShellResult | None:
     """Feed and drain until the command is over; None when time ran out.
 
@@ -246,10 +292,11 @@ def _exchange(channel: paramiko.Channel, stdin: bytes, deadline: float) -> Shell
     open would hold us for ever, so that a second after the exit status is enough.
     """
     out, err = bytearray(), bytearray()
+    feeds = bool(stdin)
     poll = select.poll()
     poll.register(channel.fileno(), select.POLLIN)
     while True:
-        stdin = _feed(channel, stdin)
+        stdin = _feed(channel, stdin) if feeds else stdin
         _drain(channel, out, err)
         left = deadline - time.monotonic()
         if channel.exit_status_ready():

@@ -27,6 +27,7 @@ SLOTS = 16
 CGROUPS = ("cpu", "cpuacct", "cpuset", "memory", "blkio", "pids", "freezer")
 INSIDE = Path(__file__).with_name("host.sh")
 SSHD_CONFIG = """\
+{extra}
 Port 22
 ListenAddress {address}
 HostKey /srv/lab/host_key
@@ -40,7 +41,6 @@ UseDNS no
 MaxStartups 200
 MaxSessions 200
 Subsystem sftp internal-sftp
-{extra}
 """
 
 

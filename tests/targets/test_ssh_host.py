@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -82,6 +84,46 @@ def test_one_connection_serves_threads(host: LabHost, reached: list[SshHost]) ->
     assert len({words[2] for words in said}) == 1
 
 
+def test_commands_that_end_before_their_input_leave_the_connection_to_the_others(
+    host: LabHost, reached: list[SshHost]
+) -> None:
+    """Hundreds of them on twenty threads that are switched at every turn: each has its answer, over one connection."""
+    reached.append(target := _target(host))
+    shell = target.capability(Shell)
+
+    def one(number: int) -> list[str]:
+        return shell.run(f"echo {number} $SSH_CONNECTION", stdin="unread\n" * (number % 3)).out.split()
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(20) as threads:
+            said = list(threads.map(one, range(300)))
+    finally:
+        sys.setswitchinterval(interval)
+    assert [int(words[0]) for words in said] == list(range(300))
+    assert len({words[2] for words in said}) == 1
+
+
+def test_a_host_that_takes_two_sessions_at_a_time_serves_ten_threads(lab: Lab, reached: list[SshHost]) -> None:
+    """Commands wait for one another, over the one connection; where none ends, it is said what to raise."""
+    narrow = lab.start(disk_mb=0, sshd="MaxSessions 2")
+    reached.append(target := _target(narrow, connect_timeout_s=20))
+    shell = target.capability(Shell)
+    with ThreadPoolExecutor(10) as threads:
+        said = list(threads.map(lambda n: shell.run(f"sleep 0.1; echo {n} $SSH_CONNECTION").out.split(), range(20)))
+    assert [int(words[0]) for words in said] == list(range(20))
+    assert len({words[2] for words in said}) == 1
+    with ThreadPoolExecutor(2) as threads:
+        waits = "echo begun >>/run/begun; while [ ! -e /run/over ]; do sleep 0.1; done"
+        held = [threads.submit(shell.run, waits) for _ in range(2)]
+        narrow.run("until [ $(grep -c . /run/begun) = 2 ]; do sleep 0.05; done")
+        with pytest.raises(TargetUnreachable, match="MaxSessions"):
+            shell.run("true", timeout_s=0.5)
+        narrow.run("touch /run/over")
+        assert [each.result().code for each in held] == [0, 0]
+
+
 def test_a_lost_connection_is_opened_again(host: LabHost, reached: list[SshHost]) -> None:
     """The session process on the host is killed between two commands; the second one still runs."""
     reached.append(target := _target(host))
@@ -148,7 +190,8 @@ def test_sudo(
     host: LabHost, reached: list[SshHost], caplog: pytest.LogCaptureFixture, user: str, password: str, as_root: bool
 ) -> None:
     """With a password, without one, or denied in words; the password is on no command line and in no log."""
-    caplog.set_level(logging.DEBUG)
+    for logger in ("", "paramiko"):
+        caplog.set_level(logging.DEBUG, logger=logger)
     reached.append(target := _target(host, user=user, sudo_password=password))
     shell = target.capability(Shell)
     script = "id -un; cat; cat /proc/[0-9]*/cmdline | tr '\\0' ' '"
@@ -169,6 +212,24 @@ def test_through_a_jump_host(host: LabHost, lab: Lab, reached: list[SshHost]) ->
     assert target.capability(Shell).run("echo $SSH_CONNECTION").out.split()[0] == host.address
 
 
+def test_a_jump_host_is_never_taken_for_the_target(
+    host: LabHost, lab: Lab, reached: list[SshHost], tmp_path: Path
+) -> None:
+    """Where the target behind it refuses us or is unknown, no command runs anywhere, however often it is tried."""
+    inner = lab.start(disk_mb=0)
+    known = tmp_path / "known_hosts"
+    lines = host.known_hosts.read_text().splitlines(keepends=True)
+    known.write_text("".join(line for line in lines if line.startswith(f"{host.address} ")))
+    jump = f"root@{host.address}:22"
+    for field, error in (({"known_hosts": str(known)}, Refused), ({"user": "nobody-here"}, AccessDenied)):
+        reached.append(target := _target(inner, jump=jump, **field))
+        for _ in range(3):
+            with pytest.raises(error):
+                target.capability(Shell).run("touch /run/was-here")
+    for each in (host, inner):
+        assert each.run("ls /run/was-here", check=False) == ""
+
+
 def test_a_key_as_text(host: LabHost, reached: list[SshHost]) -> None:
     """A key that is no file logs in; something that is no key is the caller's mistake."""
     reached.append(target := _target(host, key_file="", key_text=host.key.read_text()))
@@ -186,6 +247,25 @@ def test_nobody_there(host: LabHost) -> None:
             target.reach()
         assert "\n" not in str(unreachable.value)
         assert time.monotonic() - began < 30
+
+
+def test_somebody_else_is_there() -> None:
+    """What answers, but not as SSH does, is said in one line, and the library's own traceback is not shown."""
+    program = (
+        "import socket, threading\n"
+        "from chaosday.targets.ssh_host import SshHost\n"
+        "listening = socket.create_server(('127.0.0.1', 0))\n"
+        "def answer():\n"
+        "    taken, _ = listening.accept()\n"
+        "    with taken: taken.sendall(b'220 mail\\r\\n')\n"
+        "threading.Thread(target=answer, daemon=True).start()\n"
+        "try: SshHost(host='127.0.0.1', port=listening.getsockname()[1], attempts=1).reach()\n"
+        "except Exception as error: print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert "banner" in done.stdout
+    assert done.stdout.count("\n") == 1
+    assert done.stderr == ""
 
 
 def test_its_public_face_has_no_secret(host: LabHost) -> None:
