@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
@@ -19,6 +20,7 @@ from chaosday.lab.postgres import Node
 from chaosday.lifecycle import Lifecycle
 from chaosday.model.lease import LeaseHolder
 from chaosday.recovery import recover
+from chaosday.scratch import SCRATCH
 from chaosday.targets.postgresql import PostgreSQL
 
 pytestmark = pytest.mark.lab
@@ -144,3 +146,40 @@ def test_files_at_rest_need_a_scratch_mark(tmp_path: Path) -> None:
     life = Lifecycle("r", Journal.create(tmp_path / "j" / "journal.jsonl", "r"), {"here": LocalHost()})
     with life, pytest.raises(ScratchMarkMissing, match=r"touch .*\.chaosday-scratch"):
         life.plan(DataFiles(target="here", path=str(tmp_path)))
+
+
+def test_a_file_that_was_repaired_by_hand_is_not_written_again(tmp_path: Path) -> None:
+    """Nobody reads it cut off while the fault is undone, and its times and mode are those from before."""
+    from chaosday.targets.local_host import LocalHost
+
+    folder, file = tmp_path / "here", tmp_path / "here" / "large"
+    folder.mkdir()
+    (folder / SCRATCH).touch()
+    whole = bytes(64 << 20)
+    file.write_bytes(whole)
+    before = file.stat()
+    here = LocalHost(state_dir=str(tmp_path / "leases"))
+    sizes: set[int] = set()
+    over = threading.Event()
+
+    def read() -> None:
+        while not over.is_set():
+            sizes.add(file.stat().st_size)
+
+    with Lifecycle("r", Journal.create(tmp_path / "j" / "journal.jsonl", "r"), {"here": here}) as life:
+        plan = life.plan(DataFiles(target="here", path=str(folder), damage="truncate"))
+        life.arm(plan)
+        life.inject(plan)
+        assert life.attest(plan).bit
+        file.write_bytes(whole)
+        file.chmod(0o600)
+        reader = threading.Thread(target=read)
+        reader.start()
+        try:
+            assert life.heal(plan).clean
+        finally:
+            over.set()
+            reader.join()
+    assert sizes == {len(whole)}
+    after = file.stat()
+    assert (after.st_mode, after.st_mtime_ns) == (before.st_mode, before.st_mtime_ns)

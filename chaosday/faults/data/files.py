@@ -66,9 +66,11 @@ class DataFiles(ScriptFault):
             f'cp -p "$f" {kept}/part && printf "%s" "$f" > {kept}/$n.name && mv {kept}/part {kept}/$n || exit 1; done\n'
             f"sync {kept}/* 2>/dev/null || sync\n"
         )
+        # What somebody repaired in the meantime keeps its bytes: writing them again would show readers a file cut off.
         undo = (
             f'[ -d {kept} ] || exit 0\nfor n in {kept}/*.name; do o=${{n%.name}}; [ -e "$o" ] || continue; '
-            'cp -p "$o" "$(cat "$n")" || exit 1; done\n'
+            'f=$(cat "$n"); cmp -s "$o" "$f" 2>/dev/null && cp -p --attributes-only "$o" "$f" 2>/dev/null || '
+            'cp -p "$o" "$f" || exit 1; done\n'
             f"rm -rf {kept}\n"
         )
         means = Means(
