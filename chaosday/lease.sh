@@ -169,11 +169,11 @@ start_watcher() {
 # between two steps of mkdir -p, that fails.
 make_dirs() {
   tries=0
-  until mkdir -p "$1" 2>/dev/null; do
+  while [ "$tries" -lt 20 ]; do
+    mkdir -p "$1" 2>/dev/null && return 0
     tries=$((tries + 1))
-    [ "$tries" -lt 20 ] || break
   done
-  [ -d "$1" ] || mkdir -p "$1"
+  mkdir -p "$1"
 }
 
 # Keep the script for verbs to come, under the name that it was called by.

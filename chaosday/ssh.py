@@ -89,6 +89,8 @@ class SshShell:
 
     def run(self, script: str, *, timeout_s: float = 30, stdin: str = "", sudo: bool = False) -> ShellResult:
         """Run POSIX ``sh``; ``sudo`` makes it root's, with the password on standard input where there is one."""
+        import paramiko
+
         command = f"sh -c {shlex.quote(script)}"
         if sudo and self.address.user != "root":
             command = f"sudo -S -p '' -- {command}" if self._login.sudo_password else f"sudo -n -- {command}"
@@ -99,7 +101,7 @@ class SshShell:
             channel.settimeout(timeout_s)
             channel.exec_command(_reading_all(command) if stdin else f"exec {command} </dev/null")
             result = _exchange(channel, stdin.encode(), deadline)
-        except (OSError, EOFError, self._ssh_error()) as error:
+        except (OSError, EOFError, paramiko.SSHException) as error:
             raise TargetUnreachable(f"{self.address}: lost while a command ran: {_words(error)}") from None
         finally:
             channel.close()
@@ -217,12 +219,6 @@ class SshShell:
             "auth_timeout": seconds,
         }
 
-    @staticmethod
-    def _ssh_error() -> type[Exception]:
-        import paramiko
-
-        return paramiko.SSHException
-
 
 def _is_full(transport: paramiko.Transport | None, problem: Exception) -> bool:
     """Whether the host refused one more session (sshd takes 10 at a time) on a connection that serves others.
@@ -296,7 +292,8 @@ def _exchange(channel: paramiko.Channel, stdin: bytes, deadline: float) -> Shell
     poll = select.poll()
     poll.register(channel.fileno(), select.POLLIN)
     while True:
-        stdin = _feed(channel, stdin) if feeds else stdin
+        if feeds:
+            stdin = _feed(channel, stdin)
         _drain(channel, out, err)
         left = deadline - time.monotonic()
         if channel.exit_status_ready():

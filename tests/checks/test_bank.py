@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 
 from chaosday.bank import SCHEMA
 from chaosday.checks.bank import BankCheck
-from chaosday.clock import ManualClock
 from chaosday.errors import EvidenceMissing, MalformedHistory, MalformedInput
 from chaosday.evidence import Evidence
 from chaosday.history import History
 from chaosday.model.finding import Outcome
-from chaosday.proof import all_corruptions, prove, sight_of
+from chaosday.proof import all_corruptions, sight_of
 from chaosday.simulated_bank import simulate_bank
 from tests.proof import planting
+from tests.proof.proving import prove
 
 pytestmark = pytest.mark.kernel
 
@@ -175,7 +175,7 @@ def simulated() -> Evidence:
 
 def test_every_damage_to_a_bank_is_seen(simulated: Evidence) -> None:
     """The bank check catches each class down to one item and names it."""
-    proof = prove(simulated, [BankCheck()], sizes=[1, 3], repetitions=3, budget_s=120, clock=ManualClock())
+    proof = prove(simulated, [BankCheck()], sizes=[1, 3], repetitions=3, budget_s=120)
     classes = {c.kind for c in all_corruptions() if "bank" in c.stores}
     assert {cell.corruption for cell in proof.cells if cell.planted} == classes
     assert [
@@ -188,7 +188,7 @@ def test_a_damaged_bank_is_silent_once_rebuilt(simulated: Evidence) -> None:
     """Reads and balances rebuilt from the acknowledged transfers raise no alarm."""
     table = simulated.rows("bank")
     damaged = simulated.replaced(rows={"bank": table.slice(0, 7)})
-    (control,) = prove(damaged, [BankCheck()], sizes=[1], repetitions=1, clock=ManualClock()).controls
+    (control,) = prove(damaged, [BankCheck()], sizes=[1], repetitions=1).controls
     assert control.silent is True, control.why
 
 
@@ -200,5 +200,5 @@ def test_damage_on_top_of_total_damage_is_told_on_a_rebuilt_copy(simulated: Evid
     )
     wrecked = simulated.replaced(rows={"bank": shifted})
     assert BankCheck().judge(wrecked).anomaly("unexplained-balance") is not None
-    proof = prove(wrecked, [BankCheck()], sizes=[1], repetitions=2, budget_s=120, clock=ManualClock())
+    proof = prove(wrecked, [BankCheck()], sizes=[1], repetitions=2, budget_s=120)
     assert sight_of(proof).proven, sight_of(proof).reasons

@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chaosday.checks.replica_rows import ReplicaRows
-from chaosday.clock import ManualClock
 from chaosday.errors import EvidenceMissing, MalformedInput
 from chaosday.evidence import Evidence
 from chaosday.model.finding import Outcome
-from chaosday.proof import prove, sight_of
+from chaosday.proof import sight_of
 from tests.proof import planting
+from tests.proof.proving import prove
 
 pytestmark = pytest.mark.kernel
 CHECK = ReplicaRows(store="a", replica="a.b")
@@ -113,7 +113,7 @@ def test_every_damage_to_a_replica_is_seen() -> None:
     """The replica check catches each class that applies to a ledger's replica, and names it."""
     run = planting.simulated(400)
     evidence = run.replaced(rows={"survivor.standby": run.rows("survivor")})
-    proof = prove(evidence, [ReplicaRows()], sizes=[1, 5], repetitions=1, budget_s=120, clock=ManualClock())
+    proof = prove(evidence, [ReplicaRows()], sizes=[1, 5], repetitions=1, budget_s=120)
     replica = [cell for cell in proof.cells if cell.planted and cell.corruption.startswith("replica_")]
     assert len(replica) >= 7
     assert [(c.corruption, c.why) for c in replica if c.status != "caught" or c.localised < c.caught] == []
@@ -124,5 +124,5 @@ def test_a_diverged_pair_is_silent_once_made_equal() -> None:
     """Where the copies differ, the same check says nothing about two equal ones."""
     run = planting.simulated(200)
     evidence = run.replaced(rows={"survivor.standby": run.rows("survivor").slice(3)})
-    (control,) = prove(evidence, [ReplicaRows()], sizes=[1], repetitions=1, clock=ManualClock()).controls
+    (control,) = prove(evidence, [ReplicaRows()], sizes=[1], repetitions=1).controls
     assert control.silent is True, control.why

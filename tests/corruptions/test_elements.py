@@ -11,15 +11,14 @@ import pytest
 from chaosday.checks.set import SetOfAdds
 from chaosday.checks.total_queue import TotalQueue
 from chaosday.checks.unique_ids import UniqueIds
-from chaosday.clock import ManualClock
 from chaosday.corruptions.ids.id_doubled import IdDoubled
 from chaosday.evidence import Evidence
 from chaosday.history import History
 from chaosday.model.check import Check
 from chaosday.model.corruption import Corruption, NotApplicable
-from chaosday.proof import prove
 from chaosday.registry import member
 from chaosday.sight import sight_of
+from tests.proof.proving import prove
 
 pytestmark = pytest.mark.kernel
 
@@ -82,12 +81,12 @@ def test_a_doubled_identifier_is_named(size: int) -> None:
     planted = IdDoubled().plant(sound, size, np.random.default_rng(1))
     found = UniqueIds().judge(planted.evidence)
     assert {str(key) for key in found.damaged_keys()} == planted.keys
-    assert sight_of(prove(sound, [UniqueIds()], repetitions=2, budget_s=600, clock=ManualClock())).proven
+    assert sight_of(prove(sound, [UniqueIds()], repetitions=2, budget_s=600)).proven
 
 
 @pytest.mark.parametrize(("puts", "reads", "check"), [("add", "read", SetOfAdds()), ("enqueue", "drain", TotalQueue())])
 def test_the_second_proof_holds(puts: str, reads: str, check: Check) -> None:
     """A run of a set or a queue can show that its check has sight."""
-    matrix = prove(history(puts, reads), [check], repetitions=2, budget_s=600, clock=ManualClock())
+    matrix = prove(history(puts, reads), [check], repetitions=2, budget_s=600)
     sight = sight_of(matrix)
     assert sight.proven, sight.reasons

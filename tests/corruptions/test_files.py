@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from chaosday.checks.replica_rows import ReplicaRows
-from chaosday.clock import ManualClock
 from chaosday.evidence import Evidence
 from chaosday.files import files_table, read_files
 from chaosday.model.corruption import Corruption, NotApplicable
 from chaosday.model.finding import Outcome
-from chaosday.proof import all_corruptions, prove, sight_of
+from chaosday.proof import all_corruptions, sight_of
 from tests.proof import planting
+from tests.proof.proving import prove
 
 CHECK = ReplicaRows(store="files", replica="files.now", key="path", ignore=["content"])
 CLASSES = [c for c in all_corruptions() if "files" in c.stores]
@@ -40,9 +40,7 @@ def test_a_corruption_says_exactly_what_it_damaged(corruption: Corruption, size:
 def test_every_class_is_seen_and_named() -> None:
     """Digests recorded at the time of writing hide no change of bytes."""
     assert CHECK.judge(EVIDENCE).outcome is Outcome.PASS
-    proof = prove(
-        EVIDENCE, [CHECK], corruptions=CLASSES, sizes=[1, 3], repetitions=2, budget_s=120, clock=ManualClock()
-    )
+    proof = prove(EVIDENCE, [CHECK], corruptions=CLASSES, sizes=[1, 3], repetitions=2, budget_s=120)
     assert [(c.corruption, c.why) for c in proof.cells if c.status != "caught" or c.localised < c.caught] == []
     assert sight_of(proof).proven
 

@@ -9,12 +9,12 @@ import pyarrow as pa
 import pytest
 
 from chaosday.checks.replica_rows import ReplicaRows
-from chaosday.clock import ManualClock
 from chaosday.evidence import Evidence
 from chaosday.model.corruption import Corruption, NotApplicable
-from chaosday.proof import all_corruptions, prove, sight_of
+from chaosday.proof import all_corruptions, sight_of
 from chaosday.simulated_table import simulate_table
 from tests.proof import planting
+from tests.proof.proving import prove
 
 CHECK = ReplicaRows(store="orders", replica="orders.copy")
 TABLE = simulate_table(300, seed=5)
@@ -42,9 +42,7 @@ def test_a_corruption_says_exactly_what_it_damaged(corruption: Corruption, size:
 
 def test_every_class_is_seen_down_to_one_row() -> None:
     """Two copies compared bit by bit hide nothing: NULL, the sign of zero, a microsecond, a Unicode form."""
-    proof = prove(
-        EVIDENCE, [CHECK], corruptions=CLASSES, sizes=[1, 5], repetitions=2, budget_s=120, clock=ManualClock()
-    )
+    proof = prove(EVIDENCE, [CHECK], corruptions=CLASSES, sizes=[1, 5], repetitions=2, budget_s=120)
     assert {cell.corruption for cell in proof.cells if cell.planted} == {c.kind for c in CLASSES}
     assert [(c.corruption, c.why) for c in proof.cells if c.status != "caught" or c.localised < c.caught] == []
     assert sight_of(proof).proven

@@ -10,14 +10,14 @@ import pytest
 from chaosday.checks.list_append import ListAppend
 from chaosday.checks.register import Register
 from chaosday.checks.rw_register import RwRegister
-from chaosday.clock import ManualClock
 from chaosday.evidence import Evidence
 from chaosday.history import History
 from chaosday.model.check import Check
 from chaosday.model.finding import Outcome
-from chaosday.proof import all_corruptions, prove, sight_of
+from chaosday.proof import all_corruptions, sight_of
 from tests.corruptions.test_history import registers
 from tests.proof import planting
+from tests.proof.proving import prove
 
 
 def serial(seed: int, count: int, *, lists: bool) -> Evidence:
@@ -53,7 +53,7 @@ def test_every_anomaly_is_seen_and_named(check: Check, lists: bool, classes: set
     """A sound history passes; each planted anomaly is caught, and the finding points at its transactions."""
     evidence = serial(1, 150, lists=lists)
     assert check.judge(evidence).outcome is Outcome.PASS
-    proof = prove(evidence, [check], sizes=[1, 3], repetitions=2, budget_s=120, clock=ManualClock())
+    proof = prove(evidence, [check], sizes=[1, 3], repetitions=2, budget_s=120)
     planted = [cell for cell in proof.cells if cell.planted]
     assert {cell.corruption for cell in planted} == {f"txn_{name}" for name in classes}
     assert [(c.corruption, c.why) for c in planted if c.status != "caught"] == []
@@ -64,7 +64,7 @@ def test_every_anomaly_is_seen_and_named(check: Check, lists: bool, classes: set
 def test_snapshot_isolation_is_not_asked_to_see_write_skew() -> None:
     """Where only snapshot isolation is promised, write skew goes unnoticed, and is not promised."""
     check = ListAppend(consistency_models=("snapshot-isolation",))
-    proof = prove(serial(2, 100, lists=True), [check], sizes=[1], repetitions=2, budget_s=120, clock=ManualClock())
+    proof = prove(serial(2, 100, lists=True), [check], sizes=[1], repetitions=2, budget_s=120)
     cells = {cell.corruption: cell.status for cell in proof.cells if cell.planted}
     assert cells["txn_write_skew"] == "missed"
     assert cells["txn_lost_update"] == "caught"
@@ -74,7 +74,7 @@ def test_snapshot_isolation_is_not_asked_to_see_write_skew() -> None:
 def test_the_register_check_sees_all_damage_to_registers() -> None:
     """Stale, future, phantom and failed reads, lost writes and fast clocks: every class is caught."""
     evidence = Evidence(planting.NOWHERE).replaced(history=registers(3, operations=300, keys=5))
-    proof = prove(evidence, [Register()], sizes=[1, 2], repetitions=2, budget_s=120, clock=ManualClock())
+    proof = prove(evidence, [Register()], sizes=[1, 2], repetitions=2, budget_s=120)
     planted = [cell for cell in proof.cells if cell.planted]
     assert len(planted) == len([c for c in all_corruptions() if c.stores == ("history",)])
     assert [(c.corruption, c.why) for c in planted if c.status != "caught"] == []

@@ -21,6 +21,7 @@ from chaosday.lifecycle import Lifecycle
 from chaosday.model.lease import LeaseHolder
 from chaosday.recovery import recover
 from chaosday.scratch import SCRATCH
+from chaosday.targets.local_host import LocalHost
 from chaosday.targets.postgresql import PostgreSQL
 
 pytestmark = pytest.mark.lab
@@ -140,8 +141,6 @@ def test_a_lease_that_is_over_cannot_be_renewed(target: PostgreSQL, tmp_path: Pa
 
 def test_files_at_rest_need_a_scratch_mark(tmp_path: Path) -> None:
     """A directory without the mark is refused, with the command that would mark it."""
-    from chaosday.targets.local_host import LocalHost
-
     (tmp_path / "file").write_text("precious")
     life = Lifecycle("r", Journal.create(tmp_path / "j" / "journal.jsonl", "r"), {"here": LocalHost()})
     with life, pytest.raises(ScratchMarkMissing, match=r"touch .*\.chaosday-scratch"):
@@ -150,8 +149,6 @@ def test_files_at_rest_need_a_scratch_mark(tmp_path: Path) -> None:
 
 def test_a_file_that_was_repaired_by_hand_is_not_written_again(tmp_path: Path) -> None:
     """Nobody reads it cut off while the fault is undone, and its times and mode are those from before."""
-    from chaosday.targets.local_host import LocalHost
-
     folder, file = tmp_path / "here", tmp_path / "here" / "large"
     folder.mkdir()
     (folder / SCRATCH).touch()

@@ -11,7 +11,6 @@ from pydantic import SecretStr
 
 from chaosday.checks.amcheck import Amcheck
 from chaosday.checks.pg_checksums import PgChecksums
-from chaosday.clock import ManualClock
 from chaosday.errors import CapabilityMissing, MalformedInput, TargetUnreachable
 from chaosday.evidence import Evidence
 from chaosday.model.finding import Finding, Outcome
@@ -26,9 +25,10 @@ from chaosday.postgres_tools import (
 )
 from chaosday.probes.postgresql.amcheck import PostgresAmcheck
 from chaosday.probes.postgresql.checksums import PostgresChecksums
-from chaosday.proof import prove, sight_of
+from chaosday.proof import sight_of
 from chaosday.targets.postgresql import PostgreSQL
 from tests.postgres.cluster import TABLE, Cluster, cluster, sql
+from tests.proof.proving import prove
 
 pytestmark = pytest.mark.lab
 NOWHERE = Path("/nonexistent")
@@ -104,7 +104,7 @@ def test_without_data_checksums_nothing_is_claimed() -> None:
 def test_damage_planted_in_real_pages(checked: dict[str, Any]) -> None:
     """pg_checksums sees every flipped, torn and misdirected page, and is blind to zeroed and missing ones."""
     evidence = Evidence(NOWHERE).replaced(observations={"pg_checksums": checked})
-    proof = prove(evidence, [PgChecksums()], sizes=[1, 4], repetitions=2, budget_s=120, clock=ManualClock())
+    proof = prove(evidence, [PgChecksums()], sizes=[1, 4], repetitions=2, budget_s=120)
     cells = {cell.corruption: cell.status for cell in proof.cells if cell.planted}
     assert cells == {
         "page_bit_flip": "caught",
@@ -122,7 +122,7 @@ def test_a_report_of_damage_would_be_read(running: Cluster) -> None:
     """The tool's own words for damage, added to a real report, are read back block by block."""
     said = observe_amcheck(running.tools, running.server, [TABLE])
     evidence = Evidence(NOWHERE).replaced(observations={"amcheck": said})
-    proof = prove(evidence, [Amcheck()], sizes=[1, 10], repetitions=2, budget_s=120, clock=ManualClock())
+    proof = prove(evidence, [Amcheck()], sizes=[1, 10], repetitions=2, budget_s=120)
     (cell,) = [cell for cell in proof.cells if cell.planted]
     assert (cell.corruption, cell.status, cell.localised) == ("amcheck_report", "caught", 4)
     assert sight_of(proof).proven

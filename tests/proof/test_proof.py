@@ -19,11 +19,12 @@ from chaosday.ledger import sound_rows
 from chaosday.model.check import Check
 from chaosday.model.corruption import Corruption, Planted
 from chaosday.model.finding import Anomaly, Finding, Outcome, judged
-from chaosday.proof import all_corruptions, prove, sight_of
+from chaosday.proof import all_corruptions, sight_of
 from chaosday.sight import KillMatrix
 from chaosday.verdict import conclude
 from tests.proof import planting
 from tests.proof.fakes import Alarmist, AlwaysInvalid, AlwaysValid, Crashes, ExaminesNothing, Restless
+from tests.proof.proving import prove
 
 FEW = [RowDeleted(), ValueFlipped()]
 
@@ -35,7 +36,7 @@ def evidence() -> Evidence:
 
 @pytest.fixture(scope="module")
 def matrix(evidence: Evidence) -> KillMatrix:
-    return prove(evidence, [LedgerCheck()], budget_s=60, repetitions=2, clock=ManualClock())
+    return prove(evidence, [LedgerCheck()], budget_s=60, repetitions=2)
 
 
 def test_the_ledger_check_sees_every_class_down_to_one_item(matrix: KillMatrix) -> None:
@@ -51,7 +52,7 @@ def test_the_ledger_check_sees_every_class_down_to_one_item(matrix: KillMatrix) 
 
 def test_the_same_seed_gives_the_same_matrix(evidence: Evidence, matrix: KillMatrix) -> None:
     """Everything but the time it took follows from the seed."""
-    again = prove(evidence, [LedgerCheck()], budget_s=60, repetitions=2, clock=ManualClock())
+    again = prove(evidence, [LedgerCheck()], budget_s=60, repetitions=2)
     timeless = {"seconds": True, "cells": {"__all__": {"seconds"}}}
     assert again.model_dump(exclude=timeless) == matrix.model_dump(exclude=timeless)
 
@@ -70,7 +71,7 @@ def test_the_same_seed_gives_the_same_matrix(evidence: Evidence, matrix: KillMat
 @pytest.mark.parametrize("beside", [[], [LedgerCheck()]], ids=["alone", "beside an honest check"])
 def test_a_fake_check_is_refused(evidence: Evidence, fake: Check, words: str, beside: list[Check]) -> None:
     """A check that cannot see, or always complains, makes the run inconclusive even beside an honest one."""
-    proof = prove(evidence, [fake, *beside], corruptions=FEW, sizes=[1], repetitions=2, clock=ManualClock())
+    proof = prove(evidence, [fake, *beside], corruptions=FEW, sizes=[1], repetitions=2)
     sight = sight_of(proof)
     assert not sight.proven
     assert any(fake.kind in reason and words in reason for reason in sight.reasons), sight.reasons
@@ -83,7 +84,7 @@ def test_damaged_evidence_can_still_be_proven(evidence: Evidence) -> None:
     table = evidence.rows("survivor")
     lossy = evidence.replaced(rows={"survivor": table.slice(0, table.num_rows - 600)})
     assert LedgerCheck().judge(lossy).outcome is Outcome.VIOLATED
-    proof = prove(lossy, [LedgerCheck()], repetitions=1, budget_s=60, clock=ManualClock())
+    proof = prove(lossy, [LedgerCheck()], repetitions=1, budget_s=60)
     assert [(c.corruption, c.why) for c in proof.cells if c.planted and c.status != "caught"] == []
     assert [control.silent for control in proof.controls] == [True]
     assert sight_of(proof).proven, sight_of(proof).reasons
@@ -92,7 +93,7 @@ def test_damaged_evidence_can_still_be_proven(evidence: Evidence) -> None:
 def test_nothing_of_the_evidence_is_changed(evidence: Evidence) -> None:
     """Planting works on copies: the run's own evidence is the same afterwards."""
     table, history = evidence.rows("survivor"), evidence.history().table
-    prove(evidence, [LedgerCheck()], sizes=[1, 10], repetitions=1, budget_s=60, clock=ManualClock())
+    prove(evidence, [LedgerCheck()], sizes=[1, 10], repetitions=1, budget_s=60)
     assert evidence.rows("survivor").equals(table)
     assert evidence.history().table.equals(history)
 
@@ -149,19 +150,12 @@ def test_a_promise_names_the_cell_that_broke_it(evidence: Evidence) -> None:
     """Only promised classes decide; a broken promise names class and check."""
     history = evidence.history()
     no_updates = evidence.replaced(history=history.where(~history.is_f("update")))
-    proof = prove(
-        evidence,
-        [OnlyCounts()],
-        corruptions=[RowDeleted(), ValueFlipped()],
-        sizes=[1],
-        repetitions=2,
-        clock=ManualClock(),
-    )
+    proof = prove(evidence, [OnlyCounts()], corruptions=[RowDeleted(), ValueFlipped()], sizes=[1], repetitions=2)
     assert sight_of(proof, ["row_deleted"]).proven, sight_of(proof, ["row_deleted"]).reasons
     broken = sight_of(proof, ["value_flipped"])
     assert broken.reasons == ["sight: 2 of 2 plantings of value_flipped x only_counts missed"]
     assert "does not apply" in sight_of(proof, ["no_such_class"]).reasons[0]
-    barren = prove(no_updates, [LedgerCheck()], corruptions=[StaleVersion()], sizes=[1], clock=ManualClock())
+    barren = prove(no_updates, [LedgerCheck()], corruptions=[StaleVersion()], sizes=[1])
     assert any("could not be planted" in reason for reason in sight_of(barren, ["stale_version"]).reasons)
 
 
@@ -169,7 +163,7 @@ def test_on_a_damaged_run_damage_is_planted_in_a_sound_copy(evidence: Evidence) 
     """Real damage cannot hide planted damage: with half of the rows lost every class is still caught."""
     rows = evidence.rows("survivor")
     damaged = evidence.replaced(rows={"survivor": rows.slice(0, rows.num_rows // 2)})
-    proof = prove(damaged, [LedgerCheck()], sizes=[1, 10], repetitions=1, budget_s=60, clock=ManualClock())
+    proof = prove(damaged, [LedgerCheck()], sizes=[1, 10], repetitions=1, budget_s=60)
     assert sight_of(proof).proven, sight_of(proof).reasons
     assert len([each for each in proof.classes if each.planted]) >= 15
 
@@ -189,7 +183,7 @@ class OnlyCounts(Check):
 def test_no_matrix_is_no_sight() -> None:
     """Without a proof nothing shows that the checks can see."""
     assert not sight_of(None).proven
-    assert not sight_of(prove(planting.ledger(), [LedgerCheck()], sizes=[1], clock=ManualClock())).proven
+    assert not sight_of(prove(planting.ledger(), [LedgerCheck()], sizes=[1])).proven
 
 
 def test_equivalent_damage_is_not_held_against_a_check() -> None:
@@ -197,7 +191,7 @@ def test_equivalent_damage_is_not_held_against_a_check() -> None:
     evidence = planting.ledger(
         *[f"{key} insert 1 unknown" for key in range(9)], "9 insert 1 ok", found=[(key, 1, 1) for key in range(10)]
     )
-    proof = prove(evidence, [LedgerCheck()], corruptions=[RowDeleted()], sizes=[1], repetitions=20, clock=ManualClock())
+    proof = prove(evidence, [LedgerCheck()], corruptions=[RowDeleted()], sizes=[1], repetitions=20)
     (each,) = proof.classes
     assert each.equivalent > 0
     assert each.planted + each.equivalent == 20
@@ -208,9 +202,7 @@ def test_a_store_of_another_name_is_found() -> None:
     """Corruptions are aimed at the rows that the checks read, whatever these are called."""
     run = planting.simulated(500)
     evidence = Evidence(planting.NOWHERE).replaced(history=run.history(), rows={"standby": run.rows("survivor")})
-    proof = prove(
-        evidence, [LedgerCheck(store="standby")], corruptions=FEW, sizes=[1], repetitions=1, clock=ManualClock()
-    )
+    proof = prove(evidence, [LedgerCheck(store="standby")], corruptions=FEW, sizes=[1], repetitions=1)
     assert [each.caught for each in proof.classes] == [1, 1]
 
 
@@ -218,14 +210,7 @@ def test_two_checks_of_one_kind_are_told_apart() -> None:
     """Each gets its own column, and damage to one store is not asked of a check that reads another."""
     run = planting.simulated(500)
     evidence = run.replaced(rows={"other": run.rows("survivor")})
-    proof = prove(
-        evidence,
-        [LedgerCheck(), LedgerCheck(store="other")],
-        corruptions=FEW,
-        sizes=[1],
-        repetitions=1,
-        clock=ManualClock(),
-    )
+    proof = prove(evidence, [LedgerCheck(), LedgerCheck(store="other")], corruptions=FEW, sizes=[1], repetitions=1)
     assert proof.checks == ["ledger 1", "ledger 2"]
     cells = {cell.check: cell.status for cell in proof.cells if cell.corruption == "row_deleted"}
     assert cells == {"ledger 1": "caught", "ledger 2": "not-applicable"}

@@ -9,15 +9,14 @@ import pytest
 
 from chaosday.checks.ledger import LedgerCheck
 from chaosday.checks.replica_rows import ReplicaRows
-from chaosday.clock import ManualClock
 from chaosday.corruptions.ledger.row_deleted import RowDeleted
 from chaosday.corruptions.ledger.value_flipped import ValueFlipped
 from chaosday.corruptions.replica.replica_gap import ReplicaGap
-from chaosday.proof import prove
 from chaosday.reporting import sensitivity
 from chaosday.reporting.matrix import DrawnCell, matrix_table
 from chaosday.sight import Cell, Class, KillMatrix, SizeRecall
 from tests.proof import planting
+from tests.proof.proving import prove
 
 pytestmark = pytest.mark.kernel
 SVG = "{http://www.w3.org/2000/svg}"
@@ -30,7 +29,7 @@ def proven() -> KillMatrix:
     evidence = evidence.replaced(rows={"survivor.standby": evidence.rows("survivor")})
     checks = [LedgerCheck(), ReplicaRows(store="survivor", replica="survivor.standby")]
     corruptions = [RowDeleted(), ValueFlipped(), ReplicaGap()]
-    return prove(evidence, checks, corruptions=corruptions, repetitions=2, budget_s=600, clock=ManualClock())
+    return prove(evidence, checks, corruptions=corruptions, repetitions=2, budget_s=600)
 
 
 def made(*by_size: tuple[int, int, int]) -> KillMatrix:
