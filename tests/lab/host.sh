@@ -16,6 +16,12 @@ mount -t tmpfs -o mode=755 tmpfs /srv
 mkdir -p /srv/lab /srv/data /srv/overlay
 mount --bind "$directory" /srv/lab
 
+# What others mounted below these trees (containers, network namespaces) is hidden by the host's own, but stands in
+# its table until they take it away, which would look like something that a fault did.
+cut -d ' ' -f 2 /proc/self/mounts | grep -E '^/(var|tmp|run)/' | sort -r | while read -r others; do
+    umount -l "$others" 2>/dev/null || :
+done
+
 # Every host has its own /etc, /root and /var: what a fault or a test edits there reaches nobody else.
 mount -t tmpfs -o mode=755 tmpfs /srv/overlay
 for tree in etc root var; do
