@@ -8,7 +8,7 @@ from typing import Literal
 
 from chaosday.errors import CapabilityMissing, UsageError
 from chaosday.model.target import Shell
-from chaosday.process_table import read_table
+from chaosday.processes.process_table import read_table
 from chaosday.tools import ask
 
 Limit = Literal["cpu", "memory", "io"]

@@ -9,9 +9,9 @@ import time
 from collections.abc import Iterable, Mapping
 
 from chaosday.errors import ChaosdayError
-from chaosday.local_shell import RUN_MARK, LocalShell
 from chaosday.model.target import ProcessIdentity
-from chaosday.process_table import ProcessTable, identity, is_running, read_table
+from chaosday.processes.local_shell import RUN_MARK, LocalShell
+from chaosday.processes.process_table import ProcessTable, identity, is_running, read_table
 
 _ROUNDS = 20
 _PAUSE_S = 0.05

@@ -25,7 +25,7 @@ from chaosday.clock import Clock, SystemClock
 from chaosday.errors import Refused
 from chaosday.model.base import Model
 from chaosday.model.target import ProcessIdentity
-from chaosday.process_table import identity, is_running
+from chaosday.processes.process_table import identity, is_running
 
 TTL_S = 60.0
 COMPACT_BYTES = 256 * 1024

@@ -128,7 +128,7 @@ class Journal:
             os.fsync(directory)
         finally:
             os.close(directory)
-        from chaosday.process_table import identity
+        from chaosday.processes.process_table import identity
 
         owner = identity(os.getpid())
         journal.append("opened", run=run, host=socket.gethostname(), pid=owner.pid, started=owner.started)

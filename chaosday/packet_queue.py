@@ -16,11 +16,12 @@ from importlib import resources
 from shlex import quote
 from typing import Literal
 
-from chaosday import firewall, mark
+from chaosday import firewall
 from chaosday.errors import CapabilityMissing, ForeignState, UsageError
 from chaosday.flow import Flow
 from chaosday.means import Means, Scene
 from chaosday.model.target import Shell
+from chaosday.processes import mark
 from chaosday.tools import PATH, ask, need
 
 QUEUES = "/proc/net/netfilter/nfnetlink_queue"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from chaosday.errors import TargetUnreachable
 from chaosday.model.target import Processes, ProcessIdentity, Shell, Target
-from chaosday.process_table import ProcessTable, identity, read_table
+from chaosday.processes.process_table import ProcessTable, identity, read_table
 
 
 @dataclass(frozen=True)

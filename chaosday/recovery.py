@@ -13,7 +13,7 @@ from chaosday.model.base import Model
 from chaosday.model.fault import Fault
 from chaosday.model.lease import LeaseHolder
 from chaosday.model.target import ProcessIdentity, Target
-from chaosday.process_table import is_running
+from chaosday.processes.process_table import is_running
 from chaosday.undoing import Attempt, undo
 
 

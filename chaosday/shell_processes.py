@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from chaosday.model.target import ProcessIdentity, Shell
-from chaosday.process_table import read_table
+from chaosday.processes.process_table import read_table
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,12 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from chaosday import mark
 from chaosday.cover import STANDING, Cover, library, source
 from chaosday.errors import CapabilityMissing, ForeignState, ScratchMarkMissing, UsageError
 from chaosday.means import Means
 from chaosday.model.fault import Reading
 from chaosday.model.target import Shell
+from chaosday.processes import mark
 from chaosday.scratch import SCRATCH
 from chaosday.script_fault import Prepared, ScriptFault
 from chaosday.tools import PATH, ask

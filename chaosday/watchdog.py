@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from chaosday.errors import ChaosdayError
-from chaosday.forks import close_in_children
+from chaosday.processes.forks import close_in_children
 
 if TYPE_CHECKING:
     from chaosday.journal import OpenFault
@@ -67,7 +67,7 @@ class Watchdog:
 
         ``first`` is the signal to begin with, without SIG; what is left a second later is killed.
         """
-        from chaosday.process_table import identity
+        from chaosday.processes.process_table import identity
 
         self._tell({"pid": pid, "started": identity(pid).started, "first": first})
 

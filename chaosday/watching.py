@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from chaosday.local_shell import RUN_MARK
+from chaosday.processes.local_shell import RUN_MARK
 from chaosday.watchdog import Watchdog
 
 

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from chaosday.errors import AccessDenied, LeaseError, TargetUnreachable, UsageError
-from chaosday.forks import close_in_children
-from chaosday.local_shell import RUN_MARK
 from chaosday.model.lease import Lease, LeaseState, Undo
+from chaosday.processes.forks import close_in_children
+from chaosday.processes.local_shell import RUN_MARK
 
 _ERRORS = {"lease": LeaseError, "denied": AccessDenied, "usage": UsageError}
 

@@ -19,9 +19,9 @@ import pytest
 
 from chaosday.errors import LeaseError, UsageError
 from chaosday.lease import ShellLeases
-from chaosday.local_shell import LocalShell
 from chaosday.model.lease import Lease, Undo
 from chaosday.model.target import ShellResult
+from chaosday.processes.local_shell import LocalShell
 
 pytestmark = pytest.mark.lab
 
@@ -285,6 +285,6 @@ def test_what_a_killed_process_left_goes_with_the_last_lease(plain: Ground) -> N
 
 
 def _runs(pid: int) -> bool:
-    from chaosday.process_table import identity
+    from chaosday.processes.process_table import identity
 
     return bool(identity(pid).started)

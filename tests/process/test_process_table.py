@@ -11,8 +11,8 @@ import psutil
 import pytest
 
 from chaosday.errors import UsageError
-from chaosday.local_shell import LocalShell
-from chaosday.process_table import alive_script, identity, is_running, read_table, signal_script
+from chaosday.processes.local_shell import LocalShell
+from chaosday.processes.process_table import alive_script, identity, is_running, read_table, signal_script
 
 pytestmark = pytest.mark.kernel
 

@@ -18,7 +18,7 @@ import pytest
 
 from chaosday.errors import AccessDenied, LeaseError, UsageError
 from chaosday.model.lease import Lease, LeaseHolder, Undo
-from chaosday.process_table import identity
+from chaosday.processes.process_table import identity
 from chaosday.proxy.client import ProxyClient, ProxyGone, ProxyProcess
 from chaosday.targets.proxy_route import ProxyRoute
 from tests.conformance.benches import Echo, echo_s

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from chaosday.journal import Journal, read
-from chaosday.local_shell import RUN_MARK
-from chaosday.process_table import identity
+from chaosday.processes.local_shell import RUN_MARK
+from chaosday.processes.process_table import identity
 from chaosday.watchdog import Watchdog
 
 pytestmark = pytest.mark.lab

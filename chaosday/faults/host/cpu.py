@@ -6,11 +6,11 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from chaosday import mark
 from chaosday.errors import UsageError
 from chaosday.means import Means
 from chaosday.model.fault import Reading
 from chaosday.model.target import Shell
+from chaosday.processes import mark
 from chaosday.script_fault import Prepared, ScriptFault
 from chaosday.tools import PATH, ask
 

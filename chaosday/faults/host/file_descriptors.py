@@ -11,7 +11,7 @@ from chaosday.errors import UsageError
 from chaosday.means import Means
 from chaosday.model.fault import Reading
 from chaosday.model.target import Shell
-from chaosday.process_table import STARTED_FUNCTION, read_table
+from chaosday.processes.process_table import STARTED_FUNCTION, read_table
 from chaosday.script_fault import Prepared, ScriptFault
 from chaosday.tools import PATH, ask
 

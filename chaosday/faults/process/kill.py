@@ -12,7 +12,7 @@ from chaosday.model.fault import Bite, Fault, FaultPlan, PlanContext, Reading
 from chaosday.model.lease import LeaseHolder, Undo
 from chaosday.model.target import Processes, ProcessIdentity, Restart, Shell, Target
 from chaosday.process_choice import Choice, chosen, roots_of
-from chaosday.process_table import read_table, signal_script
+from chaosday.processes.process_table import read_table, signal_script
 
 _POLL_S = 0.05
 _BY = "process table"

@@ -12,7 +12,7 @@ from chaosday.model.fault import Bite, Fault, FaultPlan, PlanContext, Reading
 from chaosday.model.lease import LeaseHolder, Undo
 from chaosday.model.target import Processes, ProcessIdentity, Shell, Target
 from chaosday.process_choice import Choice, chosen, roots_of
-from chaosday.process_table import alive_script, read_table, signal_script
+from chaosday.processes.process_table import alive_script, read_table, signal_script
 
 _WATCH_S = 0.2
 _SETTLE_S = 2.0

@@ -7,12 +7,12 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from chaosday import mark
 from chaosday.errors import CapabilityMissing, ForeignState, UsageError
 from chaosday.means import Means
 from chaosday.model.fault import Reading
 from chaosday.model.target import Shell
-from chaosday.process_table import read_table
+from chaosday.processes import mark
+from chaosday.processes.process_table import read_table
 from chaosday.script_fault import Prepared, ScriptFault
 from chaosday.tools import PATH, ask
 
