@@ -15,9 +15,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from chaosday.lab import postgres
 from chaosday.model.target import Sql
 from chaosday.recorder import seal
+from chaosday.servers import postgres
 from chaosday.targets.postgresql import PostgreSQL
 from chaosday.workloads.ledger import Ledger
 from tests.demo.test_arms import finished, lost_by_plain_sql

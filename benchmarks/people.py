@@ -17,10 +17,10 @@ from chaosday.fencing import Fences
 from chaosday.halting import HaltFile
 from chaosday.history import History
 from chaosday.journal import open_faults, read
-from chaosday.lab import postgres
-from chaosday.lab.postgres import Node
 from chaosday.permission import Permission
 from chaosday.run_directory import RunDirectory
+from chaosday.servers import postgres
+from chaosday.servers.postgres import Node
 from tests.safety.test_live_runs import events, experiment, played
 
 ROOT = Path(__file__).resolve().parent.parent

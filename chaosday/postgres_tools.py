@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from chaosday.errors import CapabilityMissing, TargetUnreachable
-from chaosday.lab.account import owner_of
 from chaosday.model.target import ServerFiles
+from chaosday.servers.account import owner_of
 
 PAGE_BYTES = 8192
 SLICE_PAGES = 32

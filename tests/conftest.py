@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from chaosday.lab import postgres
+from chaosday.servers import postgres
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from chaosday.experiment import Experiment, parse
-from chaosday.lab import postgres
-from chaosday.lab.postgres import Node
 from chaosday.lab.replication import until_streaming
 from chaosday.lab.scenarios import Scenario, changed
 from chaosday.model.target import Route, Sql
 from chaosday.proxy.client import ProxyProcess
+from chaosday.servers import postgres
+from chaosday.servers.postgres import Node
 
 Arm = Literal["asynchronous", "synchronous"]
 ARMS: tuple[Arm, ...] = ("asynchronous", "synchronous")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from chaosday.clock import SystemClock
 from chaosday.errors import TargetUnreachable
 from chaosday.experiment import Settle
-from chaosday.lab.postgres import Node
 from chaosday.model.target import Sql, Target
 from chaosday.probes.postgresql.replicating import PostgresReplicating
+from chaosday.servers.postgres import Node
 from chaosday.settling import settled
 
 

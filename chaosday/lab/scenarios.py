@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Callable
 from typing import Any, Literal, get_args
 
-from chaosday.lab.postgres import Node
+from chaosday.servers.postgres import Node
 
 Scenario = Literal["replica lag", "slow dependency", "connections reset", "database killed mid-load"]
 SCENARIOS: tuple[Scenario, ...] = get_args(Scenario)

@@ -17,8 +17,8 @@ import time
 from pathlib import Path
 
 from chaosday.errors import CapabilityMissing
-from chaosday.lab.ports import free_port
-from chaosday.lab.server import Server
+from chaosday.servers.ports import free_port
+from chaosday.servers.server import Server
 
 BUILD = Path(__file__).with_name("vm_build.sh")
 TOOLS = {

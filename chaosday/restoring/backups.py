@@ -12,15 +12,15 @@ import pyarrow as pa
 
 from chaosday.errors import CapabilityMissing, TargetUnreachable
 from chaosday.history import NEVER_NS, OK, History
-from chaosday.lab import postgres
-from chaosday.lab.account import Account
-from chaosday.lab.ports import free_port
-from chaosday.lab.postgres import Node
 from chaosday.ledger import operations
 from chaosday.physical.backup import observe_backup
 from chaosday.postgres_tools import Ended, PostgresTools, Server
 from chaosday.probes.postgresql.write import PostgresWrite
 from chaosday.restoring.subject import RESTORED, Subject, newest
+from chaosday.servers import postgres
+from chaosday.servers.account import Account
+from chaosday.servers.ports import free_port
+from chaosday.servers.postgres import Node
 from chaosday.targets.postgresql import PostgreSQL
 from chaosday.undoing import Attempt
 from chaosday.workloads.ledger import Ledger

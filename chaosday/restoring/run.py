@@ -11,8 +11,6 @@ from chaosday.driver import Driver
 from chaosday.errors import CapabilityMissing, ChaosdayError, EvidenceMissing
 from chaosday.history import OK, STATUSES, UNKNOWN, History
 from chaosday.journal import Journal
-from chaosday.lab import postgres
-from chaosday.lab.account import owner_of, unprivileged
 from chaosday.model.clean import Clean
 from chaosday.model.fault import Bite, Reading
 from chaosday.model.finding import Finding
@@ -24,6 +22,8 @@ from chaosday.restoring.drill import RestoreDrill
 from chaosday.restoring.objects import ObjectVersions
 from chaosday.restoring.subject import OBJECTS, RESTORED, Subject
 from chaosday.run_directory import RunDirectory
+from chaosday.servers import postgres
+from chaosday.servers.account import owner_of, unprivileged
 from chaosday.statistics import operations_needed
 from chaosday.targets.postgresql import PostgreSQL
 from chaosday.targets.s3_store import S3Store

@@ -13,13 +13,13 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from chaosday.expectations import Expectation
-from chaosday.lab.postgres import Node
 from chaosday.model.probe import Probe
 from chaosday.probes.http.prometheus import PrometheusQuery
 from chaosday.probes.http.view import HttpView
 from chaosday.probes.postgresql.suite import PostgresExpectations
 from chaosday.probes.shell.command import Command
 from chaosday.probes.shell.log_pattern import LogPattern
+from chaosday.servers.postgres import Node
 from chaosday.targets.local_host import LocalHost
 from chaosday.targets.postgresql import PostgreSQL
 from chaosday.targets.web_service import WebService

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from chaosday.lab.postgres import Node
+from chaosday.servers.postgres import Node
 
 CANARY = "canary-5f2e-secret"
 Change = Callable[[dict[str, Any]], None]

@@ -13,8 +13,8 @@ import pytest
 
 from chaosday.errors import MalformedInput
 from chaosday.expectations import error_in, validated
-from chaosday.lab.postgres import Node
 from chaosday.profiling import profiled
+from chaosday.servers.postgres import Node
 
 
 def frame() -> pd.DataFrame:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from chaosday.lab.postgres import Node
 from chaosday.model.target import Sql
+from chaosday.servers.postgres import Node
 from tests.cli.test_bad_input import CANARY, chaosday, experiment, target, written
 from tests.targets.test_postgresql import target_of
 

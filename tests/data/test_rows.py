@@ -16,11 +16,11 @@ from chaosday.errors import LeaseError, Refused, ScratchMarkMissing, UsageError
 from chaosday.faults.data.files import DataFiles
 from chaosday.faults.data.rows import Damage, DataRows
 from chaosday.journal import Journal
-from chaosday.lab.postgres import Node
 from chaosday.lifecycle import Lifecycle
 from chaosday.model.lease import LeaseHolder
 from chaosday.recovery import recover
 from chaosday.scratch import SCRATCH
+from chaosday.servers.postgres import Node
 from chaosday.targets.local_host import LocalHost
 from chaosday.targets.postgresql import PostgreSQL
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from chaosday.lab.postgres import Node
+from chaosday.servers.postgres import Node
 from tests.docs.pages import ROOT, commands, inline_commands, pages
 
 pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("docs")]

@@ -10,8 +10,8 @@ import pytest
 import blocks
 from blocks.target_block import TargetBlock
 from chaosday.errors import InvalidExperiment
-from chaosday.lab.postgres import Node
 from chaosday.registry import members
+from chaosday.servers.postgres import Node
 from tests.lab.pool import pool
 
 TARGET_BLOCKS = {name: block for name in blocks.__all__ if issubclass(block := getattr(blocks, name), TargetBlock)}

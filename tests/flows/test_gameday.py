@@ -16,8 +16,8 @@ import pytest
 from chaosday.clock import SystemClock
 from chaosday.gameday.board import Board, Claim
 from chaosday.gameday.day import GameDay, parse_day
-from chaosday.lab.postgres import Node
 from chaosday.run_directory import RunDirectory
+from chaosday.servers.postgres import Node
 from flows.gameday import gameday
 from tests.lab.browser import OUTPUT, browser
 from tests.pages.looking import assert_sound, looked_at

@@ -7,11 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from chaosday.lab.ports import free_port
+from chaosday.servers.ports import free_port
 
 ASK = """
 import sys
-from chaosday.lab.ports import free_port
+from chaosday.servers.ports import free_port
 print(*(free_port() for _ in range(300)), flush=True)
 sys.stdin.read()
 """
@@ -39,7 +39,7 @@ def test_a_port_that_somebody_listens_on_is_not_given() -> None:
 
 def test_a_promise_ends_with_its_process() -> None:
     """Ports of processes that are gone can be had again."""
-    program = "from chaosday.lab import ports; ports._FIRST = {0}; print(ports.free_port())"
+    program = "from chaosday.servers import ports; ports._FIRST = {0}; print(ports.free_port())"
     last = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0]) - 1
     for _ in range(3):
         command = [sys.executable, "-c", program.format(last)]

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from chaosday.lab.ports import free_port
+from chaosday.servers.ports import free_port
 
 
 @contextmanager

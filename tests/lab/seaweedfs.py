@@ -14,7 +14,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chaosday.lab.ports import free_port
+from chaosday.servers.ports import free_port
 
 ACCESS_KEY, SECRET_KEY = "labkey", "canary-lab-secret"
 

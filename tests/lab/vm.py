@@ -11,8 +11,8 @@ import pytest
 
 from chaosday.errors import TargetUnreachable
 from chaosday.lab import vm
-from chaosday.lab.ports import free_port
-from chaosday.lab.server import Server
+from chaosday.servers.ports import free_port
+from chaosday.servers.server import Server
 from chaosday.targets.ssh_host import SshHost
 from tests.lab import machine
 

@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from chaosday.lab.account import unprivileged
-from chaosday.lab.ports import free_port
-from chaosday.lab.postgres import binaries
 from chaosday.postgres_tools import PostgresTools, Server
+from chaosday.servers.account import unprivileged
+from chaosday.servers.ports import free_port
+from chaosday.servers.postgres import binaries
 
 TABLE = "ledger_rows"
 ROWS = 3_000

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from chaosday.lab.ports import free_port
+from chaosday.servers.ports import free_port
 
 DEBIAN_POSTGRES = Path("/usr/lib/postgresql/15/bin")
 UNPRIVILEGED = "nobody"

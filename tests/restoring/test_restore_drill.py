@@ -15,14 +15,14 @@ import yaml
 
 from chaosday.clock import SystemClock
 from chaosday.history import History
-from chaosday.lab.account import Account
-from chaosday.lab.postgres import Node
 from chaosday.ledger import ROWS_SCHEMA, checksum
 from chaosday.model.finding import Outcome
 from chaosday.restoring.backups import BaseBackup
 from chaosday.restoring.drill import RestoreDrill, parse_drill
 from chaosday.restoring.run import RestoreRun, as_of_backup
 from chaosday.run_directory import RunDirectory
+from chaosday.servers.account import Account
+from chaosday.servers.postgres import Node
 from chaosday.targets.postgresql import PostgreSQL
 from chaosday.verdict import Verdict
 from chaosday.workloads.ledger import Ledger

@@ -16,10 +16,10 @@ from chaosday.experiment import Experiment, parse
 from chaosday.guardrails import Guardrails
 from chaosday.halting import HaltFile
 from chaosday.journal import open_faults, read
-from chaosday.lab.postgres import Node
 from chaosday.model.finding import Outcome
 from chaosday.permission import Permission
 from chaosday.run_directory import RunDirectory
+from chaosday.servers.postgres import Node
 from chaosday.verdict import Verdict
 
 pytestmark = pytest.mark.lab

@@ -6,9 +6,9 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from chaosday.errors import AccessDenied, ChaosdayError, TargetUnreachable
-from chaosday.lab.ports import free_port
-from chaosday.lab.postgres import Node
 from chaosday.model.target import Sql
+from chaosday.servers.ports import free_port
+from chaosday.servers.postgres import Node
 from chaosday.targets.postgresql import PostgreSQL
 
 CANARY = "canary-5f2e-secret"

@@ -21,8 +21,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser
 
-from chaosday.lab.ports import free_port
-from chaosday.lab.postgres import Node
+from chaosday.servers.ports import free_port
+from chaosday.servers.postgres import Node
 from tests.lab.browser import browser
 
 ROOT = Path(__file__).resolve().parent.parent.parent

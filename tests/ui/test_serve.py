@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from chaosday.lab.postgres import Node
+from chaosday.servers.postgres import Node
 from tests.ui.conftest import Served, serving
 
 pytestmark = pytest.mark.lab

@@ -10,11 +10,11 @@ import pytest
 
 from chaosday.driver import Driver
 from chaosday.history import FAILED, OK, STATUSES, UNKNOWN, History
-from chaosday.lab.postgres import Node
 from chaosday.ledger import checksum
 from chaosday.model.target import Sql
 from chaosday.model.workload import Workload
 from chaosday.recorder import seal
+from chaosday.servers.postgres import Node
 from chaosday.workloads.bank import Bank
 from chaosday.workloads.ledger import Ledger
 from tests.targets.test_postgresql import target_of

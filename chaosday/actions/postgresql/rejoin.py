@@ -9,9 +9,9 @@ from typing import Literal
 from pydantic import Field
 
 from chaosday.errors import CapabilityMissing, TargetUnreachable
-from chaosday.lab.postgres import node_of, rewind
 from chaosday.model.action import Action
 from chaosday.model.target import ServerFiles, Sql, Target
+from chaosday.servers.postgres import node_of, rewind
 
 
 class PostgresRejoin(Action):

@@ -11,8 +11,8 @@ from typing import Any
 
 from chaosday.errors import UsageError
 from chaosday.lab.disk import below_a_cover, disk
-from chaosday.lab.ports import free_port
-from chaosday.lab.server import Server
+from chaosday.servers.ports import free_port
+from chaosday.servers.server import Server
 from chaosday.targets.line_store import LineStoreTarget
 
 PLACES = {"sqlite_file": "db.sqlite", "duckdb_file": "db.duckdb", "parquet_folder": ""}

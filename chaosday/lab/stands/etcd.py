@@ -13,10 +13,10 @@ from typing import Any
 
 from chaosday.errors import TargetUnreachable
 from chaosday.lab.apart import apart
-from chaosday.lab.ports import free_port
-from chaosday.lab.server import Server, program
 from chaosday.model.target import Route
 from chaosday.proxy.client import ProxyProcess
+from chaosday.servers.ports import free_port
+from chaosday.servers.server import Server, program
 from chaosday.targets.etcd import Etcd
 from chaosday.targets.proxy_route import ProxyRoute
 

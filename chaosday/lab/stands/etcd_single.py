@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from chaosday.lab.disk import below_a_cover, disk
-from chaosday.lab.ports import free_port
-from chaosday.lab.server import Server, program
+from chaosday.servers.ports import free_port
+from chaosday.servers.server import Server, program
 from chaosday.targets.etcd import Etcd
 
 

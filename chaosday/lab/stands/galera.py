@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from chaosday.errors import CapabilityMissing, TargetUnreachable
-from chaosday.lab.account import unprivileged
 from chaosday.lab.disk import disk, sh
-from chaosday.lab.ports import free_port
-from chaosday.lab.server import Server
 from chaosday.lab.stands.mariadb import node, server_command
+from chaosday.servers.account import unprivileged
+from chaosday.servers.ports import free_port
+from chaosday.servers.server import Server
 from chaosday.targets.mariadb import MariaDB
 
 LIBRARY = Path("/usr/lib/galera/libgalera_smm.so")

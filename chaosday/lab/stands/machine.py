@@ -11,8 +11,8 @@ from typing import Any
 from chaosday.errors import TargetUnreachable
 from chaosday.lab import vm
 from chaosday.lab.disk import below_a_cover, sh
-from chaosday.lab.ports import free_port
-from chaosday.lab.server import Server, program
+from chaosday.servers.ports import free_port
+from chaosday.servers.server import Server, program
 from chaosday.targets.postgresql import PostgreSQL
 
 BOOT_S = 180

@@ -12,8 +12,8 @@ from typing import Any
 
 from chaosday.errors import TargetUnreachable
 from chaosday.lab.disk import disk, sh
-from chaosday.lab.ports import free_port
-from chaosday.lab.server import Server, program
+from chaosday.servers.ports import free_port
+from chaosday.servers.server import Server, program
 from chaosday.targets.mariadb import MariaDB
 
 BUFFER_MIB = 32

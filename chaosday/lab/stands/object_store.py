@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from chaosday.errors import CapabilityMissing, TargetUnreachable
-from chaosday.lab.ports import free_port
-from chaosday.lab.server import Server
+from chaosday.servers.ports import free_port
+from chaosday.servers.server import Server
 from chaosday.targets.s3_store import S3Store
 
 BUCKET = "findings"

@@ -7,9 +7,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from chaosday.lab import postgres
 from chaosday.lab.disk import below_a_cover, disk, sh
 from chaosday.lab.scenarios import restart_script
+from chaosday.servers import postgres
 
 
 @contextmanager

@@ -13,9 +13,9 @@ from typing import Any
 
 from chaosday.errors import CapabilityMissing, TargetUnreachable
 from chaosday.lab.apart import apart
-from chaosday.lab.ports import free_port
-from chaosday.lab.server import Server, program
 from chaosday.proxy.client import ProxyProcess
+from chaosday.servers.ports import free_port
+from chaosday.servers.server import Server, program
 from chaosday.targets.rabbitmq import RabbitMQ
 
 PROGRAMS = Path("/usr/lib/rabbitmq/bin")

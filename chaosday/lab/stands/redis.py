@@ -9,10 +9,10 @@ from typing import Any
 
 from chaosday.errors import TargetUnreachable
 from chaosday.lab.disk import disk
-from chaosday.lab.ports import free_port
-from chaosday.lab.server import Server, program
 from chaosday.model.target import Route
 from chaosday.proxy.client import ProxyProcess
+from chaosday.servers.ports import free_port
+from chaosday.servers.server import Server, program
 from chaosday.targets.redis import Redis
 
 NAME = "mymaster"

@@ -15,9 +15,9 @@ from typing import Any
 
 from chaosday.clock import Clock, SystemClock
 from chaosday.errors import CapabilityMissing, TargetUnreachable
-from chaosday.lab.account import Account, owner_of, unprivileged
-from chaosday.lab.ports import free_port
 from chaosday.model.target import ServerFiles
+from chaosday.servers.account import Account, owner_of, unprivileged
+from chaosday.servers.ports import free_port
 
 SETTINGS = """
 listen_addresses = '127.0.0.1'
