@@ -18,7 +18,6 @@ from chaosday.checks.amcheck import Amcheck
 from chaosday.checks.pg_checksums import PgChecksums
 from chaosday.checks.replica_rows import ReplicaRows
 from chaosday.evidence import Evidence
-from chaosday.files import files_table
 from chaosday.model.corruption import Planted
 from chaosday.postgres_tools import (
     PAGE_BYTES,
@@ -29,6 +28,7 @@ from chaosday.postgres_tools import (
     relation_path,
     slice_pages,
 )
+from chaosday.record.files import files_table
 from chaosday.simulated_table import simulate_table
 from tests.postgres.cluster import TABLE, Cluster, sql
 

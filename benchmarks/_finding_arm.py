@@ -16,7 +16,7 @@ from chaosday.experiment import parse
 from chaosday.finding_file import ArmName, experiment_of, load_finding
 from chaosday.lab.stands import stand
 from chaosday.playing import play
-from chaosday.run_directory import RunDirectory
+from chaosday.record.run_directory import RunDirectory
 
 
 def judged(file: Path, arm: ArmName) -> dict[str, object]:

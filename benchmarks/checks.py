@@ -22,7 +22,7 @@ from benchmarks import histories
 from chaosday import formats
 from chaosday.formats.rows import write_jsonl
 from chaosday.history import History
-from chaosday.recorder import collector_off
+from chaosday.record.recorder import collector_off
 
 _CHILD = """
 import json, resource, sys, time

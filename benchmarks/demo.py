@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from chaosday.model.target import Sql
-from chaosday.recorder import seal
+from chaosday.record.recorder import seal
 from chaosday.servers import postgres
 from chaosday.targets.postgresql import PostgreSQL
 from chaosday.workloads.ledger import Ledger

@@ -13,7 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from chaosday.history import History
-from chaosday.transactions import APPEND, READ, WRITE, with_transactions
+from chaosday.record.transactions import APPEND, READ, WRITE, with_transactions
 
 Ints = NDArray[np.int64]
 _STEP_NS = 1_000

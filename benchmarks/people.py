@@ -16,9 +16,9 @@ from chaosday.errors import Refused
 from chaosday.fencing import Fences
 from chaosday.halting import HaltFile
 from chaosday.history import History
-from chaosday.journal import open_faults, read
 from chaosday.permission import Permission
-from chaosday.run_directory import RunDirectory
+from chaosday.record.journal import open_faults, read
+from chaosday.record.run_directory import RunDirectory
 from chaosday.servers import postgres
 from chaosday.servers.postgres import Node
 from tests.safety.test_live_runs import events, experiment, played

@@ -16,7 +16,7 @@ from chaosday.history import STATUSES
 from chaosday.model.store import NoEffect, Options, Session, Store, Unanswered
 from chaosday.model.workload import Stop
 from chaosday.pacing import paced
-from chaosday.recorder import Recorder
+from chaosday.record.recorder import Recorder
 
 OK, FAILED, UNKNOWN = STATUSES
 RECONNECT_S = (0.02, 0.3)

@@ -9,7 +9,7 @@ from typing import Any
 from chaosday.coverage import Judged
 from chaosday.errors import EvidenceMissing
 from chaosday.model.base import Model
-from chaosday.run_directory import RunDirectory
+from chaosday.record.run_directory import RunDirectory
 from chaosday.statistics import CONFIDENCE, loss_upper_bound
 
 

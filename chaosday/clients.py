@@ -19,7 +19,7 @@ from chaosday.model.store import NoEffect
 from chaosday.model.target import Sql
 from chaosday.model.workload import Stop
 from chaosday.pacing import paced
-from chaosday.recorder import Recorder
+from chaosday.record.recorder import Recorder
 from chaosday.sqlstates import DEFINITE
 
 OK, FAILED, UNKNOWN = STATUSES

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from chaosday.driver import Driver
 from chaosday.experiment import Experiment
 from chaosday.model.target import Target
-from chaosday.recorder import seal
-from chaosday.run_directory import RunDirectory
+from chaosday.record.recorder import seal
+from chaosday.record.run_directory import RunDirectory
 
 
 def collect(

@@ -18,7 +18,6 @@ from chaosday.experiment import Experiment
 from chaosday.guarding import Guarding
 from chaosday.halting import HaltWatch, halted_by
 from chaosday.holding import Holding
-from chaosday.journal import Journal
 from chaosday.lifecycle import Lifecycle
 from chaosday.live_rate import LiveRate
 from chaosday.model.clean import Clean
@@ -30,8 +29,9 @@ from chaosday.model.workload import Workload
 from chaosday.permission import Permission
 from chaosday.progress import Step, say
 from chaosday.proof import KillMatrix, prove
+from chaosday.record.journal import Journal
+from chaosday.record.run_directory import RunDirectory
 from chaosday.rehearsal import rehearse
-from chaosday.run_directory import RunDirectory
 from chaosday.settling import settled
 from chaosday.statistics import operations_needed
 from chaosday.verdict import Verdict, conclude, judge_checks, of_placebo

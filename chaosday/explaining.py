@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from chaosday.errors import EvidenceMissing
-from chaosday.journal import Record
-from chaosday.journal import read as read_journal
-from chaosday.run_directory import RunDirectory
+from chaosday.record.journal import Record
+from chaosday.record.journal import read as read_journal
+from chaosday.record.run_directory import RunDirectory
 
 Said = Callable[[dict[str, Any], dict[str, str]], str]
 

@@ -10,9 +10,9 @@ import pyarrow as pa
 from pydantic import Field
 
 from chaosday.evidence import Evidence
-from chaosday.files import CONTENT, files_table
 from chaosday.model.corruption import Corruption, NotApplicable, Planted
 from chaosday.planting import pick
+from chaosday.record.files import CONTENT, files_table
 
 BLOCK_BYTES = 512
 

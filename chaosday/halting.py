@@ -18,7 +18,7 @@ import orjson
 from chaosday.clock import Clock, SystemClock, iso
 from chaosday.errors import ChaosdayError
 from chaosday.model.base import Model
-from chaosday.run_directory import runs_root
+from chaosday.record.run_directory import runs_root
 
 VARIABLE = "CHAOSDAY_HALT"
 POLL_S = 0.5

@@ -28,11 +28,11 @@ from typing import Self
 
 from chaosday.clock import Clock, SystemClock
 from chaosday.errors import BlastRadiusExceeded, UnknownName, UsageError
-from chaosday.journal import Journal
 from chaosday.model.clean import Clean
 from chaosday.model.fault import Bite, Fault, FaultPlan, PlanContext
 from chaosday.model.lease import LeaseHolder
 from chaosday.model.target import Target
+from chaosday.record.journal import Journal
 from chaosday.signals import StopSignals
 from chaosday.undoing import Attempt, undo
 

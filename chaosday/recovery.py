@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import cast
 
 from chaosday import registry
-from chaosday.journal import Journal, JournalReading, OpenFault, open_faults, read
 from chaosday.model.base import Model
 from chaosday.model.fault import Fault
 from chaosday.model.lease import LeaseHolder
 from chaosday.model.target import ProcessIdentity, Target
 from chaosday.processes.process_table import is_running
+from chaosday.record.journal import Journal, JournalReading, OpenFault, open_faults, read
 from chaosday.undoing import Attempt, undo
 
 

@@ -10,7 +10,7 @@ from chaosday.errors import EvidenceMissing
 from chaosday.experiment import any_of, in_words
 from chaosday.model.check import Check
 from chaosday.model.finding import Finding
-from chaosday.run_directory import RunDirectory
+from chaosday.record.run_directory import RunDirectory
 from chaosday.verdict import judge_checks
 
 

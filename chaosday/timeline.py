@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from chaosday.history import NEVER_NS, STATUSES, History
-from chaosday.transactions import COLUMN, Transactions
+from chaosday.record.transactions import COLUMN, Transactions
 
 _SHOWN = 60
 _WIDTH, _ROW, _LEFT = 1000, 26, 90

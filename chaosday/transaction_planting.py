@@ -17,7 +17,7 @@ from chaosday.evidence import Evidence
 from chaosday.history import OK, History, to_json
 from chaosday.model.corruption import Corruption, NotApplicable, Planted
 from chaosday.planting import with_cells
-from chaosday.transactions import COLUMN
+from chaosday.record.transactions import COLUMN
 
 Mops = list[list[Any]]
 _STEP_NS = 1_000

@@ -7,10 +7,10 @@ from types import TracebackType
 from typing import Any
 
 from chaosday.errors import ChaosdayError
-from chaosday.journal import Journal
 from chaosday.model.clean import Clean, differences
 from chaosday.model.fault import Fault, FaultPlan
 from chaosday.model.target import Target
+from chaosday.record.journal import Journal
 
 
 class Attempt:

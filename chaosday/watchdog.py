@@ -23,8 +23,8 @@ from chaosday.errors import ChaosdayError
 from chaosday.processes.forks import close_in_children
 
 if TYPE_CHECKING:
-    from chaosday.journal import OpenFault
     from chaosday.model.target import ProcessIdentity
+    from chaosday.record.journal import OpenFault
 
 _HEAL_FIRST_S = 1.5
 _HEAL_AT_MOST_S = 120.0
@@ -126,7 +126,7 @@ def _watch(run: str, journal: Path) -> None:
 def _end_everything(run: str, journal_path: Path, registered: dict[int, tuple[ProcessIdentity, str]]) -> None:
     """Heal in parallel, give that a moment (a heal may need a process that is about to be ended), end processes."""
     from chaosday.ending import end_processes
-    from chaosday.journal import Journal, open_faults
+    from chaosday.record.journal import Journal, open_faults
     from chaosday.undoing import Attempt
 
     did: list[str] = []
@@ -151,7 +151,7 @@ def _end_everything(run: str, journal_path: Path, registered: dict[int, tuple[Pr
 
 def _heal(fault: OpenFault, journal: object, did: list[str]) -> None:
     """Several tries: what dies with us (the fault proxy) may be in the middle of it and give no answer."""
-    from chaosday.journal import Journal
+    from chaosday.record.journal import Journal
     from chaosday.recovery import heal_open
 
     assert isinstance(journal, Journal)

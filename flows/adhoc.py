@@ -17,8 +17,8 @@ from chaosday.clock import SystemClock
 from chaosday.errors import InvalidExperiment
 from chaosday.execution import Execution
 from chaosday.experiment import Experiment, parse
+from chaosday.record.run_directory import RunDirectory, runs_root
 from chaosday.reporting.plan_page import plan_markdown
-from chaosday.run_directory import RunDirectory, runs_root
 from flows.experiment import as_state, permission_for, pipeline
 from flows.form import Checks, ConnectionFault, Durations, Guards, HostFault, experiment_of
 from tasks.preflight import preflight

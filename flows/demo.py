@@ -15,11 +15,11 @@ from rich.table import Table
 
 from chaosday.clock import SystemClock
 from chaosday.errors import EvidenceMissing
-from chaosday.journal import Journal
 from chaosday.lab.failover import ARMS, Arm, FailoverLab, failover_lab
 from chaosday.model.base import Model
 from chaosday.model.finding import Outcome
-from chaosday.run_directory import RunDirectory, runs_root
+from chaosday.record.journal import Journal
+from chaosday.record.run_directory import RunDirectory, runs_root
 from chaosday.verdict import Verdict
 from chaosday.watching import watched_over
 from flows.session import prefect_session

@@ -10,7 +10,7 @@ from prefect import flow
 from chaosday.clock import SystemClock
 from chaosday.detection.drill import DetectionDrill
 from chaosday.detection.run import DetectionRun
-from chaosday.run_directory import RunDirectory, runs_root
+from chaosday.record.run_directory import RunDirectory, runs_root
 from flows.experiment import as_state
 from tasks.detect import damage, listen, preflight, prove, verify
 from tasks.report import report

@@ -13,8 +13,8 @@ from chaosday.clock import SystemClock
 from chaosday.detection import drill as detection
 from chaosday.errors import InvalidExperiment
 from chaosday.experiment import read_mapping
+from chaosday.record.run_directory import RunDirectory, runs_root
 from chaosday.restoring import drill as restoring
-from chaosday.run_directory import RunDirectory, runs_root
 from chaosday.verdict import Verdict
 from flows.terminal import console, show_verdict, watching
 

@@ -17,7 +17,7 @@ from chaosday.guardrails import Guardrails as Limits
 from chaosday.model.finding import Outcome
 from chaosday.permission import Approved, Permission
 from chaosday.placebo import is_placebo_turn
-from chaosday.run_directory import RunDirectory, runs_root
+from chaosday.record.run_directory import RunDirectory, runs_root
 from chaosday.verdict import Verdict
 from flows.approval import PATIENCE_S, approval_of
 from flows.halt import PrefectHalt

@@ -20,7 +20,7 @@ from chaosday.experiment import parse
 from chaosday.finding_file import ARMS, ArmName, FindingFile, experiment_of, load_finding
 from chaosday.lab.stands import stand
 from chaosday.model.base import Model
-from chaosday.run_directory import RunDirectory, runs_root
+from chaosday.record.run_directory import RunDirectory, runs_root
 from chaosday.verdict import Verdict
 from flows.terminal import COLOURS, console
 

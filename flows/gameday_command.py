@@ -12,7 +12,7 @@ from chaosday.clock import SystemClock
 from chaosday.gameday.day import load_day
 from chaosday.gameday.readiness import gaps
 from chaosday.gameday.run import GAME
-from chaosday.run_directory import RunDirectory, runs_root
+from chaosday.record.run_directory import RunDirectory, runs_root
 from flows.terminal import console, watching
 
 EXIT_CODES = {"pass": 0, "inconclusive": 2, "revert_failed": 3}

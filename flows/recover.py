@@ -12,8 +12,8 @@ from prefect.states import Completed, Failed
 from chaosday.experiment import load_targets
 from chaosday.fleet import recover_hosts
 from chaosday.model.lease import LeaseHolder
+from chaosday.record.run_directory import runs_root
 from chaosday.recovery import Recovered, journals_under, recover, words
-from chaosday.run_directory import runs_root
 from tasks.settings import ACT
 
 

@@ -13,7 +13,7 @@ from chaosday.execution import Execution
 from chaosday.experiment import Experiment, load
 from chaosday.finding_file import is_finding
 from chaosday.placebo import is_placebo_turn
-from chaosday.run_directory import RunDirectory, runs_root
+from chaosday.record.run_directory import RunDirectory, runs_root
 from chaosday.verdict import Verdict
 from flows.terminal import show_plan, show_verdict, watching
 

@@ -6,7 +6,7 @@ import click
 
 from chaosday.clock import SystemClock
 from chaosday.lab.scenarios import SCENARIOS, Scenario
-from chaosday.run_directory import RunDirectory, runs_root
+from chaosday.record.run_directory import RunDirectory, runs_root
 from chaosday.verdict import Verdict
 from flows.session import prefect_session
 from flows.terminal import show_verdict, watching

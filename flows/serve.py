@@ -16,7 +16,7 @@ import click
 import psutil
 
 from chaosday.errors import ChaosdayError
-from chaosday.run_directory import runs_root
+from chaosday.record.run_directory import runs_root
 from flows.session import QUIET
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 
 from chaosday.progress import PHASES, Step, listening
-from chaosday.run_directory import RunDirectory
+from chaosday.record.run_directory import RunDirectory
 from chaosday.verdict import Verdict
 
 COLOURS = {"pass": "green", "violated": "red", "inconclusive": "yellow", "revert_failed": "magenta"}

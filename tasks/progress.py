@@ -6,7 +6,7 @@ from uuid import UUID
 
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
-from chaosday.run_directory import RunDirectory
+from chaosday.record.run_directory import RunDirectory
 
 # Nothing is said between inject and rollback: an API that does not answer must not stand between a fault and its end.
 DONE = {"preflight": 10.0, "baseline": 30.0, "rollback": 60.0, "verify": 80.0, "prove": 95.0, "report": 100.0}

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chaosday.checkers.lookup import Ints, Lookup, expand
-from chaosday.transactions import APPEND, READ, Transactions
+from chaosday.record.transactions import APPEND, READ, Transactions
 
 _CHUNK = 1 << 19
 

@@ -13,7 +13,7 @@ import pyarrow.compute
 from numpy.typing import NDArray
 
 from chaosday.history import History, numbers_of
-from chaosday.transactions import coded_integers
+from chaosday.record.transactions import coded_integers
 
 Ints = NDArray[Any]
 NULL = -1

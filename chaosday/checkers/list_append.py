@@ -19,7 +19,7 @@ from chaosday.checkers.elle import EXPECTED, Cyclic, Expected, Timeline, add_ord
 from chaosday.checkers.graph import PROCESS, REALTIME, RW, WR, WW, Graph
 from chaosday.checkers.lookup import Ints, Lookup, products
 from chaosday.history import FAILED, History
-from chaosday.transactions import APPEND, READ, WRITE, Transactions
+from chaosday.record.transactions import APPEND, READ, WRITE, Transactions
 
 _PAIRS = 40_000_000
 _STRONGEST = (WW, WR, RW, PROCESS, REALTIME)

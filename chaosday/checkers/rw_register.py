@@ -21,7 +21,7 @@ from chaosday.checkers.graph import PROCESS, REALTIME, RW, WR, WW, Graph
 from chaosday.checkers.lookup import Ints, products, same_before
 from chaosday.checkers.versions import NO_SOURCES, Sources, Versions, versions
 from chaosday.history import History
-from chaosday.transactions import APPEND, READ, Transactions
+from chaosday.record.transactions import APPEND, READ, Transactions
 
 _PAIRS = 40_000_000
 _STRONGEST = (WR, WW, RW, PROCESS, REALTIME)

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from chaosday.history import FAILED, OK, History
-from chaosday.transactions import Transactions
+from chaosday.record.transactions import Transactions
 
 INITIAL = "initial state"
 

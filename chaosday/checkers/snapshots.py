@@ -13,7 +13,7 @@ import orjson
 from chaosday.checkers.base import ResultMap, quiet, result_map
 from chaosday.errors import MalformedHistory
 from chaosday.history import OK, History
-from chaosday.transactions import COLUMN, Transactions
+from chaosday.record.transactions import COLUMN, Transactions
 
 
 def check_bank(

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from chaosday.checkers.elle import Timeline
 from chaosday.checkers.graph import NEVER, grouped, strong_labels
 from chaosday.checkers.lookup import Ints, same_before
-from chaosday.transactions import NIL, READ, Transactions
+from chaosday.record.transactions import NIL, READ, Transactions
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from chaosday.checkers.append_orders import Columns, Orders
 from chaosday.checkers.lookup import Ints, same_before
-from chaosday.transactions import READ, Transactions
+from chaosday.record.transactions import READ, Transactions
 
 
 def internal_cases(orders: Orders, ok: NDArray[np.bool_]) -> tuple[list[int], list[int]]:

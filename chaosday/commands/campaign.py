@@ -13,7 +13,7 @@ from chaosday.clock import SystemClock
 from chaosday.coverage import EXPIRES_DAYS, Covered, coverage
 from chaosday.errors import EvidenceMissing
 from chaosday.model.base import Model
-from chaosday.run_directory import runs_root
+from chaosday.record.run_directory import runs_root
 
 
 @click.command("campaign", short_help="What many runs say together: trend, pooled bounds, coverage.")

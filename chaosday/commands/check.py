@@ -72,8 +72,8 @@ def judged(path: Path, model: str, format: str | None, given: Mapping[str, Any])
 
 def recheck(runs: Sequence[Path], *, as_json: bool) -> int:
     """Judge runs again by their own checks, when ``--as`` names no model; the exit code is the worst finding's."""
+    from chaosday.record.run_directory import RunDirectory
     from chaosday.rejudging import judge_again, shown
-    from chaosday.run_directory import RunDirectory
     from chaosday.verdict import EXIT_CODES, worst
 
     outcomes = []

@@ -9,7 +9,7 @@ import click
 from chaosday.clock import iso
 from chaosday.errors import EvidenceMissing
 from chaosday.gameday.board import STAGES, ActionItem, Board, Claim, Stage
-from chaosday.run_directory import RunDirectory
+from chaosday.record.run_directory import RunDirectory
 
 RUN = click.option(
     "--run", type=click.Path(path_type=Path, file_okay=False), help="The game day's run directory; else the newest."

@@ -9,9 +9,9 @@ import orjson
 
 from chaosday.clock import SystemClock
 from chaosday.proof import prove
+from chaosday.record.run_directory import RunDirectory
 from chaosday.rejudging import checks_of
 from chaosday.reporting.matrix import matrix_table
-from chaosday.run_directory import RunDirectory
 from chaosday.sight import sight_of
 
 

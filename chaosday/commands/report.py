@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 import orjson
 
+from chaosday.record.run_directory import RunDirectory
 from chaosday.reporting.junit import as_json, as_junit
 from chaosday.reporting.page import write_report
-from chaosday.run_directory import RunDirectory
 
 
 @click.command("report", short_help="Write a run's report again from its evidence.")

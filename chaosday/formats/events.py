@@ -15,7 +15,7 @@ from typing import Any
 
 from chaosday.errors import MalformedHistory
 from chaosday.history import History
-from chaosday.transactions import column, is_mop, with_transactions
+from chaosday.record.transactions import column, is_mop, with_transactions
 
 TYPES = ("invoke", "ok", "fail", "info")
 _STATUS = {"ok": "ok", "fail": "failed", "info": "unknown"}

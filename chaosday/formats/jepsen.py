@@ -14,8 +14,8 @@ from chaosday.errors import MalformedHistory, UsageError
 from chaosday.formats import edn
 from chaosday.formats.events import Imported, paired
 from chaosday.history import UNKNOWN, History
-from chaosday.recorder import collector_off
-from chaosday.transactions import COLUMN, Transactions
+from chaosday.record.recorder import collector_off
+from chaosday.record.transactions import COLUMN, Transactions
 
 _LOG = re.compile(r"(?:^|\s)(:?[\w-]+)\s+:(invoke|ok|fail|info)\s+:([^\s]+)(?:[ \t]+(.*))?$")
 _TYPES = {"ok": "ok", "failed": "fail", "unknown": "info"}

@@ -16,8 +16,8 @@ import pyarrow as pa
 from chaosday.errors import MalformedHistory
 from chaosday.formats.events import Imported
 from chaosday.history import COLUMNS, STATUSES, History
-from chaosday.recorder import collector_off
-from chaosday.transactions import COLUMN, Transactions, column, is_mop, with_transactions
+from chaosday.record.recorder import collector_off
+from chaosday.record.transactions import COLUMN, Transactions, column, is_mop, with_transactions
 
 _PART = 20_000
 _PLAIN = ("process", "start_ns", "end_ns", "status", "error", "index")

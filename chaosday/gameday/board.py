@@ -13,9 +13,9 @@ from typing import Literal
 
 from chaosday.clock import Clock, SystemClock, iso
 from chaosday.errors import EvidenceMissing, Refused, UsageError
-from chaosday.journal import Journal, Record, read
 from chaosday.model.base import Model
-from chaosday.run_directory import runs_root
+from chaosday.record.journal import Journal, Record, read
+from chaosday.record.run_directory import runs_root
 
 NAME = "board.jsonl"
 OVER = "over"

@@ -24,14 +24,14 @@ from chaosday.gameday.scoring import PlayedFlag, score
 from chaosday.guarding import Guarding
 from chaosday.halting import HaltWatch, halted_by
 from chaosday.holding import Holding
-from chaosday.journal import Journal
 from chaosday.lifecycle import Lifecycle
 from chaosday.model.clean import Clean
 from chaosday.model.fault import FaultPlan
 from chaosday.model.finding import Outcome
 from chaosday.permission import Permission
 from chaosday.progress import Step, say
-from chaosday.run_directory import RunDirectory
+from chaosday.record.journal import Journal
+from chaosday.record.run_directory import RunDirectory
 from chaosday.watching import watched_over
 
 SECRET = "flags.secret.json"

@@ -28,7 +28,7 @@ class Workload(Model):
     """Several clients, each one logical process at a time, until told to stop.
 
     ``run`` is called in a process of its own; it records every operation crash-safely under
-    ``directory`` (see ``chaosday.recorder``). ``read_back`` is called after the settle phase.
+    ``directory`` (see ``chaosday.record.recorder``). ``read_back`` is called after the settle phase.
     """
 
     kind: str

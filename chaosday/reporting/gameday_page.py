@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import Environment
 
 from chaosday.clock import iso
-from chaosday.run_directory import RunDirectory
+from chaosday.record.run_directory import RunDirectory
 
 
 def write_page(directory: RunDirectory, game: dict[str, Any]) -> Path:

@@ -6,7 +6,7 @@ from typing import Any
 from xml.etree import ElementTree as xml
 
 from chaosday.errors import EvidenceMissing
-from chaosday.run_directory import RunDirectory
+from chaosday.record.run_directory import RunDirectory
 
 
 def as_json(directory: RunDirectory) -> dict[str, Any]:

@@ -13,12 +13,12 @@ from jinja2 import Environment
 
 from chaosday.errors import EvidenceMissing
 from chaosday.history import FAILED, NEVER_NS, OK, UNKNOWN, History
-from chaosday.journal import Record
-from chaosday.journal import read as read_journal
+from chaosday.record.journal import Record
+from chaosday.record.journal import read as read_journal
+from chaosday.record.run_directory import RunDirectory
 from chaosday.reporting import sensitivity
 from chaosday.reporting.matrix import matrix_table
 from chaosday.reporting.timeline import series, spans, svg
-from chaosday.run_directory import RunDirectory
 from chaosday.sight import KillMatrix
 
 PACKAGES = ("chaosday", "prefect", "psycopg", "pyarrow", "numpy", "pydantic")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from chaosday.history import FAILED, OK, UNKNOWN, History
-from chaosday.journal import Record
+from chaosday.record.journal import Record
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

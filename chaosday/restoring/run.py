@@ -10,18 +10,18 @@ from chaosday.clock import Clock, SystemClock
 from chaosday.driver import Driver
 from chaosday.errors import CapabilityMissing, ChaosdayError, EvidenceMissing
 from chaosday.history import OK, STATUSES, UNKNOWN, History
-from chaosday.journal import Journal
 from chaosday.model.clean import Clean
 from chaosday.model.fault import Bite, Reading
 from chaosday.model.finding import Finding
 from chaosday.progress import Step, say
 from chaosday.proof import KillMatrix, prove
-from chaosday.recorder import seal
+from chaosday.record.journal import Journal
+from chaosday.record.recorder import seal
+from chaosday.record.run_directory import RunDirectory
 from chaosday.restoring.backups import METHODS
 from chaosday.restoring.drill import RestoreDrill
 from chaosday.restoring.objects import ObjectVersions
 from chaosday.restoring.subject import OBJECTS, RESTORED, Subject
-from chaosday.run_directory import RunDirectory
 from chaosday.servers import postgres
 from chaosday.servers.account import owner_of, unprivileged
 from chaosday.statistics import operations_needed

@@ -19,7 +19,7 @@ from chaosday.history import STATUSES
 from chaosday.model.target import Target
 from chaosday.model.workload import Stop, Workload
 from chaosday.object_content import ABSENT, DAMAGED, OBJECTS, SHARED_FROM, UNREADABLE, VERSIONS, body_of, read_body
-from chaosday.recorder import Recorder
+from chaosday.record.recorder import Recorder
 
 OK, FAILED, UNKNOWN = STATUSES
 PART_BYTES = 5 << 20

@@ -13,7 +13,7 @@ from chaosday.execution import Execution
 from chaosday.experiment import parse
 from chaosday.line_server import LineServer
 from chaosday.playing import play
-from chaosday.run_directory import RunDirectory
+from chaosday.record.run_directory import RunDirectory
 from tests.broken.server import Broken
 
 

@@ -21,8 +21,8 @@ from chaosday.errors import MalformedHistory, UnknownName
 from chaosday.formats import sessions
 from chaosday.history import History
 from chaosday.model.finding import Outcome
+from chaosday.record.transactions import Transactions, column, with_transactions
 from chaosday.registry import members
-from chaosday.transactions import Transactions, column, with_transactions
 
 pytestmark = pytest.mark.kernel
 

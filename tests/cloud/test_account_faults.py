@@ -10,11 +10,11 @@ import pytest
 
 from chaosday.aws.tagging import LEASE
 from chaosday.errors import BlastRadiusExceeded, ForeignState, LeaseError, Refused, ScratchMarkMissing, UsageError
-from chaosday.journal import Journal
 from chaosday.lifecycle import Lifecycle
 from chaosday.model.clean import differences
 from chaosday.model.fault import Fault
 from chaosday.model.lease import LeaseHolder
+from chaosday.record.journal import Journal
 from chaosday.registry import member, members
 from chaosday.targets.aws_account import AwsAccount
 from tests.cloud.arrangements import ARRANGED, UNSEEN, account, instance, principal

@@ -16,7 +16,7 @@ from chaosday.history import History
 from chaosday.http_proxy.client import HttpProxyProcess
 from chaosday.model.finding import Outcome
 from chaosday.object_content import DAMAGED, OBJECTS, SHARED_FROM, UNREADABLE, body_of, read_body
-from chaosday.recorder import seal
+from chaosday.record.recorder import seal
 from chaosday.registry import member
 from chaosday.targets.http_route import HttpRoute
 from chaosday.targets.s3_store import S3Store

@@ -9,8 +9,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from chaosday import recovery, registry  # noqa: F401  (imported once, before the fork of each run)
-from chaosday.journal import Journal
 from chaosday.lifecycle import Lifecycle
+from chaosday.record.journal import Journal
 from chaosday.signals import Stopped
 from chaosday.watchdog import Watchdog
 

@@ -11,11 +11,11 @@ import pytest
 
 from chaosday import registry
 from chaosday.errors import LeaseError
-from chaosday.journal import Journal, open_faults, read
 from chaosday.lifecycle import Lifecycle
 from chaosday.model.fault import Fault, FaultPlan
 from chaosday.model.lease import Lease, LeaseHolder
 from chaosday.model.target import Target
+from chaosday.record.journal import Journal, open_faults, read
 from chaosday.recovery import recover
 from tests.conformance.benches import BENCHES, WITH_SERVERS_OF_THEIR_OWN, Bench
 
@@ -95,7 +95,7 @@ def test_a_fresh_process_heals_from_the_journal(bench: Bench, journal: Journal) 
     life.arm(plan)
     life.inject(plan)
     program = (
-        "import sys; from pathlib import Path; from chaosday.journal import Journal, open_faults\n"
+        "import sys; from pathlib import Path; from chaosday.record.journal import Journal, open_faults\n"
         "from chaosday.recovery import heal_open\n"
         "journal = Journal.resume(Path(sys.argv[1]))\n"
         "did = [heal_open(fault, {}, journal, 'test') for fault in open_faults(journal.reading())]\n"

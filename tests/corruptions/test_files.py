@@ -9,10 +9,10 @@ import pytest
 
 from chaosday.checks.replica_rows import ReplicaRows
 from chaosday.evidence import Evidence
-from chaosday.files import files_table, read_files
 from chaosday.model.corruption import Corruption, NotApplicable
 from chaosday.model.finding import Outcome
 from chaosday.proof import all_corruptions, sight_of
+from chaosday.record.files import files_table, read_files
 from tests.proof import planting
 from tests.proof.proving import prove
 

@@ -15,9 +15,9 @@ import pytest
 from chaosday.errors import LeaseError, Refused, ScratchMarkMissing, UsageError
 from chaosday.faults.data.files import DataFiles
 from chaosday.faults.data.rows import Damage, DataRows
-from chaosday.journal import Journal
 from chaosday.lifecycle import Lifecycle
 from chaosday.model.lease import LeaseHolder
+from chaosday.record.journal import Journal
 from chaosday.recovery import recover
 from chaosday.scratch import SCRATCH
 from chaosday.servers.postgres import Node

@@ -16,7 +16,7 @@ from chaosday.execution import Execution
 from chaosday.lab.failover import Arm, FailoverLab, failover_lab
 from chaosday.model.finding import Outcome
 from chaosday.playing import play
-from chaosday.run_directory import RunDirectory
+from chaosday.record.run_directory import RunDirectory
 from chaosday.verdict import Verdict
 
 pytestmark = pytest.mark.lab

@@ -18,7 +18,7 @@ from chaosday.detection.drill import DetectionDrill, parse_drill
 from chaosday.detection.run import DetectionRun
 from chaosday.errors import InvalidExperiment
 from chaosday.model.finding import Outcome
-from chaosday.run_directory import RunDirectory
+from chaosday.record.run_directory import RunDirectory
 from chaosday.servers.postgres import Node
 from chaosday.targets.postgresql import PostgreSQL
 from chaosday.verdict import Verdict

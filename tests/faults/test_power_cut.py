@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from chaosday.journal import Journal
 from chaosday.lifecycle import Lifecycle
 from chaosday.model.fault import Fault
+from chaosday.record.journal import Journal
 from chaosday.registry import member
 from tests.lab.hosts import LabHost
 from tests.lab.pool import pool

@@ -21,9 +21,9 @@ from chaosday.actions.storage.power_cut import StoragePowerCut
 from chaosday.cover import covered
 from chaosday.errors import ForeignState, ScratchMarkMissing, UsageError
 from chaosday.fault_filesystem_cache import SECTOR, Volatile
-from chaosday.journal import Journal
 from chaosday.lifecycle import Lifecycle
 from chaosday.model.fault import Fault
+from chaosday.record.journal import Journal
 from chaosday.registry import member
 from chaosday.targets.local_host import LocalHost
 from tests.lab.machine import absent

@@ -16,7 +16,7 @@ import pytest
 from chaosday.clock import SystemClock
 from chaosday.gameday.board import Board, Claim
 from chaosday.gameday.day import GameDay, parse_day
-from chaosday.run_directory import RunDirectory
+from chaosday.record.run_directory import RunDirectory
 from chaosday.servers.postgres import Node
 from flows.gameday import gameday
 from tests.lab.browser import OUTPUT, browser

@@ -13,7 +13,7 @@ from chaosday import formats
 from chaosday.errors import MalformedHistory, UnknownName, UsageError
 from chaosday.formats import edn
 from chaosday.history import History
-from chaosday.transactions import COLUMN, Transactions, column, with_transactions
+from chaosday.record.transactions import COLUMN, Transactions, column, with_transactions
 
 pytestmark = pytest.mark.kernel
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from chaosday.clock import ManualClock
 from chaosday.errors import MalformedJournal
-from chaosday.journal import Journal, open_faults, parse, read
 from chaosday.lifecycle import Lifecycle
+from chaosday.record.journal import Journal, open_faults, parse, read
 from chaosday.targets.local_process import LocalProcess
 
 pytestmark = pytest.mark.kernel
@@ -100,7 +100,7 @@ def test_a_whole_journal_is_not_overwritten(path: Path) -> None:
 def test_many_writers_make_one_chain(path: Path) -> None:
     """Threads of one process, and a second process, append in turn without breaking the chain."""
     journal = Journal.create(path, "run-1")
-    program = "import sys; from pathlib import Path; from chaosday.journal import Journal\n"
+    program = "import sys; from pathlib import Path; from chaosday.record.journal import Journal\n"
     program += "j = Journal.resume(Path(sys.argv[1]))\nfor n in range(50): j.append('other', n=n)"
     other = subprocess.Popen([sys.executable, "-c", program, str(path)])
     threads = [

@@ -10,10 +10,10 @@ import pytest
 
 from chaosday.clock import SystemClock
 from chaosday.errors import ChaosdayError, ScratchMarkMissing, UsageError
-from chaosday.journal import Journal
 from chaosday.lifecycle import Lifecycle
 from chaosday.model.fault import Fault, PlanContext
 from chaosday.model.target import Shell
+from chaosday.record.journal import Journal
 from chaosday.registry import member
 from chaosday.targets.ssh_host import SshHost
 from tests.lab.vm import Vm, need_vm

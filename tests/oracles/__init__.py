@@ -18,8 +18,8 @@ from chaosday.checkers.list_append import check_list_append
 from chaosday.checkers.rw_register import check_rw_register
 from chaosday.checkers.versions import Sources
 from chaosday.history import NEVER_NS, History
+from chaosday.record.transactions import Transactions, column, with_transactions
 from chaosday.registry import member
-from chaosday.transactions import Transactions, column, with_transactions
 from tests.oracles import brute
 
 Verdict = Any

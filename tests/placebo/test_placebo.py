@@ -17,12 +17,12 @@ from chaosday.clock import SystemClock
 from chaosday.errors import MalformedInput
 from chaosday.execution import Execution
 from chaosday.experiment import parse
-from chaosday.journal import open_faults, read
 from chaosday.model.finding import Anomaly, Finding, Outcome, judged
 from chaosday.model.target import Sql
 from chaosday.placebo import COUNTS, is_placebo_turn
 from chaosday.playing import play
-from chaosday.run_directory import RunDirectory
+from chaosday.record.journal import open_faults, read
+from chaosday.record.run_directory import RunDirectory
 from chaosday.servers.postgres import Node
 from chaosday.verdict import Verdict, conclude, of_placebo
 from tests.cli.test_bad_input import chaosday, experiment, written

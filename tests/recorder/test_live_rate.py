@@ -8,7 +8,7 @@ import pytest
 
 from chaosday.clock import ManualClock
 from chaosday.live_rate import LiveRate
-from chaosday.recorder import Recorder
+from chaosday.record.recorder import Recorder
 
 pytestmark = pytest.mark.kernel
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from chaosday.clock import ManualClock
 from chaosday.errors import EvidenceMissing, MalformedHistory, UsageError
 from chaosday.history import History
-from chaosday.recorder import Recorder, seal
+from chaosday.record.recorder import Recorder, seal
 
 pytestmark = pytest.mark.kernel
 
@@ -66,7 +66,7 @@ def test_a_torn_tail_costs_only_the_line_being_written(tmp_path: Path, cut: int)
 def test_a_killed_client_loses_nothing_it_recorded(tmp_path: Path) -> None:
     """SIGKILL right after an invocation leaves it on disk as an operation without an end."""
     code = (
-        "import sys, time; from pathlib import Path; from chaosday.recorder import Recorder\n"
+        "import sys, time; from pathlib import Path; from chaosday.record.recorder import Recorder\n"
         "r = Recorder(Path(sys.argv[1]), 3)\n"
         "for n in range(500): r.end(r.invoke('write', 1, n), 'ok')\n"
         "r.invoke('write', 1, 500); print('ready', flush=True); time.sleep(60)\n"

@@ -14,9 +14,9 @@ import pytest
 
 from chaosday.campaigning import series_under
 from chaosday.clock import SystemClock
-from chaosday.journal import Journal
+from chaosday.record.journal import Journal
+from chaosday.record.run_directory import RunDirectory
 from chaosday.reporting.junit import as_junit
-from chaosday.run_directory import RunDirectory
 from chaosday.statistics import loss_upper_bound
 
 pytestmark = pytest.mark.kernel

@@ -17,10 +17,10 @@ from chaosday.clock import SystemClock
 from chaosday.history import History
 from chaosday.ledger import ROWS_SCHEMA, checksum
 from chaosday.model.finding import Outcome
+from chaosday.record.run_directory import RunDirectory
 from chaosday.restoring.backups import BaseBackup
 from chaosday.restoring.drill import RestoreDrill, parse_drill
 from chaosday.restoring.run import RestoreRun, as_of_backup
-from chaosday.run_directory import RunDirectory
 from chaosday.servers.account import Account
 from chaosday.servers.postgres import Node
 from chaosday.targets.postgresql import PostgreSQL

@@ -15,10 +15,10 @@ from chaosday.execution import Execution
 from chaosday.experiment import Experiment, parse
 from chaosday.guardrails import Guardrails
 from chaosday.halting import HaltFile
-from chaosday.journal import open_faults, read
 from chaosday.model.finding import Outcome
 from chaosday.permission import Permission
-from chaosday.run_directory import RunDirectory
+from chaosday.record.journal import open_faults, read
+from chaosday.record.run_directory import RunDirectory
 from chaosday.servers.postgres import Node
 from chaosday.verdict import Verdict
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from chaosday.journal import Journal, read
 from chaosday.processes.local_shell import RUN_MARK
 from chaosday.processes.process_table import identity
+from chaosday.record.journal import Journal, read
 from chaosday.watchdog import Watchdog
 
 pytestmark = pytest.mark.lab
@@ -26,7 +26,7 @@ PATIENCE_S = 30.0
 RUN = """
 import os, subprocess, sys, time
 from pathlib import Path
-from chaosday.journal import Journal
+from chaosday.record.journal import Journal
 from chaosday.watchdog import Watchdog
 path = Path(sys.argv[1])
 run = f"run-{os.getpid()}"

@@ -11,7 +11,7 @@ from chaosday import asking
 from chaosday.checks.set import SetOfAdds
 from chaosday.checks.total_queue import TotalQueue
 from chaosday.model.target import Target
-from chaosday.recorder import seal
+from chaosday.record.recorder import seal
 from chaosday.servers.ports import free_port
 from chaosday.store_workload import StoreWorkload
 from chaosday.targets.rabbitmq import RabbitMQ

@@ -13,7 +13,7 @@ from chaosday.history import FAILED, OK, STATUSES, UNKNOWN, History
 from chaosday.ledger import checksum
 from chaosday.model.target import Sql
 from chaosday.model.workload import Workload
-from chaosday.recorder import seal
+from chaosday.record.recorder import seal
 from chaosday.servers.postgres import Node
 from chaosday.workloads.bank import Bank
 from chaosday.workloads.ledger import Ledger
