@@ -17,8 +17,8 @@ from benchmarks._tally import of_store, tally, violated
 from chaosday.checks.amcheck import Amcheck
 from chaosday.checks.pg_checksums import PgChecksums
 from chaosday.checks.replica_rows import ReplicaRows
-from chaosday.evidence import Evidence
 from chaosday.model.corruption import Planted
+from chaosday.model.evidence import Evidence
 from chaosday.postgres_tools import (
     PAGE_BYTES,
     SLICE_PAGES,

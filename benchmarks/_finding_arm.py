@@ -12,9 +12,9 @@ from pathlib import Path
 from chaosday.clock import SystemClock
 from chaosday.errors import ChaosdayError
 from chaosday.execution import Execution
-from chaosday.experiment import parse
 from chaosday.finding_file import ArmName, experiment_of, load_finding
 from chaosday.lab.stands import stand
+from chaosday.model.experiment import parse
 from chaosday.playing import play
 from chaosday.record.run_directory import RunDirectory
 

@@ -9,7 +9,7 @@ from typing import Any
 from chaosday import registry
 from chaosday.clock import SystemClock
 from chaosday.errors import ChaosdayError
-from chaosday.experiment import parse
+from chaosday.model.experiment import parse
 from chaosday.model.fault import Fault, PlanContext
 from chaosday.model.lease import Lease, LeaseHolder, LeaseState, Undo
 from chaosday.model.target import Processes, Shell, ShellResult, Target

@@ -8,8 +8,8 @@ from benchmarks._tally import of_store, tally, violated
 from chaosday.checks.list_append import ListAppend
 from chaosday.checks.register import Register
 from chaosday.checks.s3_ledger import S3Ledger
-from chaosday.evidence import Evidence
 from chaosday.model.check import Check
+from chaosday.model.evidence import Evidence
 from tests.corruptions import test_history, test_s3, test_transactions
 from tests.proof import planting
 

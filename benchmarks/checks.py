@@ -21,13 +21,13 @@ from typing import Any
 from benchmarks import histories
 from chaosday import formats
 from chaosday.formats.rows import write_jsonl
-from chaosday.history import History
+from chaosday.model.history import History
 from chaosday.record.recorder import collector_off
 
 _CHILD = """
 import json, resource, sys, time
 from pathlib import Path
-from chaosday.history import History
+from chaosday.model.history import History
 from chaosday.registry import member
 kind, options, path, times = sys.argv[1], json.loads(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4])
 check, history = member("checks", kind)(**options), History.read(path)

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from chaosday.history import History
+from chaosday.model.history import History
 from chaosday.record.transactions import APPEND, READ, WRITE, with_transactions
 
 Ints = NDArray[np.int64]

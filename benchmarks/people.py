@@ -15,7 +15,7 @@ from chaosday.clock import SystemClock
 from chaosday.errors import Refused
 from chaosday.fencing import Fences
 from chaosday.halting import HaltFile
-from chaosday.history import History
+from chaosday.model.history import History
 from chaosday.permission import Permission
 from chaosday.record.journal import open_faults, read
 from chaosday.record.run_directory import RunDirectory

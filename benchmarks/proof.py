@@ -31,9 +31,9 @@ from chaosday.checks.bank import BankCheck
 from chaosday.checks.expectations import Expectation, Expectations
 from chaosday.checks.ledger import LedgerCheck
 from chaosday.checks.replica_rows import ReplicaRows
-from chaosday.evidence import Evidence
 from chaosday.model.check import Check
 from chaosday.model.corruption import Planted
+from chaosday.model.evidence import Evidence
 from chaosday.postgres_tools import (
     observe_amcheck,
 )

@@ -11,7 +11,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from chaosday.errors import ChaosdayError, InvalidExperiment
-from chaosday.experiment import in_words
+from chaosday.model.experiment import in_words
 from chaosday.model.target import Target
 
 EVIDENCE_URL = "CHAOSDAY_EVIDENCE_URL"

@@ -12,16 +12,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from chaosday.evidence import Evidence as Evidence
-    from chaosday.history import History as History
+    from chaosday.model.evidence import Evidence as Evidence
     from chaosday.model.finding import Finding as Finding
     from chaosday.model.finding import Outcome as Outcome
+    from chaosday.model.history import History as History
 
 __version__ = "0.1.0"
 
 _EXPORTS = {
-    "History": "chaosday.history",
-    "Evidence": "chaosday.evidence",
+    "History": "chaosday.model.history",
+    "Evidence": "chaosday.model.evidence",
     "Finding": "chaosday.model.finding",
     "Outcome": "chaosday.model.finding",
 }

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from chaosday.errors import ChaosdayError
-from chaosday.history import STATUSES
+from chaosday.model.history import STATUSES
 from chaosday.model.store import NoEffect, Options, Session, Store, Unanswered
 from chaosday.model.workload import Stop
 from chaosday.pacing import paced

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from chaosday.errors import MalformedHistory, MalformedInput
-from chaosday.history import OK, UNKNOWN, History, to_json
+from chaosday.model.history import OK, UNKNOWN, History, to_json
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

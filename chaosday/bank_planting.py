@@ -11,8 +11,8 @@ import pyarrow as pa
 from pydantic import Field
 
 from chaosday.bank import Facts, is_bank, reading
-from chaosday.evidence import Evidence
 from chaosday.model.corruption import Corruption, NotApplicable, Planted
+from chaosday.model.evidence import Evidence
 from chaosday.planting import pick, with_cells
 
 

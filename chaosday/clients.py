@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from chaosday.errors import AccessDenied, TargetUnreachable
-from chaosday.history import STATUSES
+from chaosday.model.history import STATUSES
 from chaosday.model.store import NoEffect
 from chaosday.model.target import Sql
 from chaosday.model.workload import Stop

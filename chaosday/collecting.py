@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 
 from chaosday.driver import Driver
-from chaosday.experiment import Experiment
+from chaosday.model.experiment import Experiment
 from chaosday.model.target import Target
 from chaosday.record.recorder import seal
 from chaosday.record.run_directory import RunDirectory

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from chaosday.history import NEVER_NS, STATUSES, History
+from chaosday.model.history import NEVER_NS, STATUSES, History
 
 SHOWN = 6
 _RUN = re.compile(r"(.)\1{9,}", re.DOTALL)

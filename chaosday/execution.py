@@ -14,13 +14,13 @@ from chaosday.collecting import collect
 from chaosday.describing import described
 from chaosday.driver import HALT_GRACE_S, STOP_GRACE_S, Driver
 from chaosday.errors import ChaosdayError, EvidenceMissing
-from chaosday.experiment import Experiment
 from chaosday.guarding import Guarding
 from chaosday.halting import HaltWatch, halted_by
 from chaosday.holding import Holding
 from chaosday.lifecycle import Lifecycle
 from chaosday.live_rate import LiveRate
 from chaosday.model.clean import Clean
+from chaosday.model.experiment import Experiment
 from chaosday.model.fault import Bite, FaultPlan
 from chaosday.model.finding import Finding
 from chaosday.model.probe import ProbeReading

@@ -10,8 +10,8 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError
 
 from chaosday.errors import InvalidExperiment
-from chaosday.experiment import in_words, read_mapping
 from chaosday.model.base import Model
+from chaosday.model.experiment import in_words, read_mapping
 
 PLACE = re.compile(r"\$\{([a-z_0-9.]+)\}")
 ArmName = Literal["unsound", "sound"]

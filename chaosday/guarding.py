@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Mapping, Sequence
 
-from chaosday.experiment import Guard
+from chaosday.model.experiment import Guard
 from chaosday.model.probe import ProbeReading
 from chaosday.model.target import Target
 

@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from chaosday.evidence import Evidence
-from chaosday.history import FAILED, NEVER_NS, OK, History, to_json
 from chaosday.model.corruption import Corruption, NotApplicable, Planted
+from chaosday.model.evidence import Evidence
+from chaosday.model.history import FAILED, NEVER_NS, OK, History, to_json
 from chaosday.planting import with_cells
 
 if TYPE_CHECKING:

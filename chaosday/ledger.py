@@ -23,7 +23,7 @@ import numpy as np
 import pyarrow as pa
 
 from chaosday.errors import MalformedHistory
-from chaosday.history import FAILED, NEVER_NS, OK, UNKNOWN, History
+from chaosday.model.history import FAILED, NEVER_NS, OK, UNKNOWN, History
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

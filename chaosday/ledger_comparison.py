@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 
 from chaosday.errors import MalformedInput
-from chaosday.history import FAILED, NEVER_NS, OK, History
 from chaosday.ledger import Expected, Operations, checksums, expected, operations
 from chaosday.model.finding import KEYS_SHOWN, Anomaly
+from chaosday.model.history import FAILED, NEVER_NS, OK, History
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

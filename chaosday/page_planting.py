@@ -10,8 +10,8 @@ from typing import ClassVar
 import numpy as np
 from pydantic import Field
 
-from chaosday.evidence import Evidence
 from chaosday.model.corruption import Corruption, NotApplicable, Planted
+from chaosday.model.evidence import Evidence
 from chaosday.planting import pick
 from chaosday.postgres_tools import PAGE_BYTES, checked_slice, packed, slice_pages
 

@@ -12,10 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
-from chaosday.evidence import Evidence
-from chaosday.history import History
 from chaosday.ledger import FUNCTIONS, checksum, is_ledger, operations
 from chaosday.model.corruption import Corruption, NotApplicable, Planted
+from chaosday.model.evidence import Evidence
+from chaosday.model.history import History
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

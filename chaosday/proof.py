@@ -14,10 +14,10 @@ import numpy as np
 
 from chaosday.clock import Clock, SystemClock
 from chaosday.errors import ChaosdayError
-from chaosday.evidence import Evidence
 from chaosday.ledger import is_ledger
 from chaosday.model.check import Check
 from chaosday.model.corruption import Corruption, NotApplicable, Planted
+from chaosday.model.evidence import Evidence
 from chaosday.model.finding import Finding, Outcome
 from chaosday.registry import members
 from chaosday.sight import Cell, Class, Control, KillMatrix, Sight, SizeRecall, sight_of

@@ -11,8 +11,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from chaosday.evidence import Evidence
 from chaosday.model.corruption import Corruption, NotApplicable, Planted
+from chaosday.model.evidence import Evidence
 
 
 class ReportedDamage(Corruption):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from chaosday.clock import Clock
-from chaosday.experiment import Settle
 from chaosday.model.base import Model
+from chaosday.model.experiment import Settle
 from chaosday.model.probe import Probe
 from chaosday.model.target import Target
 

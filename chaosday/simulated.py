@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from chaosday.history import FAILED, OK, UNKNOWN, History
 from chaosday.ledger import row_id, rows_table
+from chaosday.model.history import FAILED, OK, UNKNOWN, History
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from chaosday.bank import SCHEMA, Facts
-from chaosday.history import History
+from chaosday.model.history import History
 from chaosday.simulated import Run
 
 _TURN_NS = 50_000

@@ -10,7 +10,7 @@ from collections.abc import Collection
 from typing import Any
 
 from chaosday import bank, ledger
-from chaosday.evidence import Evidence
+from chaosday.model.evidence import Evidence
 
 
 def sound_copy(evidence: Evidence, pieces: Collection[str]) -> tuple[Evidence, list[str]]:

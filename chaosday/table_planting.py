@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
-from chaosday.evidence import Evidence
 from chaosday.model.corruption import Corruption, NotApplicable, Planted
+from chaosday.model.evidence import Evidence
 from chaosday.planting import pick, with_cells
 
 # How many times as many rows are looked at as are to be damaged, where not every row can be.

@@ -13,9 +13,9 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
-from chaosday.evidence import Evidence
-from chaosday.history import OK, History, to_json
 from chaosday.model.corruption import Corruption, NotApplicable, Planted
+from chaosday.model.evidence import Evidence
+from chaosday.model.history import OK, History, to_json
 from chaosday.planting import with_cells
 from chaosday.record.transactions import COLUMN
 

@@ -16,7 +16,7 @@ from blocks.ssh_host import SSHHost
 from chaosday.clock import SystemClock
 from chaosday.errors import InvalidExperiment
 from chaosday.execution import Execution
-from chaosday.experiment import Experiment, parse
+from chaosday.model.experiment import Experiment, parse
 from chaosday.record.run_directory import RunDirectory, runs_root
 from chaosday.reporting.plan_page import plan_markdown
 from flows.experiment import as_state, permission_for, pipeline

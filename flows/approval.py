@@ -6,8 +6,8 @@ from prefect import pause_flow_run
 from prefect.exceptions import FlowPauseTimeout
 from prefect.input import RunInput
 
-from chaosday.experiment import Experiment
 from chaosday.guardrails import Guardrails
+from chaosday.model.experiment import Experiment
 from chaosday.permission import Approved
 
 PATIENCE_S = 3600

@@ -12,7 +12,7 @@ from rich.table import Table
 from chaosday.clock import SystemClock
 from chaosday.detection import drill as detection
 from chaosday.errors import InvalidExperiment
-from chaosday.experiment import read_mapping
+from chaosday.model.experiment import read_mapping
 from chaosday.record.run_directory import RunDirectory, runs_root
 from chaosday.restoring import drill as restoring
 from chaosday.verdict import Verdict

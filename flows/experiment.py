@@ -12,8 +12,8 @@ from prefect.states import Completed, Failed
 from blocks.guardrails import Guardrails
 from chaosday.clock import SystemClock
 from chaosday.execution import Execution
-from chaosday.experiment import Experiment
 from chaosday.guardrails import Guardrails as Limits
+from chaosday.model.experiment import Experiment
 from chaosday.model.finding import Outcome
 from chaosday.permission import Approved, Permission
 from chaosday.placebo import is_placebo_turn

@@ -10,8 +10,8 @@ import orjson
 from chaosday.clock import SystemClock
 from chaosday.errors import UsageError
 from chaosday.execution import Execution
-from chaosday.experiment import Experiment, load
 from chaosday.finding_file import is_finding
+from chaosday.model.experiment import Experiment, load
 from chaosday.placebo import is_placebo_turn
 from chaosday.record.run_directory import RunDirectory, runs_root
 from chaosday.verdict import Verdict

@@ -11,10 +11,10 @@ from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
-from chaosday.evidence import Evidence
-from chaosday.history import FAILED, History
 from chaosday.model.check import Check
+from chaosday.model.evidence import Evidence
 from chaosday.model.finding import KEYS_SHOWN, Anomaly, Finding, judged
+from chaosday.model.history import FAILED, History
 
 ResultMap = dict[str, Any]
 UNKNOWN = "unknown"

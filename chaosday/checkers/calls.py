@@ -11,7 +11,7 @@ import numpy as np
 from chaosday.checkers.coding import coded
 from chaosday.checkers.models import Op, SequentialModel, op_of
 from chaosday.checkers.per_key import keyed
-from chaosday.history import FAILED, OK, UNKNOWN, History
+from chaosday.model.history import FAILED, OK, UNKNOWN, History
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute
 from numpy.typing import NDArray
 
-from chaosday.history import History, numbers_of
+from chaosday.model.history import History, numbers_of
 from chaosday.record.transactions import coded_integers
 
 Ints = NDArray[Any]

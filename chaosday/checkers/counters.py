@@ -9,7 +9,7 @@ import numpy as np
 from chaosday.checkers.base import ResultMap, merge_valid, quiet, result_map
 from chaosday.checkers.coding import coded
 from chaosday.errors import MalformedHistory
-from chaosday.history import FAILED, OK, STATUSES, History, numbers_of
+from chaosday.model.history import FAILED, OK, STATUSES, History, numbers_of
 
 
 def check_counter(history: History) -> ResultMap:

@@ -23,7 +23,7 @@ from chaosday.checkers.graph import (
     session_edges,
 )
 from chaosday.checkers.lookup import Ints
-from chaosday.history import FAILED, OK, History
+from chaosday.model.history import FAILED, OK, History
 
 DEFAULT_MODELS = ("strict-serializable",)
 UNKNOWN_TYPES = frozenset({"empty-transaction-graph", "cycle-search-timeout"})

@@ -22,7 +22,7 @@ from chaosday.checkers.graph import Edges, find_cycle, topological
 from chaosday.checkers.polygraph import decide
 from chaosday.checkers.sessions import Sessions, sessions
 from chaosday.errors import UnknownName
-from chaosday.history import History
+from chaosday.model.history import History
 
 LEVELS = ("read-committed", "read-atomic", "causal", "snapshot-isolation", "serializable")
 _LEVEL_OF = {

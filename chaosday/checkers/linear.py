@@ -17,7 +17,7 @@ from typing import Any
 from chaosday.checkers.base import SHOWN, ResultMap, foreign_to, result_map
 from chaosday.checkers.calls import Calls, calls_by_key
 from chaosday.checkers.models import NO, SequentialModel
-from chaosday.history import History
+from chaosday.model.history import History
 
 STEPS = 4_000_000
 CONFIGURATIONS = 200_000

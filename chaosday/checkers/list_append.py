@@ -18,7 +18,7 @@ from chaosday.checkers.base import ResultMap
 from chaosday.checkers.elle import EXPECTED, Cyclic, Expected, Timeline, add_order, elle_result, find_cycles
 from chaosday.checkers.graph import PROCESS, REALTIME, RW, WR, WW, Graph
 from chaosday.checkers.lookup import Ints, Lookup, products
-from chaosday.history import FAILED, History
+from chaosday.model.history import FAILED, History
 from chaosday.record.transactions import APPEND, READ, WRITE, Transactions
 
 _PAIRS = 40_000_000

@@ -9,7 +9,7 @@ import numpy as np
 from chaosday.checkers.base import ResultMap, result_map
 from chaosday.checkers.graph import Graph, components, realtime_edges, session_edges
 from chaosday.errors import MalformedHistory
-from chaosday.history import OK, History
+from chaosday.model.history import OK, History
 from chaosday.record.transactions import COLUMN, Transactions
 
 Order = Literal["none", "session", "realtime"]

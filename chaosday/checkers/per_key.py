@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from chaosday.checkers.base import SHOWN, ResultMap, merge_valid
 from chaosday.checkers.coding import NULL, coded
-from chaosday.history import History
+from chaosday.model.history import History
 
 Judge = Callable[[History], ResultMap]
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from chaosday.checkers.base import ResultMap, foreign_to, result_map
 from chaosday.checkers.coding import NULL, Coded, Ints, coded
-from chaosday.history import FAILED, NEVER_NS, OK, UNKNOWN, History
+from chaosday.model.history import FAILED, NEVER_NS, OK, UNKNOWN, History
 
 
 def check_queue(history: History) -> ResultMap:

@@ -10,7 +10,7 @@ from chaosday.checkers.coding import coded
 from chaosday.checkers.linear import STEPS, linearizable
 from chaosday.checkers.models import Register
 from chaosday.checkers.per_key import keyed
-from chaosday.history import History
+from chaosday.model.history import History
 
 
 def check_register(

@@ -20,7 +20,7 @@ from chaosday.checkers.elle import EXPECTED, Expected, Timeline, add_order, elle
 from chaosday.checkers.graph import PROCESS, REALTIME, RW, WR, WW, Graph
 from chaosday.checkers.lookup import Ints, products, same_before
 from chaosday.checkers.versions import NO_SOURCES, Sources, Versions, versions
-from chaosday.history import History
+from chaosday.model.history import History
 from chaosday.record.transactions import APPEND, READ, Transactions
 
 _PAIRS = 40_000_000

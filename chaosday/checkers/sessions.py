@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from chaosday.history import FAILED, OK, History
+from chaosday.model.history import FAILED, OK, History
 from chaosday.record.transactions import Transactions
 
 INITIAL = "initial state"

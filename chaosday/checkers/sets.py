@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chaosday.checkers.base import ResultMap, result_map
-from chaosday.history import OK, History
+from chaosday.model.history import OK, History
 
 _POINTS = (0, 0.5, 0.95, 0.99, 1)
 

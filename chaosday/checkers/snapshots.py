@@ -12,7 +12,7 @@ import orjson
 
 from chaosday.checkers.base import ResultMap, quiet, result_map
 from chaosday.errors import MalformedHistory
-from chaosday.history import OK, History
+from chaosday.model.history import OK, History
 from chaosday.record.transactions import COLUMN, Transactions
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from chaosday.checkers.base import SHOWN
 from chaosday.checkers.coding import NULL, Coded, Ints
 from chaosday.checkers.lookup import Lookup
-from chaosday.history import FAILED, NEVER_NS, OK, History
+from chaosday.model.history import FAILED, NEVER_NS, OK, History
 
 _BEFORE_NS = -1
 

@@ -11,10 +11,10 @@ from pydantic import Field
 
 from chaosday.bank import Facts, Reads, Transfers, reads, transfers
 from chaosday.errors import MalformedInput
-from chaosday.evidence import Evidence
-from chaosday.history import FAILED, OK, UNKNOWN
 from chaosday.model.check import Check
+from chaosday.model.evidence import Evidence
 from chaosday.model.finding import KEYS_SHOWN, Anomaly, Finding, judged
+from chaosday.model.history import FAILED, OK, UNKNOWN
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

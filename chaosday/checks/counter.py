@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from chaosday.checkers.base import HistoryCheck, ResultMap
 from chaosday.checkers.counters import check_counter
 from chaosday.checkers.per_key import independently
-from chaosday.history import History
+from chaosday.model.history import History
 
 
 class Counter(HistoryCheck):

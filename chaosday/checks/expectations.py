@@ -7,9 +7,9 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from chaosday.errors import MalformedInput
-from chaosday.evidence import Evidence
 from chaosday.expectations import Expectation, error_in, frame_of, named, validated
 from chaosday.model.check import Check
+from chaosday.model.evidence import Evidence
 from chaosday.model.finding import KEYS_SHOWN, Anomaly, Finding, judged
 
 LEDGER_SUITE = [

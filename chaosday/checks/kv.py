@@ -9,7 +9,7 @@ from pydantic import Field
 from chaosday.checkers.base import HistoryCheck, ResultMap
 from chaosday.checkers.linear import STEPS, linearizable
 from chaosday.checkers.models import KeyValue as KeyValueModel
-from chaosday.history import History
+from chaosday.model.history import History
 
 
 class KeyValue(HistoryCheck):

@@ -7,10 +7,10 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from chaosday.errors import MalformedInput
-from chaosday.evidence import Evidence
 from chaosday.ledger import is_ledger, operations
 from chaosday.ledger_comparison import compare
 from chaosday.model.check import Check
+from chaosday.model.evidence import Evidence
 from chaosday.model.finding import KEYS_SHOWN, Finding, judged
 from chaosday.statistics import loss_upper_bound
 

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from chaosday.checkers.base import HistoryCheck, ResultMap
 from chaosday.checkers.elle import DEFAULT_MODELS, Expected
 from chaosday.checkers.list_append import check_list_append
-from chaosday.history import History
+from chaosday.model.history import History
 
 
 class ListAppend(HistoryCheck):

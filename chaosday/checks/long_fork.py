@@ -8,7 +8,7 @@ from pydantic import Field
 
 from chaosday.checkers.base import HistoryCheck, ResultMap
 from chaosday.checkers.snapshots import check_long_fork
-from chaosday.history import History
+from chaosday.model.history import History
 
 
 class LongFork(HistoryCheck):

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from chaosday.checkers.base import HistoryCheck, ResultMap
 from chaosday.checkers.monotone import check_monotonic
-from chaosday.history import History
+from chaosday.model.history import History
 
 
 class Monotonic(HistoryCheck):

@@ -8,8 +8,8 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from chaosday.errors import MalformedInput
-from chaosday.evidence import Evidence
 from chaosday.model.check import Check
+from chaosday.model.evidence import Evidence
 from chaosday.model.finding import KEYS_SHOWN, Anomaly, Finding, judged
 
 _BAD = re.compile(r'checksum verification failed in file "(?:.*/)?((?:base|global|pg_tblspc)/[^"]+)", block (\d+)')

@@ -9,7 +9,7 @@ from pydantic import Field, JsonValue
 from chaosday.checkers.base import HistoryCheck, ResultMap
 from chaosday.checkers.linear import STEPS
 from chaosday.checkers.register import check_register
-from chaosday.history import History
+from chaosday.model.history import History
 
 
 class Register(HistoryCheck):

@@ -9,8 +9,8 @@ import pyarrow as pa
 from pydantic import Field
 
 from chaosday.errors import EvidenceMissing, MalformedInput
-from chaosday.evidence import Evidence
 from chaosday.model.check import Check
+from chaosday.model.evidence import Evidence
 from chaosday.model.finding import KEYS_SHOWN, Anomaly, Finding, judged
 
 KINDS = ("missing", "extra", "different")

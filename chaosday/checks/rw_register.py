@@ -11,7 +11,7 @@ from chaosday.checkers.elle import DEFAULT_MODELS, Expected
 from chaosday.checkers.isolation import check_sessions, sessions_only
 from chaosday.checkers.rw_register import check_rw_register
 from chaosday.checkers.versions import Sources
-from chaosday.history import History
+from chaosday.model.history import History
 
 
 class RwRegister(HistoryCheck):

@@ -7,8 +7,8 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from chaosday.errors import EvidenceMissing
-from chaosday.evidence import Evidence
 from chaosday.model.check import Check
+from chaosday.model.evidence import Evidence
 from chaosday.model.finding import KEYS_SHOWN, Anomaly, Finding, judged
 
 DETAILS_SHOWN = 20

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 from chaosday.checkers.base import HistoryCheck, ResultMap
 from chaosday.checkers.per_key import independently
 from chaosday.checkers.sets import check_set_full
-from chaosday.history import History
+from chaosday.model.history import History
 
 
 class SetFull(HistoryCheck):

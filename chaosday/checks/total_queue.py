@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 from chaosday.checkers.base import HistoryCheck, ResultMap
 from chaosday.checkers.per_key import independently
 from chaosday.checkers.queues import check_total_queue
-from chaosday.history import History
+from chaosday.model.history import History
 
 
 class TotalQueue(HistoryCheck):

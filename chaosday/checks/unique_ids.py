@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from chaosday.checkers.base import HistoryCheck, ResultMap
 from chaosday.checkers.counters import check_unique_ids
-from chaosday.history import History
+from chaosday.model.history import History
 
 
 class UniqueIds(HistoryCheck):

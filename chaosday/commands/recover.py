@@ -32,7 +32,7 @@ def command(runs: Path | None, file: Path | None, only_list: bool, as_json: bool
         raise click.UsageError("--list needs --targets FILE: leases are listed on targets")
     did = recover(journals_under(runs or runs_root())) if file is None or runs is not None else []
     if file is not None:
-        from chaosday.experiment import load_targets
+        from chaosday.model.experiment import load_targets
         from chaosday.model.lease import LeaseHolder
 
         holders = {name: each for name, each in load_targets(file).items() if LeaseHolder in each.capabilities()}

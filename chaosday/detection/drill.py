@@ -8,8 +8,8 @@ from typing import Any, Literal, Self
 from pydantic import Field, ValidationError, model_validator
 
 from chaosday.errors import InvalidExperiment
-from chaosday.experiment import any_of, in_words, read_mapping
 from chaosday.model.base import Model
+from chaosday.model.experiment import any_of, in_words, read_mapping
 
 
 class Monitor(Model):

@@ -12,7 +12,7 @@ import pyarrow as pa
 from chaosday.errors import MalformedHistory, UnknownName
 from chaosday.formats import jepsen, rows, sessions
 from chaosday.formats.events import Imported
-from chaosday.history import History
+from chaosday.model.history import History
 
 READERS: dict[str, Callable[[str], Imported]] = {
     "edn": jepsen.read_edn,

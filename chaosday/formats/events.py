@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chaosday.errors import MalformedHistory
-from chaosday.history import History
+from chaosday.model.history import History
 from chaosday.record.transactions import column, is_mop, with_transactions
 
 TYPES = ("invoke", "ok", "fail", "info")

@@ -13,7 +13,7 @@ import orjson
 from chaosday.errors import MalformedHistory, UsageError
 from chaosday.formats import edn
 from chaosday.formats.events import Imported, paired
-from chaosday.history import UNKNOWN, History
+from chaosday.model.history import UNKNOWN, History
 from chaosday.record.recorder import collector_off
 from chaosday.record.transactions import COLUMN, Transactions
 

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from chaosday.errors import MalformedHistory
 from chaosday.formats.events import Imported
-from chaosday.history import COLUMNS, STATUSES, History
+from chaosday.model.history import COLUMNS, STATUSES, History
 from chaosday.record.recorder import collector_off
 from chaosday.record.transactions import COLUMN, Transactions, column, is_mop, with_transactions
 

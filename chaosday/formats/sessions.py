@@ -14,7 +14,7 @@ import orjson
 
 from chaosday.errors import MalformedHistory
 from chaosday.formats.events import Imported
-from chaosday.history import History
+from chaosday.model.history import History
 from chaosday.record.transactions import Transactions, column, with_transactions
 
 _PLUME = re.compile(r"([rwRW])\(\s*(-?\w+)\s*,\s*(-?\w+|null|nil)\s*,\s*(-?\d+)\s*,\s*(-?\d+)\s*\)")

@@ -9,9 +9,9 @@ from pydantic import Field, ValidationError, model_validator
 
 from chaosday.detection.drill import Monitor
 from chaosday.errors import InvalidExperiment
-from chaosday.experiment import Guard, any_of, in_words, read_mapping
 from chaosday.gameday.outages import OutageLedger
 from chaosday.model.base import Model
+from chaosday.model.experiment import Guard, any_of, in_words, read_mapping
 
 Role = Literal["leader", "observer", "stopper", "team"]
 

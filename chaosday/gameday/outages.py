@@ -9,8 +9,8 @@ from typing import Any, Self
 from pydantic import Field, ValidationError, model_validator
 
 from chaosday.errors import InvalidExperiment
-from chaosday.experiment import in_words
 from chaosday.model.base import Model
+from chaosday.model.experiment import in_words
 from chaosday.statistics import exact_interval
 
 MONTH_DAYS = 365.25 / 12

@@ -13,7 +13,6 @@ from typing import Any, Self
 from chaosday.clock import Clock, SystemClock
 from chaosday.errors import ChaosdayError
 from chaosday.execution import bound
-from chaosday.experiment import BlastRadius, Experiment, FaultAt
 from chaosday.gameday import readiness, sealing
 from chaosday.gameday.board import NAME, OVER, Board
 from chaosday.gameday.day import GameDay, Phase
@@ -26,6 +25,7 @@ from chaosday.halting import HaltWatch, halted_by
 from chaosday.holding import Holding
 from chaosday.lifecycle import Lifecycle
 from chaosday.model.clean import Clean
+from chaosday.model.experiment import BlastRadius, Experiment, FaultAt
 from chaosday.model.fault import FaultPlan
 from chaosday.model.finding import Outcome
 from chaosday.permission import Permission

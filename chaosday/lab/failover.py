@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from chaosday.experiment import Experiment, parse
 from chaosday.lab.replication import until_streaming
 from chaosday.lab.scenarios import Scenario, changed
+from chaosday.model.experiment import Experiment, parse
 from chaosday.model.target import Route, Sql
 from chaosday.proxy.client import ProxyProcess
 from chaosday.servers import postgres

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chaosday.clock import SystemClock
 from chaosday.errors import TargetUnreachable
-from chaosday.experiment import Settle
+from chaosday.model.experiment import Settle
 from chaosday.model.target import Sql, Target
 from chaosday.probes.postgresql.replicating import PostgresReplicating
 from chaosday.servers.postgres import Node

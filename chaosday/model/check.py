@@ -5,8 +5,8 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import ClassVar
 
-from chaosday.evidence import Evidence
 from chaosday.model.base import Model
+from chaosday.model.evidence import Evidence
 from chaosday.model.finding import Finding
 
 

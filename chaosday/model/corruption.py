@@ -8,8 +8,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from chaosday.evidence import Evidence
 from chaosday.model.base import Model
+from chaosday.model.evidence import Evidence
 
 
 @dataclass(frozen=True)

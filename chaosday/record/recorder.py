@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from chaosday.clock import Clock, SystemClock
 from chaosday.errors import EvidenceMissing, MalformedHistory, UsageError
-from chaosday.history import STATUSES, UNKNOWN, History
+from chaosday.model.history import STATUSES, UNKNOWN, History
 
 _OPTIONS = orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE
 # History column -> field of the recorded line.

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from chaosday.clock import Clock
 from chaosday.errors import EvidenceMissing
-from chaosday.evidence import Evidence
+from chaosday.model.evidence import Evidence
 
 RUNS_VARIABLE = "CHAOSDAY_RUNS"
 

@@ -20,7 +20,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from chaosday.errors import MalformedHistory
-from chaosday.history import History, numbers_of, payload_column
+from chaosday.model.history import History, numbers_of, payload_column
 
 READ, WRITE, APPEND = range(3)
 F_NAMES = ("r", "w", "append")

@@ -12,7 +12,7 @@ import yaml
 from jinja2 import Environment
 
 from chaosday.errors import EvidenceMissing
-from chaosday.history import FAILED, NEVER_NS, OK, UNKNOWN, History
+from chaosday.model.history import FAILED, NEVER_NS, OK, UNKNOWN, History
 from chaosday.record.journal import Record
 from chaosday.record.journal import read as read_journal
 from chaosday.record.run_directory import RunDirectory

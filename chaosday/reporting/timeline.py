@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from chaosday.history import FAILED, OK, UNKNOWN, History
+from chaosday.model.history import FAILED, OK, UNKNOWN, History
 from chaosday.record.journal import Record
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 
 from chaosday.errors import CapabilityMissing, TargetUnreachable
-from chaosday.history import NEVER_NS, OK, History
 from chaosday.ledger import operations
+from chaosday.model.history import NEVER_NS, OK, History
 from chaosday.physical.backup import observe_backup
 from chaosday.postgres_tools import Ended, PostgresTools, Server
 from chaosday.probes.postgresql.write import PostgresWrite

@@ -11,7 +11,7 @@ import pyarrow as pa
 from chaosday.aws.objects import head, listed
 from chaosday.aws.session import spoken
 from chaosday.errors import Refused, TargetUnreachable
-from chaosday.history import NEVER_NS, OK, History
+from chaosday.model.history import NEVER_NS, OK, History
 from chaosday.restoring.subject import OBJECTS, Subject, newest
 from chaosday.targets.s3_store import S3Store
 from chaosday.undoing import Attempt

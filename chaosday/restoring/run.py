@@ -9,10 +9,10 @@ from typing import Any, Self
 from chaosday.clock import Clock, SystemClock
 from chaosday.driver import Driver
 from chaosday.errors import CapabilityMissing, ChaosdayError, EvidenceMissing
-from chaosday.history import OK, STATUSES, UNKNOWN, History
 from chaosday.model.clean import Clean
 from chaosday.model.fault import Bite, Reading
 from chaosday.model.finding import Finding
+from chaosday.model.history import OK, STATUSES, UNKNOWN, History
 from chaosday.progress import Step, say
 from chaosday.proof import KillMatrix, prove
 from chaosday.record.journal import Journal

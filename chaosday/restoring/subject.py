@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from chaosday.history import History
+from chaosday.model.history import History
 from chaosday.model.workload import Workload
 
 RESTORED = "restored"

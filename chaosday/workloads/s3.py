@@ -15,7 +15,7 @@ from pydantic import Field
 
 from chaosday.aws.objects import Objects, listed
 from chaosday.aws.session import spoken
-from chaosday.history import STATUSES
+from chaosday.model.history import STATUSES
 from chaosday.model.target import Target
 from chaosday.model.workload import Stop, Workload
 from chaosday.object_content import ABSENT, DAMAGED, OBJECTS, SHARED_FROM, UNREADABLE, VERSIONS, body_of, read_body

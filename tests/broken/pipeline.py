@@ -10,8 +10,8 @@ from typing import Any
 
 from chaosday.clock import SystemClock
 from chaosday.execution import Execution
-from chaosday.experiment import parse
 from chaosday.line_server import LineServer
+from chaosday.model.experiment import parse
 from chaosday.playing import play
 from chaosday.record.run_directory import RunDirectory
 from tests.broken.server import Broken

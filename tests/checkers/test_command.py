@@ -22,7 +22,7 @@ from chaosday.checkers.rw_register import check_rw_register
 from chaosday.checkers.versions import Sources
 from chaosday.commands.check import command
 from chaosday.errors import ChaosdayError, MalformedHistory, UnknownName, UsageError
-from chaosday.history import History
+from chaosday.model.history import History
 
 GOOD = "{:type :invoke :process 0 :f :write :value 1}\n{:type :ok :process 0 :f :write :value 1}\n"
 BAD = GOOD + "{:type :invoke :process 0 :f :read :value nil}\n{:type :ok :process 0 :f :read :value 2}\n"
@@ -152,7 +152,7 @@ def test_a_check_of_registers_needs_no_pandas_and_no_scipy(tmp_path: Path) -> No
     """Reading Parquet and judging registers loads neither: they cost more than the check."""
     registers(50, 3, 2, seed=1).write(tmp_path / "history.parquet")
     code = (
-        "import sys; from pathlib import Path; from chaosday.history import History\n"
+        "import sys; from pathlib import Path; from chaosday.model.history import History\n"
         "from chaosday.checkers.register import check_register\n"
         "assert check_register(History.read(Path(sys.argv[1])))['valid?'] is True\n"
         "print(sorted({'pandas', 'scipy'} & set(sys.modules)))"

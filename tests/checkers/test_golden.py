@@ -19,8 +19,8 @@ from chaosday.checkers.base import HistoryCheck, ResultMap, finding_of, merge_va
 from chaosday.commands.check import models
 from chaosday.errors import MalformedHistory, UnknownName
 from chaosday.formats import sessions
-from chaosday.history import History
 from chaosday.model.finding import Outcome
+from chaosday.model.history import History
 from chaosday.record.transactions import Transactions, column, with_transactions
 from chaosday.registry import members
 

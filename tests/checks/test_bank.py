@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from chaosday.bank import SCHEMA
 from chaosday.checks.bank import BankCheck
 from chaosday.errors import EvidenceMissing, MalformedHistory, MalformedInput
-from chaosday.evidence import Evidence
-from chaosday.history import History
+from chaosday.model.evidence import Evidence
 from chaosday.model.finding import Outcome
+from chaosday.model.history import History
 from chaosday.proof import all_corruptions, sight_of
 from chaosday.simulated_bank import simulate_bank
 from tests.proof import planting

@@ -10,7 +10,7 @@ import pytest
 
 from chaosday.checks.expectations import Expectation, Expectations
 from chaosday.errors import MalformedInput
-from chaosday.evidence import Evidence
+from chaosday.model.evidence import Evidence
 from chaosday.model.finding import Outcome
 from tests.proof import planting
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from chaosday.checks.replica_rows import ReplicaRows
 from chaosday.errors import EvidenceMissing, MalformedInput
-from chaosday.evidence import Evidence
+from chaosday.model.evidence import Evidence
 from chaosday.model.finding import Outcome
 from chaosday.proof import sight_of
 from tests.proof import planting

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from chaosday.errors import UsageError
-from chaosday.experiment import load
+from chaosday.model.experiment import load
 from chaosday.starter import starter
 from tests.cli.test_bad_input import CANARY, chaosday
 

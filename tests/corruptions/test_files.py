@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from chaosday.checks.replica_rows import ReplicaRows
-from chaosday.evidence import Evidence
 from chaosday.model.corruption import Corruption, NotApplicable
+from chaosday.model.evidence import Evidence
 from chaosday.model.finding import Outcome
 from chaosday.proof import all_corruptions, sight_of
 from chaosday.record.files import files_table, read_files

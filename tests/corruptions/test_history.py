@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from chaosday.evidence import Evidence
-from chaosday.history import History
 from chaosday.model.corruption import Corruption, NotApplicable
+from chaosday.model.evidence import Evidence
+from chaosday.model.history import History
 from chaosday.proof import all_corruptions
 from tests.proof import planting
 

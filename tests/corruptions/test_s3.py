@@ -9,10 +9,10 @@ import pyarrow as pa
 import pytest
 
 from chaosday.checks.s3_ledger import S3Ledger
-from chaosday.evidence import Evidence
-from chaosday.history import History
 from chaosday.model.corruption import Corruption, NotApplicable
+from chaosday.model.evidence import Evidence
 from chaosday.model.finding import Outcome
+from chaosday.model.history import History
 from chaosday.object_content import OBJECTS, SHARED_FROM
 from chaosday.registry import members
 

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pytest
 
 from chaosday.checks.replica_rows import ReplicaRows
-from chaosday.evidence import Evidence
 from chaosday.model.corruption import Corruption, NotApplicable
+from chaosday.model.evidence import Evidence
 from chaosday.proof import all_corruptions, sight_of
 from chaosday.simulated_table import simulate_table
 from tests.proof import planting

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from chaosday.experiment import parse
+from chaosday.model.experiment import parse
 from tests.docs.pages import ROOT, blocks
 
 PAGE = ROOT / "docs" / "write-your-own.md"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from chaosday.example import example, operations
-from chaosday.history import History
+from chaosday.model.history import History
 
 pytestmark = pytest.mark.kernel
 ADDED = [

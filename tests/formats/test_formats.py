@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from chaosday import formats
 from chaosday.errors import MalformedHistory, UnknownName, UsageError
 from chaosday.formats import edn
-from chaosday.history import History
+from chaosday.model.history import History
 from chaosday.record.transactions import COLUMN, Transactions, column, with_transactions
 
 pytestmark = pytest.mark.kernel

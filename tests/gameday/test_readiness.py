@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from chaosday.errors import InvalidExperiment
-from chaosday.experiment import read_mapping
 from chaosday.gameday.day import GameDay, load_day, parse_day
 from chaosday.gameday.readiness import gaps, monitors_now
+from chaosday.model.experiment import read_mapping
 
 EXAMPLES = sorted((Path(__file__).resolve().parents[2] / "deployments" / "gameday").glob("*.yaml"))
 EXAMPLE = EXAMPLES[0]

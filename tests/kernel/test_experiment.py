@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chaosday.errors import InvalidExperiment
-from chaosday.experiment import Experiment, load, parse
+from chaosday.model.experiment import Experiment, load, parse
 
 pytestmark = pytest.mark.kernel
 

@@ -17,7 +17,7 @@ from chaosday.checkers.isolation import check_sessions
 from chaosday.checkers.list_append import check_list_append
 from chaosday.checkers.rw_register import check_rw_register
 from chaosday.checkers.versions import Sources
-from chaosday.history import NEVER_NS, History
+from chaosday.model.history import NEVER_NS, History
 from chaosday.record.transactions import Transactions, column, with_transactions
 from chaosday.registry import member
 from tests.oracles import brute

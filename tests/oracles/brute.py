@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import permutations
 from typing import Any
 
-from chaosday.history import NEVER_NS, History
+from chaosday.model.history import NEVER_NS, History
 
 Row = dict[str, Any]
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from chaosday.errors import EvidenceMissing, MalformedInput
-from chaosday.evidence import Evidence
 from chaosday.model.check import Check
+from chaosday.model.evidence import Evidence
 from chaosday.model.finding import Finding, Outcome
 from chaosday.registry import members
 from chaosday.report_planting import ReportedDamage

@@ -14,8 +14,8 @@ from chaosday.checks.pg_verifybackup import PgVerifybackup
 from chaosday.checks.s3_checksums import S3Checksums
 from chaosday.checks.sqlite_integrity import SqliteIntegrity
 from chaosday.errors import TargetUnreachable
-from chaosday.evidence import Evidence
 from chaosday.model.check import Check
+from chaosday.model.evidence import Evidence
 from chaosday.model.finding import Finding, Outcome
 from chaosday.objects import Bucket
 from chaosday.physical.backup import observe_backup

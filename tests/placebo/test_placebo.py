@@ -16,7 +16,7 @@ import pytest
 from chaosday.clock import SystemClock
 from chaosday.errors import MalformedInput
 from chaosday.execution import Execution
-from chaosday.experiment import parse
+from chaosday.model.experiment import parse
 from chaosday.model.finding import Anomaly, Finding, Outcome, judged
 from chaosday.model.target import Sql
 from chaosday.placebo import COUNTS, is_placebo_turn

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from chaosday.checks.amcheck import Amcheck
 from chaosday.checks.pg_checksums import PgChecksums
 from chaosday.errors import CapabilityMissing, MalformedInput, TargetUnreachable
-from chaosday.evidence import Evidence
+from chaosday.model.evidence import Evidence
 from chaosday.model.finding import Finding, Outcome
 from chaosday.postgres_tools import (
     PAGE_BYTES,

@@ -6,8 +6,8 @@ from typing import Literal
 
 import numpy as np
 
-from chaosday.evidence import Evidence
 from chaosday.model.check import Check
+from chaosday.model.evidence import Evidence
 from chaosday.model.finding import Anomaly, Finding, judged
 
 

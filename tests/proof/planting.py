@@ -8,9 +8,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from chaosday.evidence import Evidence
-from chaosday.history import History
 from chaosday.ledger import rows_table
+from chaosday.model.evidence import Evidence
+from chaosday.model.history import History
 from chaosday.simulated import simulate_ledger
 
 NOWHERE = Path("/nonexistent")

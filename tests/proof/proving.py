@@ -7,8 +7,8 @@ from typing import Any
 
 from chaosday import proof
 from chaosday.clock import ManualClock
-from chaosday.evidence import Evidence
 from chaosday.model.check import Check
+from chaosday.model.evidence import Evidence
 from chaosday.sight import KillMatrix
 
 

@@ -14,10 +14,10 @@ from chaosday.clock import ManualClock
 from chaosday.corruptions.ledger.row_deleted import RowDeleted
 from chaosday.corruptions.ledger.stale_version import StaleVersion
 from chaosday.corruptions.ledger.value_flipped import ValueFlipped
-from chaosday.evidence import Evidence
 from chaosday.ledger import sound_rows
 from chaosday.model.check import Check
 from chaosday.model.corruption import Corruption, Planted
+from chaosday.model.evidence import Evidence
 from chaosday.model.finding import Anomaly, Finding, Outcome, judged
 from chaosday.proof import all_corruptions, sight_of
 from chaosday.sight import KillMatrix

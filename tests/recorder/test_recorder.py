@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from chaosday.clock import ManualClock
 from chaosday.errors import EvidenceMissing, MalformedHistory, UsageError
-from chaosday.history import History
+from chaosday.model.history import History
 from chaosday.record.recorder import Recorder, seal
 
 pytestmark = pytest.mark.kernel

@@ -14,9 +14,9 @@ import pytest
 import yaml
 
 from chaosday.clock import SystemClock
-from chaosday.history import History
 from chaosday.ledger import ROWS_SCHEMA, checksum
 from chaosday.model.finding import Outcome
+from chaosday.model.history import History
 from chaosday.record.run_directory import RunDirectory
 from chaosday.restoring.backups import BaseBackup
 from chaosday.restoring.drill import RestoreDrill, parse_drill

@@ -12,9 +12,9 @@ import pytest
 
 from chaosday.clock import SystemClock
 from chaosday.execution import Execution
-from chaosday.experiment import Experiment, parse
 from chaosday.guardrails import Guardrails
 from chaosday.halting import HaltFile
+from chaosday.model.experiment import Experiment, parse
 from chaosday.model.finding import Outcome
 from chaosday.permission import Permission
 from chaosday.record.journal import open_faults, read

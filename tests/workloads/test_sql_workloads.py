@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from chaosday.driver import Driver
-from chaosday.history import FAILED, OK, STATUSES, UNKNOWN, History
 from chaosday.ledger import checksum
+from chaosday.model.history import FAILED, OK, STATUSES, UNKNOWN, History
 from chaosday.model.target import Sql
 from chaosday.model.workload import Workload
 from chaosday.record.recorder import seal

@@ -9,8 +9,8 @@ import pyarrow as pa
 
 from chaosday.bank import SCHEMA
 from chaosday.bank_planting import BankCorruption
-from chaosday.evidence import Evidence
 from chaosday.model.corruption import Planted
+from chaosday.model.evidence import Evidence
 
 
 class AccountStray(BankCorruption):

@@ -7,8 +7,8 @@ from typing import Literal
 import numpy as np
 
 from chaosday.bank_planting import BankCorruption
-from chaosday.evidence import Evidence
 from chaosday.model.corruption import Planted
+from chaosday.model.evidence import Evidence
 from chaosday.planting import pick, with_cells
 
 

@@ -8,9 +8,9 @@ import numpy as np
 
 from chaosday.bank import transfers
 from chaosday.bank_planting import BankCorruption
-from chaosday.evidence import Evidence
-from chaosday.history import UNKNOWN
 from chaosday.model.corruption import Planted
+from chaosday.model.evidence import Evidence
+from chaosday.model.history import UNKNOWN
 from chaosday.planting import pick, with_cells
 
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from chaosday.bank import Facts
 from chaosday.bank_planting import BankCorruption
-from chaosday.evidence import Evidence
 from chaosday.model.corruption import Planted
+from chaosday.model.evidence import Evidence
 
 
 class ReadNegative(BankCorruption):

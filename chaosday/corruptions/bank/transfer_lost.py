@@ -8,9 +8,9 @@ import numpy as np
 
 from chaosday.bank import Transfers, transfers
 from chaosday.bank_planting import BankCorruption
-from chaosday.evidence import Evidence
-from chaosday.history import OK, UNKNOWN
 from chaosday.model.corruption import NotApplicable, Planted
+from chaosday.model.evidence import Evidence
+from chaosday.model.history import OK, UNKNOWN
 from chaosday.planting import pick, with_cells
 
 # More unknown transfers than this have too many outcomes to go through.

@@ -6,10 +6,10 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from chaosday.evidence import Evidence
-from chaosday.history import History
 from chaosday.history_planting import HistoryCorruption, contradicted
 from chaosday.model.corruption import NotApplicable, Planted
+from chaosday.model.evidence import Evidence
+from chaosday.model.history import History
 from chaosday.planting import pick
 
 # By how many operations' time the clock of a client is fast.

@@ -6,9 +6,9 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from chaosday.evidence import Evidence
-from chaosday.history import OK, History, to_json
 from chaosday.model.corruption import Corruption, NotApplicable, Planted
+from chaosday.model.evidence import Evidence
+from chaosday.model.history import OK, History, to_json
 from chaosday.planting import with_cells
 
 

@@ -7,10 +7,10 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 
-from chaosday.evidence import Evidence
-from chaosday.history import FAILED
 from chaosday.ledger import operations, rows_table
 from chaosday.model.corruption import Planted
+from chaosday.model.evidence import Evidence
+from chaosday.model.history import FAILED
 from chaosday.planting import LedgerCorruption, attempts_of, pick, rows_with, without
 
 

@@ -6,10 +6,10 @@ from typing import Literal
 
 import numpy as np
 
-from chaosday.evidence import Evidence
-from chaosday.history import OK
 from chaosday.ledger import operations
 from chaosday.model.corruption import Planted
+from chaosday.model.evidence import Evidence
+from chaosday.model.history import OK
 from chaosday.planting import LedgerCorruption, pick
 
 

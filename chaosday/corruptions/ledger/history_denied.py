@@ -6,9 +6,9 @@ from typing import Literal
 
 import numpy as np
 
-from chaosday.evidence import Evidence
-from chaosday.history import FAILED
 from chaosday.model.corruption import Planted
+from chaosday.model.evidence import Evidence
+from chaosday.model.history import FAILED
 from chaosday.planting import LedgerCorruption, attempts_of, may_hold, pick, rows_at
 
 

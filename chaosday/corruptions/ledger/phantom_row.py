@@ -7,9 +7,9 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 
-from chaosday.evidence import Evidence
 from chaosday.ledger import rows_table
 from chaosday.model.corruption import Planted
+from chaosday.model.evidence import Evidence
 from chaosday.planting import LedgerCorruption, new_ids
 
 

@@ -6,10 +6,10 @@ from typing import Literal
 
 import numpy as np
 
-from chaosday.evidence import Evidence
-from chaosday.history import FAILED, OK
 from chaosday.ledger import operations
 from chaosday.model.corruption import NotApplicable, Planted
+from chaosday.model.evidence import Evidence
+from chaosday.model.history import FAILED, OK
 from chaosday.planting import LedgerCorruption, attempts_of, ids_of, pick, rows_with, with_cells
 
 

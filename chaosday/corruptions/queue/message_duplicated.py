@@ -7,8 +7,8 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from chaosday.element_planting import ElementCorruption
-from chaosday.evidence import Evidence
 from chaosday.model.corruption import Planted
+from chaosday.model.evidence import Evidence
 
 
 class MessageDuplicated(ElementCorruption):

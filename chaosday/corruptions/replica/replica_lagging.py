@@ -6,9 +6,9 @@ from typing import Literal
 
 import numpy as np
 
-from chaosday.evidence import Evidence
 from chaosday.ledger import is_ledger
 from chaosday.model.corruption import NotApplicable, Planted
+from chaosday.model.evidence import Evidence
 from chaosday.planting import updated_rows, with_rows
 from chaosday.table_planting import TableCorruption
 

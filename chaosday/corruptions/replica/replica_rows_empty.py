@@ -6,8 +6,8 @@ from typing import Literal
 
 import numpy as np
 
-from chaosday.evidence import Evidence
 from chaosday.model.corruption import Planted
+from chaosday.model.evidence import Evidence
 from chaosday.planting import all_or_nothing
 from chaosday.table_planting import TableCorruption
 

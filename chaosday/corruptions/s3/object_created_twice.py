@@ -6,9 +6,9 @@ from typing import Literal
 
 import numpy as np
 
-from chaosday.evidence import Evidence
-from chaosday.history import FAILED, OK
 from chaosday.model.corruption import Planted
+from chaosday.model.evidence import Evidence
+from chaosday.model.history import FAILED, OK
 from chaosday.object_planting import ObjectCorruption
 from chaosday.planting import pick
 

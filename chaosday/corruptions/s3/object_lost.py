@@ -6,8 +6,8 @@ from typing import Literal
 
 import numpy as np
 
-from chaosday.evidence import Evidence
 from chaosday.model.corruption import Planted
+from chaosday.model.evidence import Evidence
 from chaosday.object_planting import ObjectCorruption, positions, sure
 from chaosday.planting import pick, without
 

@@ -7,8 +7,8 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 
-from chaosday.evidence import Evidence
 from chaosday.model.corruption import Planted
+from chaosday.model.evidence import Evidence
 from chaosday.object_content import OBJECTS
 from chaosday.object_planting import ObjectCorruption, sure
 from chaosday.planting import pick

@@ -6,8 +6,8 @@ from typing import Literal
 
 import numpy as np
 
-from chaosday.evidence import Evidence
 from chaosday.model.corruption import NotApplicable, Planted
+from chaosday.model.evidence import Evidence
 from chaosday.transaction_planting import Mops, TransactionCorruption
 
 

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from chaosday.errors import EvidenceMissing
-from chaosday.history import History
+from chaosday.model.history import History
 
 
 class Evidence:
