@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 from pydantic import Field, SecretStr
 
 from blocks.target_block import TargetBlock
-from chaosday.lease import ROOT_STATE_DIR
 from chaosday.model.target import Shell, Target
 from chaosday.targets.ssh_host import SshHost
+from chaosday.undo.lease import ROOT_STATE_DIR
 
 
 class SSHHost(TargetBlock):

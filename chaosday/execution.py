@@ -34,8 +34,8 @@ from chaosday.record.run_directory import RunDirectory
 from chaosday.rehearsal import rehearse
 from chaosday.settling import settled
 from chaosday.statistics import operations_needed
+from chaosday.undo.watching import watched_over
 from chaosday.verdict import Verdict, conclude, judge_checks, of_placebo
-from chaosday.watching import watched_over
 
 
 class Execution:

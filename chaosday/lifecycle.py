@@ -34,7 +34,7 @@ from chaosday.model.lease import LeaseHolder
 from chaosday.model.target import Target
 from chaosday.record.journal import Journal
 from chaosday.signals import StopSignals
-from chaosday.undoing import Attempt, undo
+from chaosday.undo.undoing import Attempt, undo
 
 PLANNED, ARMING, ARMED, INJECTING, INJECTED, CLEAN = range(6)
 

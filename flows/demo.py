@@ -20,8 +20,8 @@ from chaosday.model.base import Model
 from chaosday.model.finding import Outcome
 from chaosday.record.journal import Journal
 from chaosday.record.run_directory import RunDirectory, runs_root
+from chaosday.undo.watching import watched_over
 from chaosday.verdict import Verdict
-from chaosday.watching import watched_over
 from flows.session import prefect_session
 from flows.terminal import COLOURS, console, watching
 

@@ -9,11 +9,11 @@ from prefect import flow, task
 from prefect.artifacts import create_table_artifact
 from prefect.states import Completed, Failed
 
-from chaosday.fleet import recover_hosts
 from chaosday.model.experiment import load_targets
 from chaosday.model.lease import LeaseHolder
 from chaosday.record.run_directory import runs_root
-from chaosday.recovery import Recovered, journals_under, recover, words
+from chaosday.undo.fleet import recover_hosts
+from chaosday.undo.recovery import Recovered, journals_under, recover, words
 from tasks.settings import ACT
 
 

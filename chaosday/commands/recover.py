@@ -7,10 +7,10 @@ from pathlib import Path
 import click
 import orjson
 
-from chaosday.fleet import leases_on, recover_hosts
 from chaosday.model.target import Target
 from chaosday.record.run_directory import runs_root
-from chaosday.recovery import Recovered, journals_under, recover, words
+from chaosday.undo.fleet import leases_on, recover_hosts
+from chaosday.undo.recovery import Recovered, journals_under, recover, words
 
 
 @click.command("recover", short_help="End what a run that died left behind.")

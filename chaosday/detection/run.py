@@ -22,8 +22,8 @@ from chaosday.progress import Step, say
 from chaosday.proof import KillMatrix, prove
 from chaosday.record.journal import Journal
 from chaosday.record.run_directory import RunDirectory
+from chaosday.undo.watching import watched_over
 from chaosday.verdict import Verdict, conclude, judge_checks
-from chaosday.watching import watched_over
 
 T = TypeVar("T")
 

@@ -32,7 +32,7 @@ from chaosday.permission import Permission
 from chaosday.progress import Step, say
 from chaosday.record.journal import Journal
 from chaosday.record.run_directory import RunDirectory
-from chaosday.watching import watched_over
+from chaosday.undo.watching import watched_over
 
 SECRET = "flags.secret.json"
 COMMITMENTS = "flags.sealed.json"

@@ -22,7 +22,7 @@ from chaosday.servers.account import Account
 from chaosday.servers.ports import free_port
 from chaosday.servers.postgres import Node
 from chaosday.targets.postgresql import PostgreSQL
-from chaosday.undoing import Attempt
+from chaosday.undo.undoing import Attempt
 from chaosday.workloads.ledger import Ledger
 
 # Whatever the source is told about archiving, preloading or listening must not happen twice.

@@ -14,7 +14,7 @@ from chaosday.errors import Refused, TargetUnreachable
 from chaosday.model.history import NEVER_NS, OK, History
 from chaosday.restoring.subject import OBJECTS, Subject, newest
 from chaosday.targets.s3_store import S3Store
-from chaosday.undoing import Attempt
+from chaosday.undo.undoing import Attempt
 from chaosday.workloads.s3 import S3Workload
 
 COPIERS = 16

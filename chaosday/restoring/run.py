@@ -27,9 +27,9 @@ from chaosday.servers.account import owner_of, unprivileged
 from chaosday.statistics import operations_needed
 from chaosday.targets.postgresql import PostgreSQL
 from chaosday.targets.s3_store import S3Store
-from chaosday.undoing import Attempt
+from chaosday.undo.undoing import Attempt
+from chaosday.undo.watching import watched_over
 from chaosday.verdict import Verdict, conclude, judge_checks
-from chaosday.watching import watched_over
 from chaosday.workloads.ledger import Ledger
 from chaosday.workloads.s3 import S3Workload
 

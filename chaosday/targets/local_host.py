@@ -10,10 +10,10 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from chaosday.lease import ShellLeases, default_state_dir
 from chaosday.model.lease import LeaseHolder
 from chaosday.model.target import Shell, Target
 from chaosday.processes.local_shell import LocalShell
+from chaosday.undo.lease import ShellLeases, default_state_dir
 
 
 class LocalHost(Target):

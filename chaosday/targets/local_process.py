@@ -12,11 +12,11 @@ from typing import Any, Literal
 from pydantic import Field
 
 from chaosday.errors import TargetUnreachable, UsageError
-from chaosday.lease import ShellLeases, default_state_dir
 from chaosday.model.lease import LeaseHolder
 from chaosday.model.target import Processes, ProcessIdentity, Restart, Shell, Target
 from chaosday.processes.local_shell import LocalShell
 from chaosday.processes.process_table import STARTED_FUNCTION, read_table
+from chaosday.undo.lease import ShellLeases, default_state_dir
 
 
 class LocalProcess(Target):

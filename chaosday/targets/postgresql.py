@@ -15,7 +15,7 @@ from chaosday.model.lease import LeaseHolder
 from chaosday.model.store import Store
 from chaosday.model.target import Route, ServerFiles, Sql, Target
 from chaosday.stores.postgresql import PostgreSQLStore
-from chaosday.table_leases import TableLeases
+from chaosday.undo.table_leases import TableLeases
 
 # https://www.postgresql.org/docs/18/errcodes-appendix.html: class 28 is invalid authorization,
 # 3D000 a database that does not exist, 42501 a privilege that is missing.

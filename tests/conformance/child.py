@@ -12,7 +12,7 @@ from chaosday import recovery, registry  # noqa: F401  (imported once, before th
 from chaosday.lifecycle import Lifecycle
 from chaosday.record.journal import Journal
 from chaosday.signals import Stopped
-from chaosday.watchdog import Watchdog
+from chaosday.undo.watchdog import Watchdog
 
 BOUNDARIES = ("planned", "armed", "injected", "attested", "healed")
 

@@ -20,7 +20,7 @@ import pytest
 from chaosday import registry
 from chaosday.model.lease import LeaseHolder
 from chaosday.record.journal import open_faults, read
-from chaosday.recovery import recover
+from chaosday.undo.recovery import recover
 from tests.conformance import child
 from tests.conformance.benches import BENCHES, WITH_SERVERS_OF_THEIR_OWN, Bench
 from tests.conformance.child import BOUNDARIES

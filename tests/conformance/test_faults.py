@@ -16,7 +16,7 @@ from chaosday.model.fault import Fault, FaultPlan
 from chaosday.model.lease import Lease, LeaseHolder
 from chaosday.model.target import Target
 from chaosday.record.journal import Journal, open_faults, read
-from chaosday.recovery import recover
+from chaosday.undo.recovery import recover
 from tests.conformance.benches import BENCHES, WITH_SERVERS_OF_THEIR_OWN, Bench
 
 pytestmark = pytest.mark.lab
@@ -96,7 +96,7 @@ def test_a_fresh_process_heals_from_the_journal(bench: Bench, journal: Journal) 
     life.inject(plan)
     program = (
         "import sys; from pathlib import Path; from chaosday.record.journal import Journal, open_faults\n"
-        "from chaosday.recovery import heal_open\n"
+        "from chaosday.undo.recovery import heal_open\n"
         "journal = Journal.resume(Path(sys.argv[1]))\n"
         "did = [heal_open(fault, {}, journal, 'test') for fault in open_faults(journal.reading())]\n"
         "print([entry.ok for entry in did])"

@@ -18,11 +18,11 @@ from chaosday.faults.data.rows import Damage, DataRows
 from chaosday.lifecycle import Lifecycle
 from chaosday.model.lease import LeaseHolder
 from chaosday.record.journal import Journal
-from chaosday.recovery import recover
 from chaosday.scratch import SCRATCH
 from chaosday.servers.postgres import Node
 from chaosday.targets.local_host import LocalHost
 from chaosday.targets.postgresql import PostgreSQL
+from chaosday.undo.recovery import recover
 
 pytestmark = pytest.mark.lab
 

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from chaosday.errors import AccessDenied, TargetUnreachable
-from chaosday.fanout import fan_out
+from chaosday.undo.fanout import fan_out
 
 
 def test_every_target_has_its_own_outcome() -> None:

@@ -18,10 +18,10 @@ from pathlib import Path
 import pytest
 
 from chaosday.errors import LeaseError, UsageError
-from chaosday.lease import ShellLeases
 from chaosday.model.lease import Lease, Undo
 from chaosday.model.target import ShellResult
 from chaosday.processes.local_shell import LocalShell
+from chaosday.undo.lease import ShellLeases
 
 pytestmark = pytest.mark.lab
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from chaosday.clock import SystemClock
-from chaosday.fleet import leases_on, recover_hosts
 from chaosday.model.fault import Fault, PlanContext
 from chaosday.model.lease import LeaseHolder
 from chaosday.registry import member
+from chaosday.undo.fleet import leases_on, recover_hosts
 from tests.lab.pool import pool
 
 pytestmark = pytest.mark.lab

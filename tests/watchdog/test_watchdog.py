@@ -15,7 +15,7 @@ import pytest
 from chaosday.processes.local_shell import RUN_MARK
 from chaosday.processes.process_table import identity
 from chaosday.record.journal import Journal, read
-from chaosday.watchdog import Watchdog
+from chaosday.undo.watchdog import Watchdog
 
 pytestmark = pytest.mark.lab
 
@@ -27,7 +27,7 @@ RUN = """
 import os, subprocess, sys, time
 from pathlib import Path
 from chaosday.record.journal import Journal
-from chaosday.watchdog import Watchdog
+from chaosday.undo.watchdog import Watchdog
 path = Path(sys.argv[1])
 run = f"run-{os.getpid()}"
 journal = Journal.create(path, run)
@@ -125,8 +125,8 @@ def test_signals_to_it_do_not_end_it(tmp_path: Path) -> None:
 
 def test_a_reused_number_is_spared(tmp_path: Path, cleanup: list[int]) -> None:
     """A registered process that is gone is not mistaken for a later one of its number."""
-    from chaosday.ending import end_processes
     from chaosday.model.target import ProcessIdentity
+    from chaosday.undo.ending import end_processes
 
     later = subprocess.Popen(["sleep", "600"])
     cleanup.append(later.pid)

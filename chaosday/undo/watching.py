@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from chaosday.processes.local_shell import RUN_MARK
-from chaosday.watchdog import Watchdog
+from chaosday.undo.watchdog import Watchdog
 
 
 @contextmanager

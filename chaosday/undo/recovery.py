@@ -14,7 +14,7 @@ from chaosday.model.lease import LeaseHolder
 from chaosday.model.target import ProcessIdentity, Target
 from chaosday.processes.process_table import is_running
 from chaosday.record.journal import Journal, JournalReading, OpenFault, open_faults, read
-from chaosday.undoing import Attempt, undo
+from chaosday.undo.undoing import Attempt, undo
 
 
 class Recovered(Model):
@@ -116,7 +116,7 @@ def _recover_run(
         finally:
             journal.close()
     if end_marked and reading.run:
-        from chaosday.ending import end_processes
+        from chaosday.undo.ending import end_processes
 
         did += [Recovered(run=reading.run, ok=True, words=words) for words in end_processes(reading.run, {})]
     if reading.torn:

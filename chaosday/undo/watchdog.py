@@ -45,7 +45,7 @@ class Watchdog:
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
         environment.pop("CHAOSDAY_RUN", None)
         process = subprocess.Popen(
-            [sys.executable, "-m", "chaosday.watchdog", "--run", run, "--journal", str(journal_path)],
+            [sys.executable, "-m", "chaosday.undo.watchdog", "--run", run, "--journal", str(journal_path)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -94,7 +94,7 @@ class Watchdog:
 
 def main() -> None:
     """The watchdog's own process: leave our tree, say so, watch."""
-    parser = argparse.ArgumentParser(prog="python -m chaosday.watchdog", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m chaosday.undo.watchdog", description=__doc__)
     parser.add_argument("--run", required=True)
     parser.add_argument("--journal", required=True)
     options = parser.parse_args()
@@ -109,8 +109,8 @@ def main() -> None:
 
 def _watch(run: str, journal: Path) -> None:
     # What healing needs is imported before it is needed: it takes longer than the healing.
-    from chaosday import ending, recovery  # noqa: F401
     from chaosday.model.target import ProcessIdentity
+    from chaosday.undo import ending, recovery  # noqa: F401
 
     registered: dict[int, tuple[ProcessIdentity, str]] = {}
     for line in sys.stdin:
@@ -125,9 +125,9 @@ def _watch(run: str, journal: Path) -> None:
 
 def _end_everything(run: str, journal_path: Path, registered: dict[int, tuple[ProcessIdentity, str]]) -> None:
     """Heal in parallel, give that a moment (a heal may need a process that is about to be ended), end processes."""
-    from chaosday.ending import end_processes
     from chaosday.record.journal import Journal, open_faults
-    from chaosday.undoing import Attempt
+    from chaosday.undo.ending import end_processes
+    from chaosday.undo.undoing import Attempt
 
     did: list[str] = []
     journal: Journal | None = None
@@ -152,7 +152,7 @@ def _end_everything(run: str, journal_path: Path, registered: dict[int, tuple[Pr
 def _heal(fault: OpenFault, journal: object, did: list[str]) -> None:
     """Several tries: what dies with us (the fault proxy) may be in the middle of it and give no answer."""
     from chaosday.record.journal import Journal
-    from chaosday.recovery import heal_open
+    from chaosday.undo.recovery import heal_open
 
     assert isinstance(journal, Journal)
     for number in range(_TRIES):

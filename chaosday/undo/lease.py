@@ -26,7 +26,7 @@ _WORD = re.compile(r"^[A-Za-z0-9._:@+-]+$")
 @cache
 def lease_script() -> str:
     """The text of ``lease.sh``."""
-    return resources.files("chaosday").joinpath("lease.sh").read_text()
+    return resources.files("chaosday.undo").joinpath("lease.sh").read_text()
 
 
 class ShellLeases:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from chaosday.fanout import HostOutcome, fan_out
 from chaosday.model.lease import LeaseHolder, LeaseState
 from chaosday.model.target import Target
-from chaosday.recovery import Recovered, recover
+from chaosday.undo.fanout import HostOutcome, fan_out
+from chaosday.undo.recovery import Recovered, recover
 
 
 def leases_on(
