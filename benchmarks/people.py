@@ -13,12 +13,12 @@ from typing import Any
 from benchmarks._clean_machine import clean_machine
 from chaosday.clock import SystemClock
 from chaosday.errors import Refused
-from chaosday.fencing import Fences
-from chaosday.halting import HaltFile
 from chaosday.model.history import History
-from chaosday.permission import Permission
 from chaosday.record.journal import open_faults, read
 from chaosday.record.run_directory import RunDirectory
+from chaosday.safety.fencing import Fences
+from chaosday.safety.halting import HaltFile
+from chaosday.safety.permission import Permission
 from chaosday.servers import postgres
 from chaosday.servers.postgres import Node
 from tests.safety.test_live_runs import events, experiment, played

@@ -6,8 +6,8 @@ from pydantic import Field
 
 from blocks.target_block import FormBlock, page
 from chaosday.errors import InvalidExperiment
-from chaosday.guardrails import Freeze, Window
-from chaosday.guardrails import Guardrails as Limits
+from chaosday.safety.guardrails import Freeze, Window
+from chaosday.safety.guardrails import Guardrails as Limits
 
 
 class Guardrails(FormBlock):

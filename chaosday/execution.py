@@ -14,9 +14,6 @@ from chaosday.collecting import collect
 from chaosday.describing import described
 from chaosday.driver import HALT_GRACE_S, STOP_GRACE_S, Driver
 from chaosday.errors import ChaosdayError, EvidenceMissing
-from chaosday.guarding import Guarding
-from chaosday.halting import HaltWatch, halted_by
-from chaosday.holding import Holding
 from chaosday.lifecycle import Lifecycle
 from chaosday.live_rate import LiveRate
 from chaosday.model.clean import Clean
@@ -26,12 +23,15 @@ from chaosday.model.finding import Finding
 from chaosday.model.probe import ProbeReading
 from chaosday.model.target import Target
 from chaosday.model.workload import Workload
-from chaosday.permission import Permission
 from chaosday.progress import Step, say
 from chaosday.proof import KillMatrix, prove
 from chaosday.record.journal import Journal
 from chaosday.record.run_directory import RunDirectory
 from chaosday.rehearsal import rehearse
+from chaosday.safety.guarding import Guarding
+from chaosday.safety.halting import HaltWatch, halted_by
+from chaosday.safety.holding import Holding
+from chaosday.safety.permission import Permission
 from chaosday.settling import settled
 from chaosday.statistics import operations_needed
 from chaosday.undo.watching import watched_over

@@ -6,9 +6,9 @@ from prefect import pause_flow_run
 from prefect.exceptions import FlowPauseTimeout
 from prefect.input import RunInput
 
-from chaosday.guardrails import Guardrails
 from chaosday.model.experiment import Experiment
-from chaosday.permission import Approved
+from chaosday.safety.guardrails import Guardrails
+from chaosday.safety.permission import Approved
 
 PATIENCE_S = 3600
 

@@ -10,7 +10,7 @@ from prefect import flow, get_client
 from prefect.exceptions import ObjectNotFound, PrefectException
 from prefect.variables import Variable
 
-from chaosday.halting import HaltFile, HaltReading
+from chaosday.safety.halting import HaltFile, HaltReading
 
 NAME = "chaosday_halt"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from chaosday.halting import HaltFile
+from chaosday.safety.halting import HaltFile
 
 
 @click.command("resume", short_help="Take the halt switch back.")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from chaosday.guardrails import Guardrails
+from chaosday.safety.guardrails import Guardrails
 from flows.approval import Approval, judged
 from tests.safety.test_guardrails import experiment
 

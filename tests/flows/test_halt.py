@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from chaosday.halting import HaltFile
+from chaosday.safety.halting import HaltFile
 
 pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("prefect")]
 

@@ -12,8 +12,8 @@ import pytest
 
 from chaosday.clock import ManualClock
 from chaosday.errors import Refused
-from chaosday.fencing import Fences, FenceToken
-from chaosday.holding import Holding
+from chaosday.safety.fencing import Fences, FenceToken
+from chaosday.safety.holding import Holding
 
 THREADS, ROUNDS = 8, 40
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from chaosday.guardrails import Freeze, Guardrails, Window, lateness, moment_of
 from chaosday.model.experiment import Experiment, parse
+from chaosday.safety.guardrails import Freeze, Guardrails, Window, lateness, moment_of
 
 pytestmark = pytest.mark.kernel
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from chaosday.halting import HaltFile, HaltReading, HaltWatch, halted_by
+from chaosday.safety.halting import HaltFile, HaltReading, HaltWatch, halted_by
 
 pytestmark = pytest.mark.kernel
 

@@ -12,13 +12,13 @@ import pytest
 
 from chaosday.clock import SystemClock
 from chaosday.execution import Execution
-from chaosday.guardrails import Guardrails
-from chaosday.halting import HaltFile
 from chaosday.model.experiment import Experiment, parse
 from chaosday.model.finding import Outcome
-from chaosday.permission import Permission
 from chaosday.record.journal import open_faults, read
 from chaosday.record.run_directory import RunDirectory
+from chaosday.safety.guardrails import Guardrails
+from chaosday.safety.halting import HaltFile
+from chaosday.safety.permission import Permission
 from chaosday.servers.postgres import Node
 from chaosday.verdict import Verdict
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chaosday.errors import BlastRadiusExceeded, ChaosdayError, Refused, UsageError
-from chaosday.selection import RadiusCap, Selection, confirm, resolve
+from chaosday.safety.selection import RadiusCap, Selection, confirm, resolve
 
 LABELS = st.dictionaries(st.sampled_from(["role", "zone"]), st.sampled_from(["a", "b"]), max_size=2)
 INVENTORIES = st.dictionaries(st.text("abcdefgh", min_size=1, max_size=4), LABELS, max_size=30)

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from chaosday.fencing import Fences
-from chaosday.guardrails import Guardrails, lateness, moment_of
-from chaosday.halting import HaltFile, HaltSwitch, halted_by
 from chaosday.model.base import Model
 from chaosday.model.experiment import Experiment
+from chaosday.safety.fencing import Fences
+from chaosday.safety.guardrails import Guardrails, lateness, moment_of
+from chaosday.safety.halting import HaltFile, HaltSwitch, halted_by
 
 LATE_TOLERANCE_S = 300.0
 

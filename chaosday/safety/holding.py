@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterable
 
 from chaosday.errors import Refused
-from chaosday.fencing import TTL_S, Fences, FenceToken
+from chaosday.safety.fencing import TTL_S, Fences, FenceToken
 
 
 class Holding:
