@@ -42,7 +42,7 @@ def command(switch: Path, words: tuple[str, ...]) -> None:
 
     The switch is a file that only its owner may write; target python_process names it.
     """
-    from chaosday.application import hook
+    from chaosday.mechanisms.application import hook
 
     folder = Path(tempfile.mkdtemp(prefix="chaosday-exec-"))
     (folder / "sitecustomize.py").write_text(SITE)

@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from chaosday.application.switch import PythonSwitch, SwitchFile
 from chaosday.errors import TargetUnreachable
+from chaosday.mechanisms.application.switch import PythonSwitch, SwitchFile
 from chaosday.model.lease import LeaseHolder
 from chaosday.model.target import Target
 

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from chaosday.application.fault import FunctionFault
+from chaosday.mechanisms.application.fault import FunctionFault
 
 
 class PythonDelay(FunctionFault):

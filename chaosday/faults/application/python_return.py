@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from chaosday.application.fault import FunctionFault
+from chaosday.mechanisms.application.fault import FunctionFault
 
 
 class PythonReturn(FunctionFault):

@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from chaosday.application.switch import PythonSwitch
 from chaosday.errors import TargetUnreachable
+from chaosday.mechanisms.application.switch import PythonSwitch
 from chaosday.model.fault import Bite, Fault, FaultPlan, PlanContext, Reading
 from chaosday.model.lease import LeaseHolder, Undo
 from chaosday.model.target import Target
