@@ -168,7 +168,7 @@ def _controlled(moto: str) -> dict[str, bool]:
 
 _CHILD = """
 import os, sys
-import chaosday.aws.calls as calls
+import chaosday.mechanisms.aws.calls as calls
 from chaosday.model.lease import Lease, LeaseHolder
 from tests.cloud.arrangements import account
 from tests.cloud.living import planned

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from chaosday.aws.objects import head, listed
-from chaosday.aws.session import spoken
 from chaosday.errors import Refused, TargetUnreachable
+from chaosday.mechanisms.aws.objects import head, listed
+from chaosday.mechanisms.aws.session import spoken
 from chaosday.model.history import NEVER_NS, OK, History
 from chaosday.restoring.subject import OBJECTS, Subject, newest
 from chaosday.targets.s3_store import S3Store

@@ -92,7 +92,7 @@ class S3ObjectStore:
 
     def drop(self, space: str) -> None:
         """Every object of the space."""
-        from chaosday.aws.session import spoken
+        from chaosday.mechanisms.aws.session import spoken
 
         client, prefix = self._connect(), f"{self._prefix}{space}/"
         with spoken(f"emptying {self._bucket}/{prefix}"):

@@ -7,10 +7,10 @@ from typing import Any, Literal
 
 from pydantic import Field, SecretStr
 
-from chaosday.aws.account import Aws
-from chaosday.aws.account_leases import AccountLeases
-from chaosday.aws.session import Access, spoken
 from chaosday.errors import Refused
+from chaosday.mechanisms.aws.account import Aws
+from chaosday.mechanisms.aws.account_leases import AccountLeases
+from chaosday.mechanisms.aws.session import Access, spoken
 from chaosday.model.lease import LeaseHolder
 from chaosday.model.target import Target
 

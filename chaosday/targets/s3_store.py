@@ -7,10 +7,10 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, SecretStr
 
-from chaosday.aws.object_leases import ObjectLeases
-from chaosday.aws.objects import Objects
-from chaosday.aws.session import Access, explained
 from chaosday.errors import CapabilityMissing
+from chaosday.mechanisms.aws.object_leases import ObjectLeases
+from chaosday.mechanisms.aws.objects import Objects
+from chaosday.mechanisms.aws.session import Access, explained
 from chaosday.model.lease import LeaseHolder
 from chaosday.model.store import Store
 from chaosday.model.target import Target

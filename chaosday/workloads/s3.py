@@ -13,8 +13,8 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
-from chaosday.aws.objects import Objects, listed
-from chaosday.aws.session import spoken
+from chaosday.mechanisms.aws.objects import Objects, listed
+from chaosday.mechanisms.aws.session import spoken
 from chaosday.model.history import STATUSES
 from chaosday.model.target import Target
 from chaosday.model.workload import Stop, Workload

@@ -10,7 +10,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from chaosday.aws.calls import SDK_NAMES
+from chaosday.mechanisms.aws.calls import SDK_NAMES
 from chaosday.targets.aws_account import AwsAccount
 
 BOTO = {name: service for service, name in SDK_NAMES.items()}

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from chaosday.aws.tagging import LEASE
 from chaosday.errors import BlastRadiusExceeded, ForeignState, LeaseError, Refused, ScratchMarkMissing, UsageError
 from chaosday.lifecycle import Lifecycle
+from chaosday.mechanisms.aws.tagging import LEASE
 from chaosday.model.clean import differences
 from chaosday.model.fault import Fault
 from chaosday.model.lease import LeaseHolder

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from chaosday.aws.objects import mark_as_scratch
 from chaosday.errors import AccessDenied, Refused, ScratchMarkMissing, TargetUnreachable
+from chaosday.mechanisms.aws.objects import mark_as_scratch
 from chaosday.model.fault import Fault
 from chaosday.registry import member
 from chaosday.targets.s3_store import S3Store

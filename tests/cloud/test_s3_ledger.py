@@ -60,7 +60,7 @@ def test_healthy_stores_pass_and_are_left_clean(store: S3Store, tmp_path: Path) 
 )
 def test_sees_what_a_fault_left(weed: SeaweedFS, tmp_path: Path, kind: str, expected: set[str]) -> None:
     """Damage to stored objects, still there when the rows are read, is named for what it is."""
-    from chaosday.aws.objects import mark_as_scratch
+    from chaosday.mechanisms.aws.objects import mark_as_scratch
 
     store = store_at(weed.url, f"lab-ledger-{kind[9:]}")
     mark_as_scratch(store)

@@ -7,12 +7,12 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from chaosday.aws.account import Aws
-from chaosday.aws.calls import Call
-from chaosday.aws.paging import every
-from chaosday.aws.session import spoken
-from chaosday.aws.tagging import LEASE, RUN
 from chaosday.errors import Refused, UsageError
+from chaosday.mechanisms.aws.account import Aws
+from chaosday.mechanisms.aws.calls import Call
+from chaosday.mechanisms.aws.paging import every
+from chaosday.mechanisms.aws.session import spoken
+from chaosday.mechanisms.aws.tagging import LEASE, RUN
 from chaosday.model.fault import Bite, Fault, FaultPlan, PlanContext, Reading
 from chaosday.model.lease import LeaseHolder, Undo
 from chaosday.model.target import Target

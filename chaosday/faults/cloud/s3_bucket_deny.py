@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from chaosday.aws.account import Aws
-from chaosday.aws.calls import Call
-from chaosday.aws.paging import every
-from chaosday.aws.policy import PolicyFault
-from chaosday.aws.tagging import Resource, as_dict
+from chaosday.mechanisms.aws.account import Aws
+from chaosday.mechanisms.aws.calls import Call
+from chaosday.mechanisms.aws.paging import every
+from chaosday.mechanisms.aws.policy import PolicyFault
+from chaosday.mechanisms.aws.tagging import Resource, as_dict
 
 
 class S3BucketDeny(PolicyFault):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from chaosday.aws.object_fault import ObjectFault
-from chaosday.aws.objects import Objects
+from chaosday.mechanisms.aws.object_fault import ObjectFault
+from chaosday.mechanisms.aws.objects import Objects
 from chaosday.model.fault import FaultPlan
 
 

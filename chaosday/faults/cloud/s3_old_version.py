@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from chaosday.aws.object_fault import ObjectFault, versions_of
-from chaosday.aws.object_leases import MARK
-from chaosday.aws.objects import Objects
+from chaosday.mechanisms.aws.object_fault import ObjectFault, versions_of
+from chaosday.mechanisms.aws.object_leases import MARK
+from chaosday.mechanisms.aws.objects import Objects
 from chaosday.model.fault import FaultPlan
 
 

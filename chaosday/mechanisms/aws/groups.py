@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from chaosday.aws.account import Aws
-from chaosday.aws.paging import every
-from chaosday.aws.tagging import Resource, as_dict
+from chaosday.mechanisms.aws.account import Aws
+from chaosday.mechanisms.aws.paging import every
+from chaosday.mechanisms.aws.tagging import Resource, as_dict
 
 
 def groups(aws: Aws) -> list[Resource]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from chaosday.aws.account import Aws
+from chaosday.mechanisms.aws.account import Aws
 
 
 def every(aws: Aws, service: str, operation: str, key: str, **parameters: Any) -> list[Any]:

@@ -15,9 +15,9 @@ from urllib.parse import quote
 
 import orjson
 
-from chaosday.aws.objects import KEPT, Objects, head, listed
-from chaosday.aws.session import spoken
 from chaosday.errors import LeaseError
+from chaosday.mechanisms.aws.objects import KEPT, Objects, head, listed
+from chaosday.mechanisms.aws.session import spoken
 from chaosday.model.lease import Lease, LeaseState, Undo
 
 MARK = "chaosday-lease"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Protocol, runtime_checkable
 
-from chaosday.aws.session import explained, spoken
 from chaosday.errors import ScratchMarkMissing
+from chaosday.mechanisms.aws.session import explained, spoken
 
 SCRATCH_MARK = ".chaosday-scratch"
 KEPT = ".chaosday-kept/"

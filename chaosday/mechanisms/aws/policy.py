@@ -6,11 +6,11 @@ import json
 from abc import abstractmethod
 from typing import Any
 
-from chaosday.aws.account import Aws
-from chaosday.aws.calls import Call
-from chaosday.aws.fault import AccountFault
-from chaosday.aws.tagging import Resource
 from chaosday.errors import Refused
+from chaosday.mechanisms.aws.account import Aws
+from chaosday.mechanisms.aws.calls import Call
+from chaosday.mechanisms.aws.fault import AccountFault
+from chaosday.mechanisms.aws.tagging import Resource
 
 SID = "ChaosdayDeny"
 LOCKS_OUT = ("*", "s3:*", "s3:putbucketpolicy", "s3:deletebucketpolicy", "sqs:*", "sqs:setqueueattributes", "sns:*")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from chaosday.aws.session import Access, explained
+from chaosday.mechanisms.aws.session import Access, explained
 from chaosday.model.base import Model
 
 

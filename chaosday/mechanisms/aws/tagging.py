@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from chaosday.aws.calls import Call
+from chaosday.mechanisms.aws.calls import Call
 from chaosday.model.base import Model
 
 RUN, LEASE, DEADLINE = "chaosday-run", "chaosday-lease", "chaosday-deadline"

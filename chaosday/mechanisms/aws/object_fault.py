@@ -11,9 +11,9 @@ from typing import Any, ClassVar
 import orjson
 from pydantic import Field
 
-from chaosday.aws.objects import KEPT, SCRATCH_MARK, Objects, head, listed, require_scratch
-from chaosday.aws.session import spoken
 from chaosday.errors import Refused
+from chaosday.mechanisms.aws.objects import KEPT, SCRATCH_MARK, Objects, head, listed, require_scratch
+from chaosday.mechanisms.aws.session import spoken
 from chaosday.model.fault import Bite, Fault, FaultPlan, PlanContext, Reading
 from chaosday.model.lease import LeaseHolder, Undo
 from chaosday.model.target import Target

@@ -9,12 +9,12 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from chaosday.aws.account import Aws
-from chaosday.aws.account_leases import undo_of_calls
-from chaosday.aws.calls import Call
-from chaosday.aws.session import spoken
-from chaosday.aws.tagging import LEASE, SCRATCH, Resource
 from chaosday.errors import ForeignState, Refused, ScratchMarkMissing, UsageError
+from chaosday.mechanisms.aws.account import Aws
+from chaosday.mechanisms.aws.account_leases import undo_of_calls
+from chaosday.mechanisms.aws.calls import Call
+from chaosday.mechanisms.aws.session import spoken
+from chaosday.mechanisms.aws.tagging import LEASE, SCRATCH, Resource
 from chaosday.model.fault import Bite, Fault, FaultPlan, PlanContext, Reading
 from chaosday.model.lease import LeaseHolder
 from chaosday.model.target import Target

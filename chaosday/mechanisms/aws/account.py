@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol, runtime_checkable
 
-from chaosday.aws.session import Access
+from chaosday.mechanisms.aws.session import Access
 
 
 @runtime_checkable

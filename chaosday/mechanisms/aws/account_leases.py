@@ -17,10 +17,10 @@ from typing import Any
 
 import orjson
 
-from chaosday.aws.calls import Call
-from chaosday.aws.session import Access
-from chaosday.aws.tagging import DEADLINE, LEASE, RUN, Resource, tag_call, untag_call
 from chaosday.errors import ChaosdayError, LeaseError
+from chaosday.mechanisms.aws.calls import Call
+from chaosday.mechanisms.aws.session import Access
+from chaosday.mechanisms.aws.tagging import DEADLINE, LEASE, RUN, Resource, tag_call, untag_call
 from chaosday.model.lease import Lease, LeaseState, Undo
 
 FOLDER = "/chaosday/leases/"
