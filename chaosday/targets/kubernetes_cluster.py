@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from chaosday.cluster.api import Connection, Kube
-from chaosday.cluster.leases import ClusterLeases
+from chaosday.mechanisms.cluster.api import Connection, Kube
+from chaosday.mechanisms.cluster.leases import ClusterLeases
 from chaosday.model.lease import LeaseHolder
 from chaosday.model.target import Target
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from chaosday.cluster.fault import is_ready, running
 from chaosday.errors import ChaosdayError
+from chaosday.mechanisms.cluster.fault import is_ready, running
 from chaosday.targets.kubernetes_cluster import KubernetesCluster
 from tests.lab.kubernetes import API, HELPER, IMAGE, POD_GATEWAY, kubernetes_lab, unavailable
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from chaosday.cluster.api import Kube
-from chaosday.cluster.labels import LEASE
 from chaosday.errors import AccessDenied, LeaseError, Refused, TargetUnreachable
+from chaosday.mechanisms.cluster.api import Kube
+from chaosday.mechanisms.cluster.labels import LEASE
 from chaosday.model.clean import differences
 from chaosday.model.fault import Fault
 from chaosday.model.lease import LeaseHolder

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
-from chaosday.cluster.api import Kube
-from chaosday.cluster.fault import PodFault, described, pods_of, running
-from chaosday.cluster.helper_pods import of_container, result, start
-from chaosday.cluster.permissions import Need
 from chaosday.errors import LeaseError
+from chaosday.mechanisms.cluster.api import Kube
+from chaosday.mechanisms.cluster.fault import PodFault, described, pods_of, running
+from chaosday.mechanisms.cluster.helper_pods import of_container, result, start
+from chaosday.mechanisms.cluster.permissions import Need
 from chaosday.model.fault import FaultPlan
 
 

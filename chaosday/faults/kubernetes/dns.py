@@ -7,8 +7,8 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from chaosday.cluster.api import Kube
-from chaosday.cluster.pod_network import PodNetworkFault
+from chaosday.mechanisms.cluster.api import Kube
+from chaosday.mechanisms.cluster.pod_network import PodNetworkFault
 from chaosday.model.fault import FaultPlan
 
 

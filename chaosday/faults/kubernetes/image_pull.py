@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
-from chaosday.cluster.api import STRATEGIC, Change, Kube, Thing, labelled
-from chaosday.cluster.controllers import Controllers
-from chaosday.cluster.permissions import Need
+from chaosday.mechanisms.cluster.api import STRATEGIC, Change, Kube, Thing, labelled
+from chaosday.mechanisms.cluster.controllers import Controllers
+from chaosday.mechanisms.cluster.permissions import Need
 from chaosday.model.fault import FaultPlan
 
 WAITING = ("ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName")

@@ -7,8 +7,8 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from chaosday.cluster.api import Kube
-from chaosday.cluster.pod_network import PodNetworkFault
+from chaosday.mechanisms.cluster.api import Kube
+from chaosday.mechanisms.cluster.pod_network import PodNetworkFault
 from chaosday.model.fault import FaultPlan
 
 LOST_MS = 1000.0

@@ -6,12 +6,12 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from chaosday.cluster.api import Change, Kube, Thing
-from chaosday.cluster.fault import PodFault, pods_of
-from chaosday.cluster.helper_pods import remove, result, start
-from chaosday.cluster.labels import marks
-from chaosday.cluster.permissions import Need
 from chaosday.errors import LeaseError, UsageError
+from chaosday.mechanisms.cluster.api import Change, Kube, Thing
+from chaosday.mechanisms.cluster.fault import PodFault, pods_of
+from chaosday.mechanisms.cluster.helper_pods import remove, result, start
+from chaosday.mechanisms.cluster.labels import marks
+from chaosday.mechanisms.cluster.permissions import Need
 from chaosday.model.fault import Bite, FaultPlan, PlanContext, Reading
 from chaosday.model.lease import Lease
 from chaosday.model.target import Target

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
-from chaosday.cluster.api import MERGE, Change, Kube
-from chaosday.cluster.fault import ClusterFault
-from chaosday.cluster.nodes import chosen, node, tainted, uncordon
-from chaosday.cluster.permissions import Need
+from chaosday.mechanisms.cluster.api import MERGE, Change, Kube
+from chaosday.mechanisms.cluster.fault import ClusterFault
+from chaosday.mechanisms.cluster.nodes import chosen, node, tainted, uncordon
+from chaosday.mechanisms.cluster.permissions import Need
 from chaosday.model.fault import FaultPlan, PlanContext
 
 

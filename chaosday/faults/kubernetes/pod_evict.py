@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
-from chaosday.cluster.api import Kube, RequestFailed
-from chaosday.cluster.eviction import evict
-from chaosday.cluster.fault import PodFault, pods_of, running
-from chaosday.cluster.permissions import Need
 from chaosday.errors import Refused
+from chaosday.mechanisms.cluster.api import Kube, RequestFailed
+from chaosday.mechanisms.cluster.eviction import evict
+from chaosday.mechanisms.cluster.fault import PodFault, pods_of, running
+from chaosday.mechanisms.cluster.permissions import Need
 from chaosday.model.fault import FaultPlan
 
 

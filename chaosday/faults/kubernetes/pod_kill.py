@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
-from chaosday.cluster.api import Kube
-from chaosday.cluster.fault import PodFault, pods_of, running
-from chaosday.cluster.permissions import Need
+from chaosday.mechanisms.cluster.api import Kube
+from chaosday.mechanisms.cluster.fault import PodFault, pods_of, running
+from chaosday.mechanisms.cluster.permissions import Need
 from chaosday.model.fault import FaultPlan
 
 

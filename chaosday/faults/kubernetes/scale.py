@@ -6,9 +6,9 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from chaosday.cluster.api import MERGE, Change, Kube
-from chaosday.cluster.controllers import Controllers
-from chaosday.cluster.permissions import Need
+from chaosday.mechanisms.cluster.api import MERGE, Change, Kube
+from chaosday.mechanisms.cluster.controllers import Controllers
+from chaosday.mechanisms.cluster.permissions import Need
 from chaosday.model.fault import FaultPlan
 
 

@@ -6,10 +6,10 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from chaosday.cluster.api import Kube
-from chaosday.cluster.fault import PodFault, pods_of
-from chaosday.cluster.helper_pods import of_container, start, working
-from chaosday.cluster.permissions import Need
+from chaosday.mechanisms.cluster.api import Kube
+from chaosday.mechanisms.cluster.fault import PodFault, pods_of
+from chaosday.mechanisms.cluster.helper_pods import of_container, start, working
+from chaosday.mechanisms.cluster.permissions import Need
 from chaosday.model.fault import FaultPlan
 
 USAGE = (

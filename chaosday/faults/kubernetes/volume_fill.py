@@ -7,10 +7,10 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from chaosday.cluster.api import Change, Kube
-from chaosday.cluster.fault import PodFault, pods_of
-from chaosday.cluster.permissions import Need
 from chaosday.errors import LeaseError
+from chaosday.mechanisms.cluster.api import Change, Kube
+from chaosday.mechanisms.cluster.fault import PodFault, pods_of
+from chaosday.mechanisms.cluster.permissions import Need
 from chaosday.model.fault import FaultPlan
 
 NAME = ".chaosday-fill"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from chaosday.cluster.api import Kube, RequestFailed
-from chaosday.cluster.fault import pods_of
+from chaosday.mechanisms.cluster.api import Kube, RequestFailed
+from chaosday.mechanisms.cluster.fault import pods_of
 
 
 def evict(kube: Kube, name: str) -> None:

@@ -22,10 +22,10 @@ from typing import Any
 
 import orjson
 
-from chaosday.cluster.api import MERGE, Change, Kube, RequestFailed, Thing, apply, labelled, literal
-from chaosday.cluster.labels import FAULT, LEASE, RUN, UNDO, marks
-from chaosday.cluster.permissions import Need, rules
 from chaosday.errors import AccessDenied, ChaosdayError, LeaseError
+from chaosday.mechanisms.cluster.api import MERGE, Change, Kube, RequestFailed, Thing, apply, labelled, literal
+from chaosday.mechanisms.cluster.labels import FAULT, LEASE, RUN, UNDO, marks
+from chaosday.mechanisms.cluster.permissions import Need, rules
 from chaosday.model.lease import Lease, LeaseState, Undo
 
 COORDINATION = "coordination.k8s.io"

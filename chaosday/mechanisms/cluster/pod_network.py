@@ -8,11 +8,11 @@ from abc import abstractmethod
 from shlex import quote
 from typing import Any
 
-from chaosday.cluster.api import Kube, RequestFailed
-from chaosday.cluster.fault import PodFault, pods_of
-from chaosday.cluster.helper_pods import of_container, start, working
-from chaosday.cluster.permissions import Need
 from chaosday.errors import LeaseError
+from chaosday.mechanisms.cluster.api import Kube, RequestFailed
+from chaosday.mechanisms.cluster.fault import PodFault, pods_of
+from chaosday.mechanisms.cluster.helper_pods import of_container, start, working
+from chaosday.mechanisms.cluster.permissions import Need
 from chaosday.model.fault import FaultPlan
 from chaosday.tools import PATH
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from chaosday.cluster.api import Change, Kube, RequestFailed, Thing, apply, literal
-from chaosday.cluster.fault import pods_of
-from chaosday.cluster.labels import marks
-from chaosday.cluster.leases import COORDINATION, owner_of
 from chaosday.errors import LeaseError, TargetUnreachable
+from chaosday.mechanisms.cluster.api import Change, Kube, RequestFailed, Thing, apply, literal
+from chaosday.mechanisms.cluster.fault import pods_of
+from chaosday.mechanisms.cluster.labels import marks
+from chaosday.mechanisms.cluster.leases import COORDINATION, owner_of
 from chaosday.model.lease import Lease
 
 LONGEST_S = 6 * 3600

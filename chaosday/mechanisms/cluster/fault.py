@@ -10,11 +10,11 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from chaosday.cluster.api import Change, Kube, Thing, labelled
-from chaosday.cluster.labels import LEASE
-from chaosday.cluster.leases import RBAC, needs_of, undo_of
-from chaosday.cluster.permissions import Need, require
 from chaosday.errors import Refused
+from chaosday.mechanisms.cluster.api import Change, Kube, Thing, labelled
+from chaosday.mechanisms.cluster.labels import LEASE
+from chaosday.mechanisms.cluster.leases import RBAC, needs_of, undo_of
+from chaosday.mechanisms.cluster.permissions import Need, require
 from chaosday.model.fault import Bite, Fault, FaultPlan, PlanContext, Reading
 from chaosday.model.lease import LeaseHolder
 from chaosday.model.target import Target

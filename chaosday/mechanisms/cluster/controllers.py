@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from chaosday.cluster.api import Kube, Thing, labelled
-from chaosday.cluster.fault import ClusterFault
+from chaosday.mechanisms.cluster.api import Kube, Thing, labelled
+from chaosday.mechanisms.cluster.fault import ClusterFault
 from chaosday.model.fault import PlanContext
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from chaosday.cluster.api import Kube, Thing
 from chaosday.errors import AccessDenied
+from chaosday.mechanisms.cluster.api import Kube, Thing
 from chaosday.model.base import Model
 
 

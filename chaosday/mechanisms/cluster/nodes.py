@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from chaosday.cluster.api import Change, Kube, Thing, labelled
 from chaosday.errors import Refused, UsageError
+from chaosday.mechanisms.cluster.api import Change, Kube, Thing, labelled
 
 TAINT = "node.kubernetes.io/unschedulable"
 NODES = Thing(resource="nodes")
