@@ -15,7 +15,7 @@ def command(directory: Path, direct: bool) -> None:
 
     Start it before the service that uses DIRECTORY: files that are open already stay out of reach. It needs root.
     """
-    from chaosday.cover import covered, until_ended
+    from chaosday.mechanisms.disks.cover import covered, until_ended
 
     with covered(directory, direct=direct) as cover:
         click.echo(f"{directory} is covered ({cover.name}); start what uses it now. Ctrl-C takes the cover off.")

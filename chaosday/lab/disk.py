@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from chaosday.cover import covered
 from chaosday.errors import CapabilityMissing, TargetUnreachable
+from chaosday.mechanisms.disks.cover import covered
 from chaosday.scratch import SCRATCH
 
 

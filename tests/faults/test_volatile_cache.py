@@ -18,10 +18,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chaosday.actions.storage.power_cut import StoragePowerCut
-from chaosday.cover import covered
 from chaosday.errors import ForeignState, ScratchMarkMissing, UsageError
-from chaosday.fault_filesystem_cache import SECTOR, Volatile
 from chaosday.lifecycle import Lifecycle
+from chaosday.mechanisms.disks.cover import covered
+from chaosday.mechanisms.disks.fault_filesystem_cache import SECTOR, Volatile
 from chaosday.model.fault import Fault
 from chaosday.record.journal import Journal
 from chaosday.registry import member

@@ -10,9 +10,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from chaosday.cover import cover_of
 from chaosday.errors import ScratchMarkMissing, TargetUnreachable, UsageError
 from chaosday.lab.disk import Disk, lose_what_is_not_synced
+from chaosday.mechanisms.disks.cover import cover_of
 from chaosday.model.action import Action
 from chaosday.model.target import Target
 from chaosday.scratch import SCRATCH

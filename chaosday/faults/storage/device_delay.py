@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from chaosday.device_mapper import DeviceFault
+from chaosday.mechanisms.disks.device_mapper import DeviceFault
 from chaosday.model.fault import Reading
 from chaosday.model.target import Shell
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
-from chaosday.device_mapper import DeviceFault, reading_of_errors
+from chaosday.mechanisms.disks.device_mapper import DeviceFault, reading_of_errors
 from chaosday.model.fault import Reading
 from chaosday.model.target import Shell
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
-from chaosday.device_mapper import DeviceFault
 from chaosday.errors import UsageError
+from chaosday.mechanisms.disks.device_mapper import DeviceFault
 from chaosday.model.fault import Reading
 from chaosday.model.target import Shell
 from chaosday.script_fault import Prepared

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from chaosday.storage import StorageFault
+from chaosday.mechanisms.disks.storage import StorageFault
 
 Call = Literal["open", "create", "read", "write", "fsync"]
 

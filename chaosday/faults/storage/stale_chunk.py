@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from chaosday.storage import StorageFault
+from chaosday.mechanisms.disks.storage import StorageFault
 
 
 class StorageStaleChunk(StorageFault):

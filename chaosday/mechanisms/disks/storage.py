@@ -10,9 +10,9 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from chaosday.cover import STANDING, Cover, library, source
 from chaosday.errors import CapabilityMissing, ForeignState, ScratchMarkMissing, UsageError
 from chaosday.means import Means
+from chaosday.mechanisms.disks.cover import STANDING, Cover, library, source
 from chaosday.model.fault import Reading
 from chaosday.model.target import Shell
 from chaosday.processes import mark
