@@ -31,12 +31,12 @@ from chaosday.checks.bank import BankCheck
 from chaosday.checks.expectations import Expectation, Expectations
 from chaosday.checks.ledger import LedgerCheck
 from chaosday.checks.replica_rows import ReplicaRows
+from chaosday.mechanisms.hosts.postgres_tools import (
+    observe_amcheck,
+)
 from chaosday.model.check import Check
 from chaosday.model.corruption import Planted
 from chaosday.model.evidence import Evidence
-from chaosday.postgres_tools import (
-    observe_amcheck,
-)
 from chaosday.proof import prove, sight_of
 from chaosday.simulated import simulate_ledger
 from chaosday.simulated_bank import simulate_bank

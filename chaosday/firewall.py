@@ -9,9 +9,9 @@ from shlex import quote
 
 from chaosday.errors import CapabilityMissing, ForeignState
 from chaosday.flow import Flow, Way, chain, spare, table
-from chaosday.means import Means, Scene
+from chaosday.mechanisms.hosts.means import Means, Scene
+from chaosday.mechanisms.hosts.tools import PATH, ask
 from chaosday.model.target import Shell
-from chaosday.tools import PATH, ask
 
 EGRESS = "hook egress device {device} priority 0"
 PREROUTING = "hook prerouting priority -150"

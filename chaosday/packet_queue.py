@@ -19,10 +19,10 @@ from typing import Literal
 from chaosday import firewall
 from chaosday.errors import CapabilityMissing, ForeignState, UsageError
 from chaosday.flow import Flow
-from chaosday.means import Means, Scene
+from chaosday.mechanisms.hosts.means import Means, Scene
+from chaosday.mechanisms.hosts.tools import PATH, ask, need
 from chaosday.model.target import Shell
 from chaosday.processes import mark
-from chaosday.tools import PATH, ask, need
 
 QUEUES = "/proc/net/netfilter/nfnetlink_queue"
 TWIN_MARK = 0x6364_0000

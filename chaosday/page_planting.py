@@ -10,10 +10,10 @@ from typing import ClassVar
 import numpy as np
 from pydantic import Field
 
+from chaosday.mechanisms.hosts.postgres_tools import PAGE_BYTES, checked_slice, packed, slice_pages
 from chaosday.model.corruption import Corruption, NotApplicable, Planted
 from chaosday.model.evidence import Evidence
 from chaosday.planting import pick
-from chaosday.postgres_tools import PAGE_BYTES, checked_slice, packed, slice_pages
 
 
 class PageCorruption(Corruption):

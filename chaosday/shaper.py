@@ -12,9 +12,9 @@ from shlex import quote
 
 from chaosday.errors import CapabilityMissing, ForeignState
 from chaosday.flow import Flow
-from chaosday.means import Means, Scene
+from chaosday.mechanisms.hosts.means import Means, Scene
+from chaosday.mechanisms.hosts.tools import ask
 from chaosday.model.target import Shell
-from chaosday.tools import ask
 
 
 def handle(lease_id: str) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from chaosday.errors import CapabilityMissing, TargetUnreachable
 from chaosday.mechanisms.disks.cover import covered
-from chaosday.scratch import SCRATCH
+from chaosday.mechanisms.hosts.scratch import SCRATCH
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from chaosday.errors import TargetUnreachable
-from chaosday.postgres_tools import PostgresTools
+from chaosday.mechanisms.hosts.postgres_tools import PostgresTools
 
 
 def observe_backup(tools: PostgresTools, backup: Path, *, wal: bool = True) -> dict[str, Any]:

@@ -12,9 +12,9 @@ import pyarrow as pa
 
 from chaosday.errors import CapabilityMissing, TargetUnreachable
 from chaosday.ledger import operations
+from chaosday.mechanisms.hosts.postgres_tools import Ended, PostgresTools, Server
 from chaosday.model.history import NEVER_NS, OK, History
 from chaosday.physical.backup import observe_backup
-from chaosday.postgres_tools import Ended, PostgresTools, Server
 from chaosday.probes.postgresql.write import PostgresWrite
 from chaosday.restoring.subject import RESTORED, Subject, newest
 from chaosday.servers import postgres

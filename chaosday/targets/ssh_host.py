@@ -9,10 +9,10 @@ from typing import Any, Literal
 from pydantic import Field, SecretStr
 
 from chaosday.errors import AccessDenied, UsageError
+from chaosday.mechanisms.hosts.shell_processes import ShellProcesses
+from chaosday.mechanisms.hosts.ssh import Address, Login, Patience, SshShell
 from chaosday.model.lease import LeaseHolder
 from chaosday.model.target import Processes, Shell, Target
-from chaosday.shell_processes import ShellProcesses
-from chaosday.ssh import Address, Login, Patience, SshShell
 from chaosday.undo.lease import ROOT_STATE_DIR, ShellLeases
 
 

@@ -18,7 +18,7 @@ from chaosday.errors import (
     ScratchMarkMissing,
     UsageError,
 )
-from chaosday.guarded import guarded
+from chaosday.mechanisms.hosts.guarded import guarded
 from chaosday.model.fault import Fault, FaultPlan, PlanContext
 from chaosday.model.lease import Lease, LeaseHolder, Undo
 from chaosday.model.target import Shell

@@ -14,6 +14,7 @@ from chaosday.checks.pg_verifybackup import PgVerifybackup
 from chaosday.checks.s3_checksums import S3Checksums
 from chaosday.checks.sqlite_integrity import SqliteIntegrity
 from chaosday.errors import TargetUnreachable
+from chaosday.mechanisms.hosts.postgres_tools import PostgresTools
 from chaosday.model.check import Check
 from chaosday.model.evidence import Evidence
 from chaosday.model.finding import Finding, Outcome
@@ -22,7 +23,6 @@ from chaosday.physical.backup import observe_backup
 from chaosday.physical.parquet_pages import observe_parquet
 from chaosday.physical.s3_objects import observe_objects
 from chaosday.physical.sqlite_file import observe_sqlite
-from chaosday.postgres_tools import PostgresTools
 from tests.reconcile import servers
 
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from chaosday.postgres_tools import PostgresTools, Server
+from chaosday.mechanisms.hosts.postgres_tools import PostgresTools, Server
 from chaosday.servers.account import unprivileged
 from chaosday.servers.ports import free_port
 from chaosday.servers.postgres import binaries

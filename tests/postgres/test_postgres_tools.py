@@ -12,9 +12,7 @@ from pydantic import SecretStr
 from chaosday.checks.amcheck import Amcheck
 from chaosday.checks.pg_checksums import PgChecksums
 from chaosday.errors import CapabilityMissing, MalformedInput, TargetUnreachable
-from chaosday.model.evidence import Evidence
-from chaosday.model.finding import Finding, Outcome
-from chaosday.postgres_tools import (
+from chaosday.mechanisms.hosts.postgres_tools import (
     PAGE_BYTES,
     PostgresTools,
     Server,
@@ -23,6 +21,8 @@ from chaosday.postgres_tools import (
     observe_checksums,
     relation_path,
 )
+from chaosday.model.evidence import Evidence
+from chaosday.model.finding import Finding, Outcome
 from chaosday.probes.postgresql.amcheck import PostgresAmcheck
 from chaosday.probes.postgresql.checksums import PostgresChecksums
 from chaosday.proof import sight_of

@@ -6,10 +6,10 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
+from chaosday.mechanisms.hosts.postgres_tools import PAGE_BYTES
 from chaosday.model.corruption import Planted
 from chaosday.model.evidence import Evidence
 from chaosday.page_planting import PageCorruption
-from chaosday.postgres_tools import PAGE_BYTES
 
 
 class PageZeroed(PageCorruption):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from chaosday.containers import ContainerEnd
+from chaosday.mechanisms.hosts.containers import ContainerEnd
+from chaosday.mechanisms.hosts.script_fault import Prepared
 from chaosday.model.target import Shell
-from chaosday.script_fault import Prepared
 
 
 class ContainerKill(ContainerEnd):

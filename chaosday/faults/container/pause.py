@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from chaosday.containers import ContainerFault
-from chaosday.means import Means
+from chaosday.mechanisms.hosts.containers import ContainerFault
+from chaosday.mechanisms.hosts.means import Means
+from chaosday.mechanisms.hosts.script_fault import Prepared
+from chaosday.mechanisms.hosts.tools import PATH
 from chaosday.model.fault import Reading
 from chaosday.model.target import Shell
-from chaosday.script_fault import Prepared
-from chaosday.tools import PATH
 
 FROZEN = """
 v1=$(sed -n 's/^[0-9]*:freezer://p' /proc/$pid/cgroup 2>/dev/null)

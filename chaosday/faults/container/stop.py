@@ -7,9 +7,9 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from chaosday.containers import ContainerEnd
+from chaosday.mechanisms.hosts.containers import ContainerEnd
+from chaosday.mechanisms.hosts.script_fault import Prepared
 from chaosday.model.target import Shell
-from chaosday.script_fault import Prepared
 
 
 class ContainerStop(ContainerEnd):

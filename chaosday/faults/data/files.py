@@ -10,12 +10,12 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from chaosday.errors import Refused, ScratchMarkMissing, UsageError
-from chaosday.means import Means
+from chaosday.mechanisms.hosts.means import Means
+from chaosday.mechanisms.hosts.scratch import SCRATCH
+from chaosday.mechanisms.hosts.script_fault import Prepared, ScriptFault
+from chaosday.mechanisms.hosts.tools import ask
 from chaosday.model.fault import Reading
 from chaosday.model.target import Shell
-from chaosday.scratch import SCRATCH
-from chaosday.script_fault import Prepared, ScriptFault
-from chaosday.tools import ask
 
 BLOCK_BYTES = 4096
 Damage = Literal["flip", "zero", "truncate", "delete", "swap"]

@@ -7,14 +7,14 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from chaosday import cgroup
-from chaosday.cgroup import Group
 from chaosday.errors import UsageError
-from chaosday.means import Means
+from chaosday.mechanisms.hosts import cgroup
+from chaosday.mechanisms.hosts.cgroup import Group
+from chaosday.mechanisms.hosts.means import Means
+from chaosday.mechanisms.hosts.script_fault import Prepared, ScriptFault
+from chaosday.mechanisms.hosts.tools import PATH, ask
 from chaosday.model.fault import Reading
 from chaosday.model.target import Shell
-from chaosday.script_fault import Prepared, ScriptFault
-from chaosday.tools import PATH, ask
 
 
 class HostCgroupLimit(ScriptFault):

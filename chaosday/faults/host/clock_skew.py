@@ -9,11 +9,11 @@ from pydantic import Field
 
 from chaosday.clock import SystemClock
 from chaosday.errors import CapabilityMissing, UsageError
-from chaosday.means import Means
+from chaosday.mechanisms.hosts.means import Means
+from chaosday.mechanisms.hosts.script_fault import Prepared, ScriptFault
+from chaosday.mechanisms.hosts.tools import ask
 from chaosday.model.fault import FaultPlan, Reading
 from chaosday.model.target import Shell, Target
-from chaosday.script_fault import Prepared, ScriptFault
-from chaosday.tools import ask
 
 KEEPERS = "systemd-timesyncd chrony chronyd ntp ntpd ntpsec"
 LIBRARY = "/usr/lib/*/faketime/libfaketime.so.1 /usr/lib64/faketime/libfaketime.so.1"

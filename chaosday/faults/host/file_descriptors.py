@@ -8,12 +8,12 @@ from typing import Any, Literal
 from pydantic import Field
 
 from chaosday.errors import UsageError
-from chaosday.means import Means
+from chaosday.mechanisms.hosts.means import Means
+from chaosday.mechanisms.hosts.script_fault import Prepared, ScriptFault
+from chaosday.mechanisms.hosts.tools import PATH, ask
 from chaosday.model.fault import Reading
 from chaosday.model.target import Shell
 from chaosday.processes.process_table import STARTED_FUNCTION, read_table
-from chaosday.script_fault import Prepared, ScriptFault
-from chaosday.tools import PATH, ask
 
 
 class HostFileDescriptors(ScriptFault):

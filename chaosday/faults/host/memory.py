@@ -7,12 +7,12 @@ from typing import Any, Literal
 from pydantic import Field
 
 from chaosday.errors import Refused
-from chaosday.means import Means
+from chaosday.mechanisms.hosts.means import Means
+from chaosday.mechanisms.hosts.script_fault import Prepared, ScriptFault
+from chaosday.mechanisms.hosts.tools import PATH, ask
 from chaosday.model.fault import Reading
 from chaosday.model.target import Shell
 from chaosday.processes import mark
-from chaosday.script_fault import Prepared, ScriptFault
-from chaosday.tools import PATH, ask
 
 AVAILABLE = """\
 kb=$(sed -n 's/^MemAvailable: *\\([0-9]*\\).*/\\1/p' /proc/meminfo)

@@ -9,11 +9,11 @@ from typing import Any, Literal
 from pydantic import Field
 
 from chaosday.errors import AccessDenied, CapabilityMissing, TargetUnreachable
-from chaosday.means import Means
+from chaosday.mechanisms.hosts.means import Means
+from chaosday.mechanisms.hosts.script_fault import Prepared, ScriptFault
+from chaosday.mechanisms.hosts.tools import ask
 from chaosday.model.fault import Reading
 from chaosday.model.target import Shell
-from chaosday.script_fault import Prepared, ScriptFault
-from chaosday.tools import ask
 
 CAP_SYS_BOOT = 22
 BOOT = "cat /proc/sys/kernel/random/boot_id"

@@ -9,10 +9,10 @@ from pydantic import Field
 from chaosday import shaper
 from chaosday.errors import UsageError
 from chaosday.flow import Flow
-from chaosday.means import Means, Scene
+from chaosday.mechanisms.hosts.means import Means, Scene
+from chaosday.mechanisms.hosts.round_trip import Probe, RoundTrips, throughput_mbit
 from chaosday.model.fault import Reading
 from chaosday.model.target import Shell
-from chaosday.round_trip import Probe, RoundTrips, throughput_mbit
 from chaosday.traffic import TrafficFault
 
 

@@ -7,10 +7,10 @@ from typing import Literal
 from chaosday import firewall
 from chaosday.errors import UsageError
 from chaosday.flow import Direction, Flow
-from chaosday.means import Means, Scene
+from chaosday.mechanisms.hosts.means import Means, Scene
+from chaosday.mechanisms.hosts.round_trip import RoundTrips
 from chaosday.model.fault import Reading
 from chaosday.model.target import Shell
-from chaosday.round_trip import RoundTrips
 from chaosday.traffic import TrafficFault
 
 

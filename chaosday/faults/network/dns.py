@@ -13,12 +13,12 @@ from pydantic import Field
 
 from chaosday import firewall
 from chaosday.errors import CapabilityMissing, ForeignState, UsageError
-from chaosday.means import Means
+from chaosday.mechanisms.hosts.means import Means
+from chaosday.mechanisms.hosts.script_fault import Prepared, ScriptFault
+from chaosday.mechanisms.hosts.tools import PATH, ask
 from chaosday.model.fault import Reading
 from chaosday.model.target import Shell
 from chaosday.processes import mark
-from chaosday.script_fault import Prepared, ScriptFault
-from chaosday.tools import PATH, ask
 
 OUR_MARK = 0x6364_0035
 

@@ -8,11 +8,11 @@ from pydantic import Field
 
 from chaosday import firewall, packet_queue
 from chaosday.flow import Flow
-from chaosday.means import Means, Scene
+from chaosday.mechanisms.hosts.means import Means, Scene
+from chaosday.mechanisms.hosts.round_trip import RoundTrips
 from chaosday.model.fault import Reading
 from chaosday.model.target import Shell
 from chaosday.packet_queue import Harm
-from chaosday.round_trip import RoundTrips
 from chaosday.shares import agrees
 from chaosday.traffic import TrafficFault
 

@@ -9,12 +9,12 @@ from pydantic import Field
 from chaosday import firewall
 from chaosday.errors import UsageError
 from chaosday.flow import Flow, checked
-from chaosday.means import Means, Scene
+from chaosday.mechanisms.hosts.means import Means, Scene
+from chaosday.mechanisms.hosts.round_trip import RoundTrips
+from chaosday.mechanisms.hosts.tools import ask
 from chaosday.model.fault import Reading
 from chaosday.model.target import Shell, Target
 from chaosday.partition_shape import Shape, cut_off
-from chaosday.round_trip import RoundTrips
-from chaosday.tools import ask
 from chaosday.traffic import TrafficFault
 
 

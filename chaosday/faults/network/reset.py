@@ -10,11 +10,11 @@ from pydantic import Field
 from chaosday import firewall
 from chaosday.errors import UsageError
 from chaosday.flow import Flow
-from chaosday.means import Means, Scene
+from chaosday.mechanisms.hosts.means import Means, Scene
+from chaosday.mechanisms.hosts.round_trip import Probe, RoundTrips
+from chaosday.mechanisms.hosts.tools import PATH
 from chaosday.model.fault import Reading
 from chaosday.model.target import Shell
-from chaosday.round_trip import Probe, RoundTrips
-from chaosday.tools import PATH
 from chaosday.traffic import TrafficFault
 
 

@@ -8,10 +8,10 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from chaosday.errors import TargetUnreachable
+from chaosday.mechanisms.hosts.process_choice import Choice, chosen, roots_of
 from chaosday.model.fault import Bite, Fault, FaultPlan, PlanContext, Reading
 from chaosday.model.lease import LeaseHolder, Undo
 from chaosday.model.target import Processes, ProcessIdentity, Restart, Shell, Target
-from chaosday.process_choice import Choice, chosen, roots_of
 from chaosday.processes.process_table import read_table, signal_script
 
 _POLL_S = 0.05

@@ -8,13 +8,13 @@ from typing import Any, Literal
 from pydantic import Field
 
 from chaosday.errors import CapabilityMissing, ForeignState, UsageError
-from chaosday.means import Means
+from chaosday.mechanisms.hosts.means import Means
+from chaosday.mechanisms.hosts.script_fault import Prepared, ScriptFault
+from chaosday.mechanisms.hosts.tools import PATH, ask
 from chaosday.model.fault import Reading
 from chaosday.model.target import Shell
 from chaosday.processes import mark
 from chaosday.processes.process_table import read_table
-from chaosday.script_fault import Prepared, ScriptFault
-from chaosday.tools import PATH, ask
 
 CALLS = re.compile(r"^[a-z0-9_]+$")
 CAP_SYS_PTRACE = 19

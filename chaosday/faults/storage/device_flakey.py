@@ -6,9 +6,9 @@ from typing import Any, ClassVar, Literal
 
 from chaosday.errors import UsageError
 from chaosday.mechanisms.disks.device_mapper import DeviceFault
+from chaosday.mechanisms.hosts.script_fault import Prepared
 from chaosday.model.fault import Reading
 from chaosday.model.target import Shell
-from chaosday.script_fault import Prepared
 
 
 class StorageDeviceFlakey(DeviceFault):

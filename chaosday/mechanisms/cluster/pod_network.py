@@ -13,8 +13,8 @@ from chaosday.mechanisms.cluster.api import Kube, RequestFailed
 from chaosday.mechanisms.cluster.fault import PodFault, pods_of
 from chaosday.mechanisms.cluster.helper_pods import of_container, start, working
 from chaosday.mechanisms.cluster.permissions import Need
+from chaosday.mechanisms.hosts.tools import PATH
 from chaosday.model.fault import FaultPlan
-from chaosday.tools import PATH
 
 APPLY_TIMEOUT_S = 30.0
 _GROUPS = "/sys/fs/cgroup/cgroup.procs /sys/fs/cgroup/*/cgroup.procs"

@@ -12,12 +12,12 @@ from typing import ClassVar
 from pydantic import Field
 
 from chaosday.errors import CapabilityMissing, ForeignState, ScratchMarkMissing, UsageError
-from chaosday.means import Means
+from chaosday.mechanisms.hosts.means import Means
+from chaosday.mechanisms.hosts.scratch import SCRATCH
+from chaosday.mechanisms.hosts.script_fault import Prepared, ScriptFault
+from chaosday.mechanisms.hosts.tools import PATH, ask
 from chaosday.model.fault import Reading
 from chaosday.model.target import Shell
-from chaosday.scratch import SCRATCH
-from chaosday.script_fault import Prepared, ScriptFault
-from chaosday.tools import PATH, ask
 
 
 class DeviceFault(ScriptFault):

@@ -11,14 +11,14 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from chaosday.errors import CapabilityMissing, ForeignState, ScratchMarkMissing, UsageError
-from chaosday.means import Means
 from chaosday.mechanisms.disks.cover import STANDING, Cover, library, source
+from chaosday.mechanisms.hosts.means import Means
+from chaosday.mechanisms.hosts.scratch import SCRATCH
+from chaosday.mechanisms.hosts.script_fault import Prepared, ScriptFault
+from chaosday.mechanisms.hosts.tools import PATH, ask
 from chaosday.model.fault import Reading
 from chaosday.model.target import Shell
 from chaosday.processes import mark
-from chaosday.scratch import SCRATCH
-from chaosday.script_fault import Prepared, ScriptFault
-from chaosday.tools import PATH, ask
 
 DAMAGE_LOGS = "/var/tmp/chaosday-damage"
 _LIBRARY = 'python3 -c \'import ctypes.util as u; print(u.find_library("fuse3") or u.find_library("fuse") or "")\''

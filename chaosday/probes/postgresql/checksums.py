@@ -9,9 +9,9 @@ from typing import Any, Literal
 from pydantic import Field
 
 from chaosday.errors import ChaosdayError
+from chaosday.mechanisms.hosts.postgres_tools import disposable_copy, largest_table, observe_checksums, tools_of
 from chaosday.model.probe import Probe, ProbeReading
 from chaosday.model.target import ServerFiles, Target
-from chaosday.postgres_tools import disposable_copy, largest_table, observe_checksums, tools_of
 from chaosday.servers.account import owner_of
 
 

@@ -9,8 +9,8 @@ from itertools import pairwise
 from shlex import quote
 
 from chaosday.errors import CapabilityMissing, UsageError
+from chaosday.mechanisms.hosts.tools import PATH
 from chaosday.model.target import Shell
-from chaosday.tools import PATH
 
 _COUNTS = re.compile(r"(\d+) packets transmitted, (\d+) received")
 _TIMES = re.compile(r"= ([\d.]+)/([\d.]+)/([\d.]+)/([\d.]+) ms")

@@ -7,9 +7,9 @@ from shlex import quote
 from typing import Literal
 
 from chaosday.errors import CapabilityMissing, UsageError
+from chaosday.mechanisms.hosts.tools import ask
 from chaosday.model.target import Shell
 from chaosday.processes.process_table import read_table
-from chaosday.tools import ask
 
 Limit = Literal["cpu", "memory", "io"]
 CONTROLLER = {"cpu": "cpu", "memory": "memory", "io": "blkio"}

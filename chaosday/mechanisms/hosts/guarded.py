@@ -6,9 +6,9 @@ from shlex import quote
 from typing import Protocol, runtime_checkable
 
 from chaosday.errors import CapabilityMissing, LeaseError
+from chaosday.mechanisms.hosts.tools import PATH
 from chaosday.model.lease import Lease, LeaseHolder
 from chaosday.model.target import Shell, Target
-from chaosday.tools import PATH
 
 LEASE_GONE = 75
 

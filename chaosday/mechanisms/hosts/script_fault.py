@@ -6,12 +6,12 @@ from abc import abstractmethod
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from chaosday.guarded import guarded
-from chaosday.means import Means
+from chaosday.mechanisms.hosts.guarded import guarded
+from chaosday.mechanisms.hosts.means import Means
+from chaosday.mechanisms.hosts.tools import PATH, ask, need
 from chaosday.model.fault import Bite, Fault, FaultPlan, PlanContext, Reading
 from chaosday.model.lease import LeaseHolder, Undo
 from chaosday.model.target import Shell, Target
-from chaosday.tools import PATH, ask, need
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Shells, tools, processes and containers of a host: what every fault on one needs."""
