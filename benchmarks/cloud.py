@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from chaosday.http_proxy.client import HttpProxyProcess
+from chaosday.mechanisms.http_proxy.client import HttpProxyProcess
 from chaosday.model.fault import Fault
 from chaosday.registry import members
 from chaosday.targets.http_route import HttpRoute

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from typing import Protocol, runtime_checkable
 
-from chaosday.http_proxy.canary import Seen
+from chaosday.mechanisms.http_proxy.canary import Seen
 
 _LONGEST_BYTES = 16 * 1024 * 1024
 

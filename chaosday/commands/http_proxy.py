@@ -16,7 +16,7 @@ from chaosday.errors import UsageError
 @click.option("--authority", type=click.Path(path_type=Path), help="Certificates of a private authority, for https.")
 def command(control: Path, routes: tuple[str, ...], listens: tuple[str, ...], authority: Path | None) -> None:
     """Run the proxy until interrupted. Faults are put on its routes by experiments (target http_route)."""
-    from chaosday.http_proxy.client import HttpProxyProcess
+    from chaosday.mechanisms.http_proxy.client import HttpProxyProcess
 
     wanted = dict(_pair(word) for word in routes)
     places = dict(_pair(word) for word in listens)

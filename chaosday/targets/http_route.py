@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from chaosday.http_proxy.client import HttpRules, RouteControl
+from chaosday.mechanisms.http_proxy.client import HttpRules, RouteControl
 from chaosday.model.lease import LeaseHolder
 from chaosday.model.target import Target
 from chaosday.web import Web

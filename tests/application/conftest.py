@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from chaosday.http_proxy.client import HttpProxyProcess
+from chaosday.mechanisms.http_proxy.client import HttpProxyProcess
 from chaosday.targets.http_route import HttpRoute
 
 PAGE = b"<html><body><div id='cart' class='box'><span class='price'>12.50</span></div></body></html>"

@@ -13,8 +13,8 @@ from contextlib import contextmanager
 import pytest
 
 from chaosday.errors import LeaseError, TargetUnreachable
-from chaosday.http_proxy.client import HttpProxyProcess, HttpRules, RouteControl
-from chaosday.http_proxy.rule import Match, Rule
+from chaosday.mechanisms.http_proxy.client import HttpProxyProcess, HttpRules, RouteControl
+from chaosday.mechanisms.http_proxy.rule import Match, Rule
 from chaosday.model.lease import Lease, LeaseHolder, Undo
 from chaosday.targets.http_route import HttpRoute
 from tests.application.conftest import BIG, PAGE, Shop

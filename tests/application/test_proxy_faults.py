@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from chaosday.http_proxy.client import HttpRules
+from chaosday.mechanisms.http_proxy.client import HttpRules
 from chaosday.model.fault import Fault
 from chaosday.model.lease import LeaseHolder
 from chaosday.registry import members

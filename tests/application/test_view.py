@@ -6,7 +6,7 @@ import pytest
 
 from chaosday.errors import UsageError
 from chaosday.faults.application.http_status import HttpStatus
-from chaosday.http_proxy.page import at, count
+from chaosday.mechanisms.http_proxy.page import at, count
 from chaosday.probes.http.view import HttpView
 from chaosday.targets.http_route import HttpRoute
 from tests.cloud.living import struck

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from chaosday.http_proxy.client import HttpProxyProcess
+from chaosday.mechanisms.http_proxy.client import HttpProxyProcess
 from chaosday.targets.s3_store import S3Store
 from tests.lab.moto import moto_server
 from tests.lab.seaweedfs import ACCESS_KEY, SECRET_KEY, SeaweedFS, seaweedfs

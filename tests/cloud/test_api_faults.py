@@ -7,9 +7,9 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chaosday.http_proxy.client import HttpProxyProcess
-from chaosday.http_proxy.message import Head
-from chaosday.http_proxy.recognise import recognise
+from chaosday.mechanisms.http_proxy.client import HttpProxyProcess
+from chaosday.mechanisms.http_proxy.message import Head
+from chaosday.mechanisms.http_proxy.recognise import recognise
 from chaosday.model.fault import Fault
 from chaosday.registry import member
 from chaosday.targets.http_route import HttpRoute

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from chaosday.checks.s3_ledger import S3Ledger
-from chaosday.http_proxy.client import HttpProxyProcess
+from chaosday.mechanisms.http_proxy.client import HttpProxyProcess
 from chaosday.model.evidence import Evidence
 from chaosday.model.finding import Outcome
 from chaosday.model.history import History

@@ -6,9 +6,9 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from chaosday.http_proxy.canary import Seen
-from chaosday.http_proxy.fault import RouteFault, median_s, slowest_s
-from chaosday.http_proxy.rule import Rule
+from chaosday.mechanisms.http_proxy.canary import Seen
+from chaosday.mechanisms.http_proxy.fault import RouteFault, median_s, slowest_s
+from chaosday.mechanisms.http_proxy.rule import Rule
 
 
 class HttpLatency(RouteFault):

@@ -6,8 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from chaosday.http_proxy.fault import RouteFault
-from chaosday.http_proxy.rule import Rule
+from chaosday.mechanisms.http_proxy.fault import RouteFault
+from chaosday.mechanisms.http_proxy.rule import Rule
 
 
 class HttpLostAnswer(RouteFault):

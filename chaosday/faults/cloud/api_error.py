@@ -6,8 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from chaosday.http_proxy.fault import ApiFault
-from chaosday.http_proxy.rule import Rule
+from chaosday.mechanisms.http_proxy.fault import ApiFault
+from chaosday.mechanisms.http_proxy.rule import Rule
 
 
 class ApiError(ApiFault):

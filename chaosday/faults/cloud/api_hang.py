@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from chaosday.http_proxy.fault import ApiFault
-from chaosday.http_proxy.rule import Rule
+from chaosday.mechanisms.http_proxy.fault import ApiFault
+from chaosday.mechanisms.http_proxy.rule import Rule
 
 
 class ApiHang(ApiFault):

@@ -6,10 +6,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from chaosday.http_proxy.canary import Seen
-from chaosday.http_proxy.client import HttpRules
-from chaosday.http_proxy.fault import ApiFault
-from chaosday.http_proxy.rule import Rule
+from chaosday.mechanisms.http_proxy.canary import Seen
+from chaosday.mechanisms.http_proxy.client import HttpRules
+from chaosday.mechanisms.http_proxy.fault import ApiFault
+from chaosday.mechanisms.http_proxy.rule import Rule
 
 
 class ApiReset(ApiFault):

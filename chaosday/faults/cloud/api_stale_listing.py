@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from chaosday.http_proxy.canary import Seen
-from chaosday.http_proxy.fault import ApiFault, repeated
-from chaosday.http_proxy.rule import Rule
+from chaosday.mechanisms.http_proxy.canary import Seen
+from chaosday.mechanisms.http_proxy.fault import ApiFault, repeated
+from chaosday.mechanisms.http_proxy.rule import Rule
 
 
 class ApiStaleListing(ApiFault):

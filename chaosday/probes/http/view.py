@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from chaosday.errors import ChaosdayError
-from chaosday.http_proxy.page import at, count
+from chaosday.mechanisms.http_proxy.page import at, count
 from chaosday.model.probe import Probe, ProbeReading
 from chaosday.model.target import Target
 from chaosday.web import Web

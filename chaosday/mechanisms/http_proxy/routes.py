@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from chaosday.errors import LeaseError, UsageError
-from chaosday.http_proxy.recognise import Asked
-from chaosday.http_proxy.rule import Rule
+from chaosday.mechanisms.http_proxy.recognise import Asked
+from chaosday.mechanisms.http_proxy.rule import Rule
 from chaosday.model.lease import Lease, LeaseState
 
 KEPT_HEALED = 1000

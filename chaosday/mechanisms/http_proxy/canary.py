@@ -12,9 +12,9 @@ import http.client
 import time
 from dataclasses import dataclass
 
-from chaosday.http_proxy.message import Head, Stream
-from chaosday.http_proxy.recognise import S3_OPERATIONS, Asked
-from chaosday.http_proxy.rule import Match
+from chaosday.mechanisms.http_proxy.message import Head, Stream
+from chaosday.mechanisms.http_proxy.recognise import S3_OPERATIONS, Asked
+from chaosday.mechanisms.http_proxy.rule import Match
 
 CANARY = "x-chaosday-canary"
 STAMP_BYTES = 20

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from chaosday.http_proxy.recognise import Asked
+from chaosday.mechanisms.http_proxy.recognise import Asked
 from chaosday.model.base import Model
 
 Effect = Literal["answer", "delay", "hang", "reset", "truncate", "alter", "repeat", "slow"]

@@ -11,11 +11,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from urllib.parse import urlsplit
 
-from chaosday.http_proxy.answers import render
-from chaosday.http_proxy.canary import CANARY, canned
-from chaosday.http_proxy.message import BODILESS, Broken, Head, Stream, request_body, response_body
-from chaosday.http_proxy.recognise import Asked, has_form, recognise
-from chaosday.http_proxy.routes import Active, Route
+from chaosday.mechanisms.http_proxy.answers import render
+from chaosday.mechanisms.http_proxy.canary import CANARY, canned
+from chaosday.mechanisms.http_proxy.message import BODILESS, Broken, Head, Stream, request_body, response_body
+from chaosday.mechanisms.http_proxy.recognise import Asked, has_form, recognise
+from chaosday.mechanisms.http_proxy.routes import Active, Route
 
 CONNECT_TIMEOUT_S = 10
 NEXT_REQUEST_S = 75

@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from chaosday.http_proxy.canary import STAMP_BYTES, Seen, intact
-from chaosday.http_proxy.client import HttpRules
-from chaosday.http_proxy.rule import Match, Rule
+from chaosday.mechanisms.http_proxy.canary import STAMP_BYTES, Seen, intact
+from chaosday.mechanisms.http_proxy.client import HttpRules
+from chaosday.mechanisms.http_proxy.rule import Match, Rule
 from chaosday.model.fault import Bite, Fault, FaultPlan, PlanContext, Reading
 from chaosday.model.lease import LeaseHolder, Undo
 from chaosday.model.target import Target

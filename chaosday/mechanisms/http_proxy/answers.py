@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 
-from chaosday.http_proxy.recognise import Asked
+from chaosday.mechanisms.http_proxy.recognise import Asked
 
 REASONS = {400: "Bad Request", 403: "Forbidden", 404: "Not Found", 429: "Too Many Requests"}
 REASONS |= {500: "Internal Server Error", 502: "Bad Gateway", 503: "Service Unavailable", 504: "Gateway Timeout"}

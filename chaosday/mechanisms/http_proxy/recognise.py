@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from chaosday.http_proxy.message import Head
+from chaosday.mechanisms.http_proxy.message import Head
 
 Protocol = Literal["s3", "query", "ec2", "json", "rest-json", "cbor", "http"]
 

@@ -17,9 +17,9 @@ from typing import Any
 import orjson
 
 from chaosday.errors import ChaosdayError, LeaseError, UnknownName
-from chaosday.http_proxy.relay import Relay
-from chaosday.http_proxy.routes import Route, Upstream
-from chaosday.http_proxy.rule import Rule
+from chaosday.mechanisms.http_proxy.relay import Relay
+from chaosday.mechanisms.http_proxy.routes import Route, Upstream
+from chaosday.mechanisms.http_proxy.rule import Rule
 from chaosday.model.lease import Lease
 
 MAX_LINE_BYTES = 1 << 20

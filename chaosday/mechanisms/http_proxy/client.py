@@ -14,9 +14,9 @@ import orjson
 
 from chaosday import errors
 from chaosday.errors import ChaosdayError, LeaseError, TargetUnreachable
-from chaosday.http_proxy import canary
-from chaosday.http_proxy.canary import Seen
-from chaosday.http_proxy.rule import Match, Rule
+from chaosday.mechanisms.http_proxy import canary
+from chaosday.mechanisms.http_proxy.canary import Seen
+from chaosday.mechanisms.http_proxy.rule import Match, Rule
 from chaosday.model.lease import Lease, LeaseState, Undo
 
 CONTROL_TIMEOUT_S = 10.0
@@ -139,7 +139,13 @@ class HttpProxyProcess:
     def start(cls, control: Path, *, lifeline: bool = True) -> Self:
         """Start it with its control socket at ``control``; returns once it answers."""
         process = subprocess.Popen(
-            [sys.executable, "-m", "chaosday.http_proxy", str(control), *(["--lifeline"] if lifeline else [])],
+            [
+                sys.executable,
+                "-m",
+                "chaosday.mechanisms.http_proxy",
+                str(control),
+                *(["--lifeline"] if lifeline else []),
+            ],
             stdin=subprocess.PIPE if lifeline else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             start_new_session=True,
