@@ -9,9 +9,9 @@ from typing import Any, Literal
 from pydantic import Field
 
 from chaosday.mechanisms.http_proxy.client import HttpRules, RouteControl
+from chaosday.mechanisms.http_proxy.web import Web
 from chaosday.model.lease import LeaseHolder
 from chaosday.model.target import Target
-from chaosday.web import Web
 
 
 class HttpRoute(Target):

@@ -8,8 +8,8 @@ from typing import Any, Literal
 from pydantic import Field, SecretStr
 
 from chaosday.errors import TargetUnreachable
+from chaosday.mechanisms.http_proxy.web import Web, WebClient
 from chaosday.model.target import Target
-from chaosday.web import Web, WebClient
 
 
 class WebService(Target):

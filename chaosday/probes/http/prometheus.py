@@ -10,9 +10,9 @@ import orjson
 from pydantic import Field
 
 from chaosday.errors import ChaosdayError
+from chaosday.mechanisms.http_proxy.web import Web
 from chaosday.model.probe import Probe, ProbeReading
 from chaosday.model.target import Target
-from chaosday.web import Web
 
 
 class PrometheusQuery(Probe):

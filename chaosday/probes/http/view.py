@@ -8,9 +8,9 @@ from pydantic import Field
 
 from chaosday.errors import ChaosdayError
 from chaosday.mechanisms.http_proxy.page import at, count
+from chaosday.mechanisms.http_proxy.web import Web
 from chaosday.model.probe import Probe, ProbeReading
 from chaosday.model.target import Target
-from chaosday.web import Web
 
 
 class HttpView(Probe):
