@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chaosday.errors import UsageError
-from chaosday.flow import Control, checked, spare
-from chaosday.partition_shape import cut_off
+from chaosday.mechanisms.packets.flow import Control, checked, spare
+from chaosday.mechanisms.packets.partition_shape import cut_off
 
 SHAPES = ("isolate", "halves", "bridge", "ring")
 

@@ -11,11 +11,11 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from chaosday import firewall
 from chaosday.errors import CapabilityMissing, ForeignState, UsageError
 from chaosday.mechanisms.hosts.means import Means
 from chaosday.mechanisms.hosts.script_fault import Prepared, ScriptFault
 from chaosday.mechanisms.hosts.tools import PATH, ask
+from chaosday.mechanisms.packets import firewall
 from chaosday.model.fault import Reading
 from chaosday.model.target import Shell
 from chaosday.processes import mark

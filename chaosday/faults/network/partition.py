@@ -6,16 +6,16 @@ from typing import Literal
 
 from pydantic import Field
 
-from chaosday import firewall
 from chaosday.errors import UsageError
-from chaosday.flow import Flow, checked
 from chaosday.mechanisms.hosts.means import Means, Scene
 from chaosday.mechanisms.hosts.round_trip import RoundTrips
 from chaosday.mechanisms.hosts.tools import ask
+from chaosday.mechanisms.packets import firewall
+from chaosday.mechanisms.packets.flow import Flow, checked
+from chaosday.mechanisms.packets.partition_shape import Shape, cut_off
+from chaosday.mechanisms.packets.traffic import TrafficFault
 from chaosday.model.fault import Reading
 from chaosday.model.target import Shell, Target
-from chaosday.partition_shape import Shape, cut_off
-from chaosday.traffic import TrafficFault
 
 
 class NetworkPartition(TrafficFault):

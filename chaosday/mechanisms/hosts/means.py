@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from chaosday.flow import Control
+from chaosday.mechanisms.packets.flow import Control
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ import zlib
 from shlex import quote
 
 from chaosday.errors import CapabilityMissing, ForeignState
-from chaosday.flow import Flow
 from chaosday.mechanisms.hosts.means import Means, Scene
 from chaosday.mechanisms.hosts.tools import ask
+from chaosday.mechanisms.packets.flow import Flow
 from chaosday.model.target import Shell
 
 

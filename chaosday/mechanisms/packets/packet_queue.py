@@ -16,11 +16,11 @@ from importlib import resources
 from shlex import quote
 from typing import Literal
 
-from chaosday import firewall
 from chaosday.errors import CapabilityMissing, ForeignState, UsageError
-from chaosday.flow import Flow
 from chaosday.mechanisms.hosts.means import Means, Scene
 from chaosday.mechanisms.hosts.tools import PATH, ask, need
+from chaosday.mechanisms.packets import firewall
+from chaosday.mechanisms.packets.flow import Flow
 from chaosday.model.target import Shell
 from chaosday.processes import mark
 

@@ -1,0 +1,1 @@
+"""Filters, queues and shapers of packets: what network faults are made of."""
