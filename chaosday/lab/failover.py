@@ -10,9 +10,9 @@ from typing import Any, Literal
 
 from chaosday.lab.replication import until_streaming
 from chaosday.lab.scenarios import Scenario, changed
+from chaosday.mechanisms.proxy.client import ProxyProcess
 from chaosday.model.experiment import Experiment, parse
 from chaosday.model.target import Route, Sql
-from chaosday.proxy.client import ProxyProcess
 from chaosday.servers import postgres
 from chaosday.servers.postgres import Node
 

@@ -13,10 +13,10 @@ from typing import Any, Literal
 from pydantic import Field, PrivateAttr
 
 from chaosday.errors import TargetUnreachable, UsageError
+from chaosday.mechanisms.proxy import client as proxy
+from chaosday.mechanisms.proxy.probing import answer_time, any_reset, refused, transfer
 from chaosday.model.lease import LeaseHolder
 from chaosday.model.target import Route, Target, Transfer
-from chaosday.proxy import client as proxy
-from chaosday.proxy.probing import answer_time, any_reset, refused, transfer
 
 
 class ProxyRoute(Target):

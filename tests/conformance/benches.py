@@ -31,9 +31,9 @@ from chaosday.faults.network.proxy_slow_close import ProxySlowClose
 from chaosday.faults.network.proxy_timeout import ProxyTimeout
 from chaosday.faults.process.kill import ProcessKill
 from chaosday.faults.process.pause import ProcessPause
+from chaosday.mechanisms.proxy.client import ProxyProcess
 from chaosday.model.fault import Fault
 from chaosday.model.target import Target
-from chaosday.proxy.client import ProxyProcess
 from chaosday.targets.local_process import LocalProcess
 from chaosday.targets.proxy_route import ProxyRoute
 

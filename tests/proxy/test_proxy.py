@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 
 from chaosday.errors import AccessDenied, LeaseError, UsageError
+from chaosday.mechanisms.proxy.client import ProxyClient, ProxyGone, ProxyProcess
 from chaosday.model.lease import Lease, LeaseHolder, Undo
 from chaosday.processes.process_table import identity
-from chaosday.proxy.client import ProxyClient, ProxyGone, ProxyProcess
 from chaosday.targets.proxy_route import ProxyRoute
 from tests.conformance.benches import Echo, echo_s
 

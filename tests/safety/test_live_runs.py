@@ -125,7 +125,7 @@ def test_a_backlog_of_late_runs_injects_nothing(pair: tuple[Node, Node], tmp_pat
 
 def test_a_second_experiment_on_a_held_target_is_refused(pair: tuple[Node, Node], tmp_path: Path) -> None:
     """What one run hurts, another may not; afterwards it may."""
-    from chaosday.proxy.client import ProxyProcess
+    from chaosday.mechanisms.proxy.client import ProxyProcess
 
     proxy = ProxyProcess.start(tmp_path / "proxy.json")
     shared = {"kind": "proxy_route", "upstream": f"127.0.0.1:{pair[0].port}", "control": str(proxy.state_file)}

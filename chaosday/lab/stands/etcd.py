@@ -13,8 +13,8 @@ from typing import Any
 
 from chaosday.errors import TargetUnreachable
 from chaosday.lab.apart import apart
+from chaosday.mechanisms.proxy.client import ProxyProcess
 from chaosday.model.target import Route
-from chaosday.proxy.client import ProxyProcess
 from chaosday.servers.ports import free_port
 from chaosday.servers.server import Server, program
 from chaosday.targets.etcd import Etcd

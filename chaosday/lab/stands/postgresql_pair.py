@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from chaosday.lab.replication import until_streaming
+from chaosday.mechanisms.proxy.client import ProxyProcess
 from chaosday.model.target import Route, Target
-from chaosday.proxy.client import ProxyProcess
 from chaosday.registry import member
 from chaosday.servers import postgres
 from chaosday.targets.proxy_route import ProxyRoute

@@ -13,7 +13,7 @@ from typing import Any
 
 from chaosday.errors import CapabilityMissing, TargetUnreachable
 from chaosday.lab.apart import apart
-from chaosday.proxy.client import ProxyProcess
+from chaosday.mechanisms.proxy.client import ProxyProcess
 from chaosday.servers.ports import free_port
 from chaosday.servers.server import Server, program
 from chaosday.targets.rabbitmq import RabbitMQ

@@ -9,8 +9,8 @@ from typing import Any
 
 from chaosday.errors import TargetUnreachable
 from chaosday.lab.disk import disk
+from chaosday.mechanisms.proxy.client import ProxyProcess
 from chaosday.model.target import Route
-from chaosday.proxy.client import ProxyProcess
 from chaosday.servers.ports import free_port
 from chaosday.servers.server import Server, program
 from chaosday.targets.redis import Redis

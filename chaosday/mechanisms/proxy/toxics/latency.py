@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from random import Random
 from typing import ClassVar
 
-from chaosday.proxy.connection import Stage, Stream
-from chaosday.proxy.queueing import QueueingStage
-from chaosday.proxy.toxic import Toxic
+from chaosday.mechanisms.proxy.connection import Stage, Stream
+from chaosday.mechanisms.proxy.queueing import QueueingStage
+from chaosday.mechanisms.proxy.toxic import Toxic
 
 # 100 ms of a 5 Gbit/s link; beyond that the sender waits.
 _LIMIT_BYTES = 64 * 1024 * 1024

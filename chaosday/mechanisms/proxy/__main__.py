@@ -1,4 +1,4 @@
-"""``python -m chaosday.proxy --state FILE``: run a fault proxy until its owner is gone."""
+"""``python -m chaosday.mechanisms.proxy --state FILE``: run a fault proxy until its owner is gone."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import signal
 import sys
 from pathlib import Path
 
-from chaosday.proxy.server import ProxyServer
+from chaosday.mechanisms.proxy.server import ProxyServer
 
 
 class _OwnerPipe(asyncio.Protocol):
@@ -46,7 +46,7 @@ async def _serve(options: argparse.Namespace) -> None:
 
 def main() -> None:
     """Read the options and serve."""
-    parser = argparse.ArgumentParser(prog="python -m chaosday.proxy", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m chaosday.mechanisms.proxy", description=__doc__)
     parser.add_argument("--state", required=True, help="file to write address and token to (mode 0600)")
     parser.add_argument("--no-owner", action="store_true", help="do not end with standard input")
     parser.add_argument("--lease-s", type=float, default=0, help="end when nobody spoke to it for so long")

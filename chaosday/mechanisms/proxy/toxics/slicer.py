@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from random import Random
 from typing import ClassVar
 
-from chaosday.proxy.connection import Stage, Stream
-from chaosday.proxy.queueing import QueueingStage
-from chaosday.proxy.toxic import Toxic
+from chaosday.mechanisms.proxy.connection import Stage, Stream
+from chaosday.mechanisms.proxy.queueing import QueueingStage
+from chaosday.mechanisms.proxy.toxic import Toxic
 
 _LIMIT_BYTES = 1024 * 1024
 

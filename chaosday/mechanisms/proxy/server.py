@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from chaosday.proxy.serving import ServedRoute
-from chaosday.proxy.toxic import toxic
+from chaosday.mechanisms.proxy.serving import ServedRoute
+from chaosday.mechanisms.proxy.toxic import toxic
 
 
 class Declined(Exception):

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import ClassVar
 
-from chaosday.proxy.connection import Stage, Stream
-from chaosday.proxy.toxic import Toxic
+from chaosday.mechanisms.proxy.connection import Stage, Stream
+from chaosday.mechanisms.proxy.toxic import Toxic
 
 
 class _Flipper(Stage):

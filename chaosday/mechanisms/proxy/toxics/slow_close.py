@@ -6,8 +6,8 @@ import asyncio
 from dataclasses import dataclass
 from typing import ClassVar
 
-from chaosday.proxy.connection import Stage, Stream
-from chaosday.proxy.toxic import Toxic
+from chaosday.mechanisms.proxy.connection import Stage, Stream
+from chaosday.mechanisms.proxy.toxic import Toxic
 
 
 class _Doorstop(Stage):

@@ -7,8 +7,8 @@ import socket
 from dataclasses import dataclass, field
 from typing import Any
 
-from chaosday.proxy.connection import Connection, Stage, Stream
-from chaosday.proxy.toxic import Toxic
+from chaosday.mechanisms.proxy.connection import Connection, Stage, Stream
+from chaosday.mechanisms.proxy.toxic import Toxic
 
 _BACKLOG = 1024
 

@@ -1,6 +1,6 @@
 """What a toxic is: frozen data that hurts connections of a route for as long as its lease lasts.
 
-A new one is one file in ``chaosday/proxy/toxics``: a dataclass with ``kind`` and, mostly, nothing but ``stage``.
+A new one is one file in ``chaosday/mechanisms/proxy/toxics``: a dataclass with ``kind`` and, mostly, nothing but ``stage``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
-from chaosday.proxy.connection import Connection, Stage, Stream
+from chaosday.mechanisms.proxy.connection import Connection, Stage, Stream
 
 DIRECTIONS = ("both", "upstream", "downstream")
 
@@ -55,7 +55,7 @@ class Toxic:
 
 def toxic(spec: Mapping[str, Any]) -> Toxic:
     """A toxic from its JSON; ``ValueError`` in words if it is none."""
-    package = importlib.import_module("chaosday.proxy.toxics")
+    package = importlib.import_module("chaosday.mechanisms.proxy.toxics")
     for info in pkgutil.iter_modules(package.__path__):
         importlib.import_module(f"{package.__name__}.{info.name}")
     known = {kind.kind: kind for kind in _kinds(Toxic)}

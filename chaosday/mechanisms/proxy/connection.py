@@ -15,7 +15,7 @@ from collections.abc import Hashable
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
-    from chaosday.proxy.serving import ServedRoute
+    from chaosday.mechanisms.proxy.serving import ServedRoute
 
 UPSTREAM, DOWNSTREAM = "upstream", "downstream"
 """Towards the server, and towards the client."""

@@ -6,7 +6,7 @@ import asyncio
 from abc import abstractmethod
 from collections import deque
 
-from chaosday.proxy.connection import Stage, Stream
+from chaosday.mechanisms.proxy.connection import Stage, Stream
 
 
 class QueueingStage(Stage):

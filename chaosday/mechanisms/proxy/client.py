@@ -75,7 +75,15 @@ class ProxyProcess:
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
         if run:
             environment[RUN_MARK] = run
-        command = [sys.executable, "-m", "chaosday.proxy", "--state", str(state_file), "--lease-s", str(own_lease_s)]
+        command = [
+            sys.executable,
+            "-m",
+            "chaosday.mechanisms.proxy",
+            "--state",
+            str(state_file),
+            "--lease-s",
+            str(own_lease_s),
+        ]
         process = subprocess.Popen(
             [*command, "--tidy"] if tidy else command,
             stdin=subprocess.PIPE,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from chaosday.proxy.connection import Stage, Stream
-from chaosday.proxy.queueing import QueueingStage
-from chaosday.proxy.toxic import Toxic
+from chaosday.mechanisms.proxy.connection import Stage, Stream
+from chaosday.mechanisms.proxy.queueing import QueueingStage
+from chaosday.mechanisms.proxy.toxic import Toxic
 
 _TICK_S = 0.01
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from chaosday.proxy.connection import Connection, Stage, Stream
-from chaosday.proxy.toxic import Toxic
+from chaosday.mechanisms.proxy.connection import Connection, Stage, Stream
+from chaosday.mechanisms.proxy.toxic import Toxic
 
 
 class _Hole(Stage):

@@ -6,8 +6,8 @@ import asyncio
 from dataclasses import dataclass
 from typing import ClassVar
 
-from chaosday.proxy.connection import Connection, Stage, Stream
-from chaosday.proxy.toxics.blackhole import Blackhole
+from chaosday.mechanisms.proxy.connection import Connection, Stage, Stream
+from chaosday.mechanisms.proxy.toxics.blackhole import Blackhole
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
