@@ -6,9 +6,9 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from chaosday.mechanisms.proxy.route_fault import RouteFault
 from chaosday.model.fault import Reading
 from chaosday.model.target import Route
-from chaosday.route_fault import RouteFault
 
 _SPAN_S = 0.5
 _TIMEOUT_S = 3.0

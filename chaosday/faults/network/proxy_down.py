@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from chaosday.mechanisms.proxy.route_fault import RouteFault
 from chaosday.model.fault import Reading
 from chaosday.model.target import Route
-from chaosday.route_fault import RouteFault
 
 
 class ProxyDown(RouteFault):

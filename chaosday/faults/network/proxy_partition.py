@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from chaosday.route_fault import SilencingFault
+from chaosday.mechanisms.proxy.route_fault import SilencingFault
 
 
 class ProxyPartition(SilencingFault):

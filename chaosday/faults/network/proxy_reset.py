@@ -6,9 +6,9 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from chaosday.mechanisms.proxy.route_fault import RouteFault
 from chaosday.model.fault import FaultPlan, Reading
 from chaosday.model.target import Route, Target
-from chaosday.route_fault import RouteFault
 
 _SLACK_S = 1.0
 

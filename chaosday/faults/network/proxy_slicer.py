@@ -6,9 +6,9 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from chaosday.mechanisms.proxy.route_fault import TransferFault
 from chaosday.model.fault import Reading
 from chaosday.model.target import Route
-from chaosday.route_fault import TransferFault
 
 _PIECES = 20
 
