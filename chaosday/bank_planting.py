@@ -10,7 +10,7 @@ import orjson
 import pyarrow as pa
 from pydantic import Field
 
-from chaosday.bank import Facts, is_bank, reading
+from chaosday.clients.bank import Facts, is_bank, reading
 from chaosday.model.corruption import Corruption, NotApplicable, Planted
 from chaosday.model.evidence import Evidence
 from chaosday.planting import pick, with_cells

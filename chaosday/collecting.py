@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping, Sequence
 
-from chaosday.driver import Driver
+from chaosday.clients.driver import Driver
 from chaosday.model.experiment import Experiment
 from chaosday.model.target import Target
 from chaosday.record.recorder import seal

@@ -9,10 +9,10 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
+from chaosday.clients.driver import HALT_GRACE_S, STOP_GRACE_S, Driver
 from chaosday.clock import Clock, SystemClock
 from chaosday.collecting import collect
 from chaosday.describing import described
-from chaosday.driver import HALT_GRACE_S, STOP_GRACE_S, Driver
 from chaosday.errors import ChaosdayError, EvidenceMissing
 from chaosday.lifecycle import Lifecycle
 from chaosday.live_rate import LiveRate

@@ -10,10 +10,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import Field
 
+from chaosday.clients.object_content import OBJECTS, SHARED_FROM, WRITES
 from chaosday.model.corruption import Corruption, NotApplicable, Planted
 from chaosday.model.evidence import Evidence
 from chaosday.model.history import OK, UNKNOWN, History
-from chaosday.object_content import OBJECTS, SHARED_FROM, WRITES
 
 
 class ObjectCorruption(Corruption):

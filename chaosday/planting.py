@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
-from chaosday.ledger import FUNCTIONS, checksum, is_ledger, operations
+from chaosday.clients.ledger import FUNCTIONS, checksum, is_ledger, operations
 from chaosday.model.corruption import Corruption, NotApplicable, Planted
 from chaosday.model.evidence import Evidence
 from chaosday.model.history import History

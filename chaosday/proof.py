@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from chaosday.clients.ledger import is_ledger
 from chaosday.clock import Clock, SystemClock
 from chaosday.errors import ChaosdayError
-from chaosday.ledger import is_ledger
 from chaosday.model.check import Check
 from chaosday.model.corruption import Corruption, NotApplicable, Planted
 from chaosday.model.evidence import Evidence

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from chaosday.ledger import row_id, rows_table
+from chaosday.clients.ledger import row_id, rows_table
 from chaosday.model.history import FAILED, OK, UNKNOWN, History
 
 if TYPE_CHECKING:

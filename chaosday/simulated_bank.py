@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from chaosday.bank import SCHEMA, Facts
+from chaosday.clients.bank import SCHEMA, Facts
 from chaosday.model.history import History
 from chaosday.simulated import Run
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from chaosday import bank, ledger
+from chaosday.clients import bank, ledger
 from chaosday.model.evidence import Evidence
 
 

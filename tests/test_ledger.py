@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chaosday import ledger
 from chaosday.checks.ledger import LedgerCheck
+from chaosday.clients import ledger
 from chaosday.model.finding import Outcome
 from tests.proof import planting
 

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
-from chaosday.bank import Facts, Reads, Transfers, reads, transfers
+from chaosday.clients.bank import Facts, Reads, Transfers, reads, transfers
 from chaosday.errors import MalformedInput
 from chaosday.model.check import Check
 from chaosday.model.evidence import Evidence

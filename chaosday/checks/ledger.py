@@ -6,9 +6,9 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from chaosday.clients.ledger import is_ledger, operations
+from chaosday.clients.ledger_comparison import compare
 from chaosday.errors import MalformedInput
-from chaosday.ledger import is_ledger, operations
-from chaosday.ledger_comparison import compare
 from chaosday.model.check import Check
 from chaosday.model.evidence import Evidence
 from chaosday.model.finding import KEYS_SHOWN, Finding, judged

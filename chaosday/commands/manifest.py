@@ -76,7 +76,7 @@ def _made(source: str, key: str | None, previous: Path | None, memory: Path | No
     old = Manifest.read(previous) if previous else None
     with _bar(quiet) as progress:
         if source.startswith("s3://"):
-            from chaosday.objects import Bucket
+            from chaosday.clients.objects import Bucket
 
             name, _, prefix = source.removeprefix("s3://").partition("/")
             return of_objects(Bucket(name), prefix, reread=reread, previous=old, progress=progress)

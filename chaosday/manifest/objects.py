@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import xxhash
 
+from chaosday.clients.objects import CHECKSUMS, Bucket, Listed
 from chaosday.clock import Clock, SystemClock, iso
 from chaosday.errors import AccessDenied, ChaosdayError, TargetUnreachable
 from chaosday.manifest.tree import EARLIER_KEPT, Header, Manifest, Piece, with_past
-from chaosday.objects import CHECKSUMS, Bucket, Listed
 
 WORKERS = 8
 

@@ -13,8 +13,8 @@ import zlib
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
+from chaosday.clients.objects import CHECKSUMS, Bucket, Listed
 from chaosday.errors import AccessDenied, TargetUnreachable
-from chaosday.objects import CHECKSUMS, Bucket, Listed
 
 WORKERS = 4
 

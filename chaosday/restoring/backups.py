@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from chaosday.clients.ledger import operations
 from chaosday.errors import CapabilityMissing, TargetUnreachable
-from chaosday.ledger import operations
 from chaosday.mechanisms.hosts.postgres_tools import Ended, PostgresTools, Server
 from chaosday.model.history import NEVER_NS, OK, History
 from chaosday.physical.backup import observe_backup

@@ -6,8 +6,8 @@ import contextlib
 from types import TracebackType
 from typing import Any, Self
 
+from chaosday.clients.driver import Driver
 from chaosday.clock import Clock, SystemClock
-from chaosday.driver import Driver
 from chaosday.errors import CapabilityMissing, ChaosdayError, EvidenceMissing
 from chaosday.model.clean import Clean
 from chaosday.model.fault import Bite, Reading

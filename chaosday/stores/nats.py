@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from chaosday.answering import answering
+from chaosday.clients.answering import answering
 from chaosday.errors import TargetUnreachable
 from chaosday.model.store import NoEffect, Options, Session, Unanswered
 

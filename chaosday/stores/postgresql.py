@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from chaosday.answering import answering
+from chaosday.clients.answering import answering
+from chaosday.clients.sqlstates import DEFINITE
 from chaosday.model.store import Options, Session
-from chaosday.sqlstates import DEFINITE
 from chaosday.stores.sql import Dialect, SqlSession
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class PostgreSQLStore:
 
     def make(self, space: str, options: Options) -> None:
         """Schema and tables; alone among our sessions, since PostgreSQL does not keep two from colliding."""
-        from chaosday.sql import execute_all
+        from chaosday.clients.sql import execute_all
 
         with self._sql.connect() as connection:
             execute_all(connection, *(each.format(table=_table(space)) for each in dialect().make))
@@ -65,7 +65,7 @@ class PostgreSQLStore:
         """The tables; the schema only where nobody else has tables in it."""
         import psycopg
 
-        from chaosday.sql import execute_all
+        from chaosday.clients.sql import execute_all
 
         with self._sql.connect() as connection:
             execute_all(connection, f"drop table if exists {_table(space)}, {_table(space)}_set")

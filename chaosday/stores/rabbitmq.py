@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 
-from chaosday.answering import answering
+from chaosday.clients.answering import answering
 from chaosday.errors import ChaosdayError
 from chaosday.model.store import NoEffect, Options, Session, Unanswered
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from chaosday.answering import answering
+from chaosday.clients.answering import answering
 from chaosday.model.store import NoEffect, Options, Session, Unanswered
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import Field, SecretStr
 
-from chaosday.answering import answering
+from chaosday.clients.answering import answering
 from chaosday.errors import AccessDenied, CapabilityMissing, TargetUnreachable
 from chaosday.model.store import Store
 from chaosday.model.target import Route, Target

@@ -9,11 +9,11 @@ from typing import Any, Literal
 import pyarrow as pa
 from pydantic import Field
 
-from chaosday.clients import Client, ClientSettings, run_clients
+from chaosday.clients.clients import Client, ClientSettings, run_clients
+from chaosday.clients.sql import execute_all, read_everywhere
 from chaosday.model.store import NoEffect
 from chaosday.model.target import Sql, Target
 from chaosday.model.workload import Stop, Workload
-from chaosday.sql import execute_all, read_everywhere
 
 SCHEMA = "chaosday"
 ROWS = pa.schema([("account", pa.int64()), ("balance", pa.int64())])

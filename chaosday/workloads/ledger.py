@@ -9,12 +9,12 @@ from typing import Any, Literal
 import pyarrow as pa
 from pydantic import Field
 
-from chaosday.clients import Client, ClientSettings, run_clients
-from chaosday.ledger import ROWS_SCHEMA, checksum, row_id
+from chaosday.clients.clients import Client, ClientSettings, run_clients
+from chaosday.clients.ledger import ROWS_SCHEMA, checksum, row_id
+from chaosday.clients.sql import execute_all, read_everywhere
 from chaosday.model.store import NoEffect
 from chaosday.model.target import Sql, Target
 from chaosday.model.workload import Stop, Workload
-from chaosday.sql import execute_all, read_everywhere
 
 SCHEMA = "chaosday"
 # How many of its newest acknowledged rows a client picks from when it updates.

@@ -8,10 +8,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from chaosday.asking import Asker, run_askers
+from chaosday.clients.asking import Asker, run_askers
+from chaosday.clients.store_workload import StoreWorkload
 from chaosday.model.target import Target
 from chaosday.model.workload import Stop
-from chaosday.store_workload import StoreWorkload
 
 
 class Register(StoreWorkload):

@@ -13,12 +13,21 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
+from chaosday.clients.object_content import (
+    ABSENT,
+    DAMAGED,
+    OBJECTS,
+    SHARED_FROM,
+    UNREADABLE,
+    VERSIONS,
+    body_of,
+    read_body,
+)
 from chaosday.mechanisms.aws.objects import Objects, listed
 from chaosday.mechanisms.aws.session import spoken
 from chaosday.model.history import STATUSES
 from chaosday.model.target import Target
 from chaosday.model.workload import Stop, Workload
-from chaosday.object_content import ABSENT, DAMAGED, OBJECTS, SHARED_FROM, UNREADABLE, VERSIONS, body_of, read_body
 from chaosday.record.recorder import Recorder
 
 OK, FAILED, UNKNOWN = STATUSES

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
-from chaosday.asking import Asker, run_askers
+from chaosday.clients.asking import Asker, run_askers
+from chaosday.clients.store_workload import StoreWorkload
 from chaosday.model.target import Target
 from chaosday.model.workload import Stop
-from chaosday.store_workload import StoreWorkload
 
 
 class UniqueIds(StoreWorkload):

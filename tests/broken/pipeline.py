@@ -8,9 +8,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from chaosday.clients.line_server import LineServer
 from chaosday.clock import SystemClock
 from chaosday.execution import Execution
-from chaosday.line_server import LineServer
 from chaosday.model.experiment import parse
 from chaosday.playing import play
 from chaosday.record.run_directory import RunDirectory

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chaosday.bank import SCHEMA
 from chaosday.checks.bank import BankCheck
+from chaosday.clients.bank import SCHEMA
 from chaosday.errors import EvidenceMissing, MalformedHistory, MalformedInput
 from chaosday.model.evidence import Evidence
 from chaosday.model.finding import Outcome

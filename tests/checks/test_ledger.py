@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chaosday.checks.ledger import LedgerCheck
+from chaosday.clients.ledger import checksum
 from chaosday.errors import EvidenceMissing, MalformedHistory, MalformedInput
-from chaosday.ledger import checksum
 from chaosday.model.evidence import Evidence
 from chaosday.model.finding import KEYS_SHOWN, Outcome
 from tests.proof import planting

@@ -11,11 +11,11 @@ import pyarrow as pa
 import pytest
 
 from chaosday.checks.s3_ledger import S3Ledger
+from chaosday.clients.object_content import DAMAGED, OBJECTS, SHARED_FROM, UNREADABLE, body_of, read_body
 from chaosday.mechanisms.http_proxy.client import HttpProxyProcess
 from chaosday.model.evidence import Evidence
 from chaosday.model.finding import Outcome
 from chaosday.model.history import History
-from chaosday.object_content import DAMAGED, OBJECTS, SHARED_FROM, UNREADABLE, body_of, read_body
 from chaosday.record.recorder import seal
 from chaosday.registry import member
 from chaosday.targets.http_route import HttpRoute

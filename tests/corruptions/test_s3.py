@@ -9,11 +9,11 @@ import pyarrow as pa
 import pytest
 
 from chaosday.checks.s3_ledger import S3Ledger
+from chaosday.clients.object_content import OBJECTS, SHARED_FROM
 from chaosday.model.corruption import Corruption, NotApplicable
 from chaosday.model.evidence import Evidence
 from chaosday.model.finding import Outcome
 from chaosday.model.history import History
-from chaosday.object_content import OBJECTS, SHARED_FROM
 from chaosday.registry import members
 
 KINDS = [kind for kind, one in members("corruptions").items() if "objects" in one.stores]  # type: ignore[attr-defined]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from chaosday.ledger import rows_table
+from chaosday.clients.ledger import rows_table
 from chaosday.model.evidence import Evidence
 from chaosday.model.history import History
 from chaosday.simulated import simulate_ledger

@@ -10,11 +10,11 @@ import pyarrow as pa
 import pytest
 
 from chaosday.checks.ledger import LedgerCheck
+from chaosday.clients.ledger import sound_rows
 from chaosday.clock import ManualClock
 from chaosday.corruptions.ledger.row_deleted import RowDeleted
 from chaosday.corruptions.ledger.stale_version import StaleVersion
 from chaosday.corruptions.ledger.value_flipped import ValueFlipped
-from chaosday.ledger import sound_rows
 from chaosday.model.check import Check
 from chaosday.model.corruption import Corruption, Planted
 from chaosday.model.evidence import Evidence

@@ -6,9 +6,9 @@ import boto3
 import pytest
 from botocore.client import BaseClient
 
+from chaosday.clients.objects import Bucket
 from chaosday.errors import UsageError
 from chaosday.manifest import compare, of_objects, of_table
-from chaosday.objects import Bucket
 from chaosday.reconcile import Side
 from tests.reconcile.servers import Postgres
 

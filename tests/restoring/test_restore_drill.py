@@ -13,8 +13,8 @@ import pyarrow as pa
 import pytest
 import yaml
 
+from chaosday.clients.ledger import ROWS_SCHEMA, checksum
 from chaosday.clock import SystemClock
-from chaosday.ledger import ROWS_SCHEMA, checksum
 from chaosday.model.finding import Outcome
 from chaosday.model.history import History
 from chaosday.record.run_directory import RunDirectory

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from chaosday import asking
 from chaosday.checks.set import SetOfAdds
 from chaosday.checks.total_queue import TotalQueue
+from chaosday.clients import asking
+from chaosday.clients.store_workload import StoreWorkload
 from chaosday.model.target import Target
 from chaosday.record.recorder import seal
 from chaosday.servers.ports import free_port
-from chaosday.store_workload import StoreWorkload
 from chaosday.targets.rabbitmq import RabbitMQ
 from chaosday.targets.redis import Redis
 from chaosday.workloads.queue import Queue

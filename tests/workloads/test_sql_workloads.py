@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from chaosday.driver import Driver
-from chaosday.ledger import checksum
+from chaosday.clients.driver import Driver
+from chaosday.clients.ledger import checksum
 from chaosday.model.history import FAILED, OK, STATUSES, UNKNOWN, History
 from chaosday.model.target import Sql
 from chaosday.model.workload import Workload

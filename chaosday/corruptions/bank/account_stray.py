@@ -7,8 +7,8 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 
-from chaosday.bank import SCHEMA
 from chaosday.bank_planting import BankCorruption
+from chaosday.clients.bank import SCHEMA
 from chaosday.model.corruption import Planted
 from chaosday.model.evidence import Evidence
 

@@ -6,8 +6,8 @@ from typing import Literal
 
 import numpy as np
 
-from chaosday.bank import transfers
 from chaosday.bank_planting import BankCorruption
+from chaosday.clients.bank import transfers
 from chaosday.model.corruption import Planted
 from chaosday.model.evidence import Evidence
 from chaosday.model.history import UNKNOWN

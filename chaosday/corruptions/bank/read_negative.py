@@ -6,8 +6,8 @@ from typing import Literal
 
 import numpy as np
 
-from chaosday.bank import Facts
 from chaosday.bank_planting import BankCorruption
+from chaosday.clients.bank import Facts
 from chaosday.model.corruption import Planted
 from chaosday.model.evidence import Evidence
 

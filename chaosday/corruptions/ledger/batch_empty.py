@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from chaosday.ledger import operations
+from chaosday.clients.ledger import operations
 from chaosday.model.corruption import Planted
 from chaosday.model.evidence import Evidence
 from chaosday.model.history import OK

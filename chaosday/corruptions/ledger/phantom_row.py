@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 
-from chaosday.ledger import rows_table
+from chaosday.clients.ledger import rows_table
 from chaosday.model.corruption import Planted
 from chaosday.model.evidence import Evidence
 from chaosday.planting import LedgerCorruption, new_ids

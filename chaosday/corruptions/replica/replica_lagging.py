@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from chaosday.ledger import is_ledger
+from chaosday.clients.ledger import is_ledger
 from chaosday.model.corruption import NotApplicable, Planted
 from chaosday.model.evidence import Evidence
 from chaosday.planting import updated_rows, with_rows

@@ -6,9 +6,9 @@ from typing import Literal
 
 import numpy as np
 
+from chaosday.clients.object_content import DAMAGED
 from chaosday.model.corruption import Planted
 from chaosday.model.evidence import Evidence
-from chaosday.object_content import DAMAGED
 from chaosday.object_planting import ObjectCorruption, positions, sure
 from chaosday.planting import pick, with_cells
 

@@ -7,9 +7,9 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 
+from chaosday.clients.object_content import OBJECTS
 from chaosday.model.corruption import Planted
 from chaosday.model.evidence import Evidence
-from chaosday.object_content import OBJECTS
 from chaosday.object_planting import ObjectCorruption, sure
 from chaosday.planting import pick
 

@@ -28,7 +28,7 @@ def stand(folder: Path, *, engine: str = "sqlite_file") -> Iterator[dict[str, An
         data = undo.enter_context(below_a_cover(undo.enter_context(disk(folder / "power")).path / "data"))
         port = free_port()
         served = json.dumps({"kind": engine, "path": str(data / PLACES[engine])})
-        server = Server("store", [sys.executable, "-m", "chaosday.line_server", str(port), served], folder)
+        server = Server("store", [sys.executable, "-m", "chaosday.clients.line_server", str(port), served], folder)
         undo.callback(server.stop)
         server.start(LineStoreTarget(port=port).reach)
         yield {

@@ -34,7 +34,7 @@ class ObjectChecksums(Probe):
         return {"s3_checksums": self._observe()}
 
     def _observe(self) -> dict[str, Any]:
-        from chaosday.objects import Bucket
+        from chaosday.clients.objects import Bucket
         from chaosday.physical.s3_objects import observe_objects
 
         return observe_objects(Bucket(self.bucket), self.prefix)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 from typing import Literal
 
+from chaosday.clients.sql import alone, execute_all
 from chaosday.errors import ChaosdayError
 from chaosday.model.probe import Probe, ProbeReading
 from chaosday.model.target import Sql, Target
-from chaosday.sql import alone, execute_all
 
 
 class PostgresWrite(Probe):

@@ -6,8 +6,8 @@ import tempfile
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from chaosday.clients.objects import Bucket, Listed
 from chaosday.errors import TargetUnreachable
-from chaosday.objects import Bucket, Listed
 from chaosday.reconcile.kinds import Field
 from chaosday.reconcile.sides import Side
 from chaosday.reconcile.sources.files import described, relation

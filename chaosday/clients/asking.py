@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from chaosday.clients.pacing import paced
 from chaosday.errors import ChaosdayError
 from chaosday.model.history import STATUSES
 from chaosday.model.store import NoEffect, Options, Session, Store, Unanswered
 from chaosday.model.workload import Stop
-from chaosday.pacing import paced
 from chaosday.record.recorder import Recorder
 
 OK, FAILED, UNKNOWN = STATUSES

@@ -13,14 +13,14 @@ from typing import Any
 
 import numpy as np
 
+from chaosday.clients.pacing import paced
+from chaosday.clients.sqlstates import DEFINITE
 from chaosday.errors import AccessDenied, TargetUnreachable
 from chaosday.model.history import STATUSES
 from chaosday.model.store import NoEffect
 from chaosday.model.target import Sql
 from chaosday.model.workload import Stop
-from chaosday.pacing import paced
 from chaosday.record.recorder import Recorder
-from chaosday.sqlstates import DEFINITE
 
 OK, FAILED, UNKNOWN = STATUSES
 

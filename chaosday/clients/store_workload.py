@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from chaosday.asking import Asking
+from chaosday.clients.asking import Asking
 from chaosday.model.store import Store
 from chaosday.model.target import Target
 from chaosday.model.workload import Workload

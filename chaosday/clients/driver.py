@@ -1,6 +1,6 @@
 """Runs one workload in a process of its own, so that nothing else takes its time and a kill loses no record.
 
-``python -m chaosday.driver`` reads one line of JSON from standard input (it may hold secrets, so it
+``python -m chaosday.clients.driver`` reads one line of JSON from standard input (it may hold secrets, so it
 is nowhere else), answers ``ready``, and works until it reads ``stop`` or its standard input closes,
 which is also what happens when whoever started it dies.
 """
@@ -17,11 +17,11 @@ from pathlib import Path
 
 import orjson
 
+from chaosday.clients.secrets import revealed
 from chaosday.errors import ChaosdayError
 from chaosday.model.target import Target
 from chaosday.model.workload import Workload
 from chaosday.registry import member
-from chaosday.secrets import revealed
 
 STOP_GRACE_S, HALT_GRACE_S = 60.0, 8.0
 """For its last words: a queue is drained, a whole set is read. Where all has to end, less is waited for."""
@@ -42,7 +42,7 @@ class Driver:
     def begin(cls, workload: Workload, target: Target, directory: Path, seed: int) -> Driver:
         """Start the workload; returns once its process has read what to do."""
         process = subprocess.Popen(
-            [sys.executable, "-m", "chaosday.driver"],
+            [sys.executable, "-m", "chaosday.clients.driver"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=(directory / f"{workload.kind}.driver.log").open("wb"),

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from chaosday.clients.ledger import Expected, Operations, checksums, expected, operations
 from chaosday.errors import MalformedInput
-from chaosday.ledger import Expected, Operations, checksums, expected, operations
 from chaosday.model.finding import KEYS_SHOWN, Anomaly
 from chaosday.model.history import FAILED, NEVER_NS, OK, History
 
@@ -31,7 +31,7 @@ class Compared:
 
 
 def compare(table: pa.Table, history: History) -> Compared:
-    """Judge the rows by the history; both have the ledger's form (``chaosday.ledger``)."""
+    """Judge the rows by the history; both have the ledger's form (``chaosday.clients.ledger``)."""
     ops, promised = operations(history), expected(history)
     rows = _Rows.of(table, ops, promised)
     found = (*_presence(rows, promised), *_content(rows, promised), _order(rows, ops, promised))
