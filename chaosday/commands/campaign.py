@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 import orjson
 
-from chaosday.campaigning import Series, runs_under, series_of
+from chaosday.campaign.campaigning import Series, runs_under, series_of
+from chaosday.campaign.coverage import EXPIRES_DAYS, Covered, coverage
 from chaosday.clock import SystemClock
-from chaosday.coverage import EXPIRES_DAYS, Covered, coverage
 from chaosday.errors import EvidenceMissing
 from chaosday.model.base import Model
 from chaosday.record.run_directory import runs_root

@@ -8,8 +8,8 @@ from typing import Any
 
 from jinja2 import Environment
 
-from chaosday.campaigning import Series
-from chaosday.coverage import Covered
+from chaosday.campaign.campaigning import Series
+from chaosday.campaign.coverage import Covered
 
 
 def page(series: Sequence[Series], covered: Sequence[Covered] = (), expires_days: float = 0) -> str:

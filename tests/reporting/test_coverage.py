@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from chaosday.campaigning import runs_under, series_of
+from chaosday.campaign.campaigning import runs_under, series_of
+from chaosday.campaign.coverage import Judged, coverage, day_of
 from chaosday.clock import SystemClock
-from chaosday.coverage import Judged, coverage, day_of
 from chaosday.errors import MalformedInput
 from chaosday.reporting.campaign_page import page
 from tests.reporting.test_machines import a_run

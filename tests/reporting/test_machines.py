@@ -12,7 +12,7 @@ from xml.etree import ElementTree as xml
 
 import pytest
 
-from chaosday.campaigning import series_under
+from chaosday.campaign.campaigning import series_under
 from chaosday.clock import SystemClock
 from chaosday.record.journal import Journal
 from chaosday.record.run_directory import RunDirectory

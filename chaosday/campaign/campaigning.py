@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from chaosday.coverage import Judged
+from chaosday.campaign.coverage import Judged
 from chaosday.errors import EvidenceMissing
 from chaosday.model.base import Model
 from chaosday.record.run_directory import RunDirectory
