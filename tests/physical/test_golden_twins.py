@@ -10,8 +10,8 @@ from chaosday.errors import EvidenceMissing, MalformedInput
 from chaosday.model.check import Check
 from chaosday.model.evidence import Evidence
 from chaosday.model.finding import Finding, Outcome
+from chaosday.planting.report_planting import ReportedDamage
 from chaosday.registry import members
-from chaosday.report_planting import ReportedDamage
 
 DIFF = {"equal": True, "removed": 0, "added": 0, "changed": 0, "duplicate_keys_left": 0, "duplicate_keys_right": 0,
         "rows_left": 5, "rows_right": 5, "reasons": [], "sample_keys": [], "duplicate_sample": [],

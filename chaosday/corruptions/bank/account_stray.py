@@ -7,10 +7,10 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 
-from chaosday.bank_planting import BankCorruption
 from chaosday.clients.bank import SCHEMA
 from chaosday.model.corruption import Planted
 from chaosday.model.evidence import Evidence
+from chaosday.planting.bank_planting import BankCorruption
 
 
 class AccountStray(BankCorruption):

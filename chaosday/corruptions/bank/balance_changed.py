@@ -6,10 +6,10 @@ from typing import Literal
 
 import numpy as np
 
-from chaosday.bank_planting import BankCorruption
 from chaosday.model.corruption import Planted
 from chaosday.model.evidence import Evidence
-from chaosday.planting import pick, with_cells
+from chaosday.planting.bank_planting import BankCorruption
+from chaosday.planting.planting import pick, with_cells
 
 
 class BalanceChanged(BankCorruption):

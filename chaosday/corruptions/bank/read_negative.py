@@ -6,10 +6,10 @@ from typing import Literal
 
 import numpy as np
 
-from chaosday.bank_planting import BankCorruption
 from chaosday.clients.bank import Facts
 from chaosday.model.corruption import Planted
 from chaosday.model.evidence import Evidence
+from chaosday.planting.bank_planting import BankCorruption
 
 
 class ReadNegative(BankCorruption):

@@ -6,12 +6,12 @@ from typing import Literal
 
 import numpy as np
 
-from chaosday.bank_planting import BankCorruption
 from chaosday.clients.bank import Transfers, transfers
 from chaosday.model.corruption import NotApplicable, Planted
 from chaosday.model.evidence import Evidence
 from chaosday.model.history import OK, UNKNOWN
-from chaosday.planting import pick, with_cells
+from chaosday.planting.bank_planting import BankCorruption
+from chaosday.planting.planting import pick, with_cells
 
 # More unknown transfers than this have too many outcomes to go through.
 UNKNOWN_AT_MOST = 10

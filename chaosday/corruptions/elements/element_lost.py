@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from chaosday.element_planting import Lost
+from chaosday.planting.element_planting import Lost
 
 
 class ElementLost(Lost):

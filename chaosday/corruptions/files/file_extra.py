@@ -6,9 +6,9 @@ from typing import Literal
 
 import numpy as np
 
-from chaosday.file_planting import FileCorruption
 from chaosday.model.corruption import Planted
 from chaosday.model.evidence import Evidence
+from chaosday.planting.file_planting import FileCorruption
 
 
 class FileExtra(FileCorruption):

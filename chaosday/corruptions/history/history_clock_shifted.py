@@ -6,11 +6,11 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from chaosday.history_planting import HistoryCorruption, contradicted
 from chaosday.model.corruption import NotApplicable, Planted
 from chaosday.model.evidence import Evidence
 from chaosday.model.history import History
-from chaosday.planting import pick
+from chaosday.planting.history_planting import HistoryCorruption, contradicted
+from chaosday.planting.planting import pick
 
 # By how many operations' time the clock of a client is fast.
 OPERATIONS_AHEAD = 200

@@ -6,9 +6,9 @@ from typing import Literal
 
 import numpy as np
 
-from chaosday.history_planting import Access, HistoryCorruption
 from chaosday.model.corruption import Planted
 from chaosday.model.evidence import Evidence
+from chaosday.planting.history_planting import Access, HistoryCorruption
 
 
 class HistoryFutureRead(HistoryCorruption):

@@ -6,9 +6,9 @@ from typing import Literal
 
 import numpy as np
 
-from chaosday.history_planting import HistoryCorruption, writer_of
 from chaosday.model.corruption import NotApplicable, Planted
 from chaosday.model.evidence import Evidence
+from chaosday.planting.history_planting import HistoryCorruption, writer_of
 
 
 class HistoryWriteLost(HistoryCorruption):

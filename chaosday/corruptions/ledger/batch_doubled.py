@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from chaosday.model.corruption import Planted
 from chaosday.model.evidence import Evidence
-from chaosday.planting import LedgerCorruption, all_or_nothing, pick
+from chaosday.planting.planting import LedgerCorruption, all_or_nothing, pick
 
 
 class BatchDoubled(LedgerCorruption):

@@ -10,7 +10,7 @@ from chaosday.clients.ledger import operations
 from chaosday.model.corruption import Planted
 from chaosday.model.evidence import Evidence
 from chaosday.model.history import OK
-from chaosday.planting import LedgerCorruption, all_or_nothing, pick
+from chaosday.planting.planting import LedgerCorruption, all_or_nothing, pick
 
 
 class BatchEmpty(LedgerCorruption):

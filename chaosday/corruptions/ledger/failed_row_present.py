@@ -11,7 +11,7 @@ from chaosday.clients.ledger import operations, rows_table
 from chaosday.model.corruption import Planted
 from chaosday.model.evidence import Evidence
 from chaosday.model.history import FAILED
-from chaosday.planting import LedgerCorruption, attempts_of, pick, rows_with, without
+from chaosday.planting.planting import LedgerCorruption, attempts_of, pick, rows_with, without
 
 
 class FailedRowPresent(LedgerCorruption):

@@ -9,7 +9,7 @@ import numpy as np
 from chaosday.model.corruption import Planted
 from chaosday.model.evidence import Evidence
 from chaosday.model.history import FAILED
-from chaosday.planting import LedgerCorruption, attempts_of, may_hold, pick, rows_at
+from chaosday.planting.planting import LedgerCorruption, attempts_of, may_hold, pick, rows_at
 
 
 class HistoryDenied(LedgerCorruption):

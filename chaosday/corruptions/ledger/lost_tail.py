@@ -8,7 +8,15 @@ import numpy as np
 
 from chaosday.model.corruption import Planted
 from chaosday.model.evidence import Evidence
-from chaosday.planting import LedgerCorruption, acknowledged_version, attempts_of, ids_of, pick, rows_with, without
+from chaosday.planting.planting import (
+    LedgerCorruption,
+    acknowledged_version,
+    attempts_of,
+    ids_of,
+    pick,
+    rows_with,
+    without,
+)
 
 
 class LostTail(LedgerCorruption):

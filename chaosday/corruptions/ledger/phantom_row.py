@@ -10,7 +10,7 @@ import pyarrow as pa
 from chaosday.clients.ledger import rows_table
 from chaosday.model.corruption import Planted
 from chaosday.model.evidence import Evidence
-from chaosday.planting import LedgerCorruption, new_ids
+from chaosday.planting.planting import LedgerCorruption, new_ids
 
 
 class PhantomRow(LedgerCorruption):

@@ -10,7 +10,7 @@ from chaosday.clients.ledger import operations
 from chaosday.model.corruption import NotApplicable, Planted
 from chaosday.model.evidence import Evidence
 from chaosday.model.history import FAILED, OK
-from chaosday.planting import LedgerCorruption, attempts_of, ids_of, pick, rows_with, with_cells
+from chaosday.planting.planting import LedgerCorruption, attempts_of, ids_of, pick, rows_with, with_cells
 
 
 class Reordered(LedgerCorruption):

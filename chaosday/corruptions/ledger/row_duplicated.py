@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from chaosday.model.corruption import Planted
 from chaosday.model.evidence import Evidence
-from chaosday.planting import LedgerCorruption, ids_of, pick, rows_with
+from chaosday.planting.planting import LedgerCorruption, ids_of, pick, rows_with
 
 
 class RowDuplicated(LedgerCorruption):

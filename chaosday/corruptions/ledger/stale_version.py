@@ -8,7 +8,7 @@ import numpy as np
 
 from chaosday.model.corruption import Planted
 from chaosday.model.evidence import Evidence
-from chaosday.planting import LedgerCorruption, may_hold, updated_rows, with_rows
+from chaosday.planting.planting import LedgerCorruption, may_hold, updated_rows, with_rows
 
 
 class StaleVersion(LedgerCorruption):

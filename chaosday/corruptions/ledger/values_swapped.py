@@ -8,7 +8,7 @@ import numpy as np
 
 from chaosday.model.corruption import Planted
 from chaosday.model.evidence import Evidence
-from chaosday.planting import LedgerCorruption, pick, rows_at, with_cells
+from chaosday.planting.planting import LedgerCorruption, pick, rows_at, with_cells
 
 
 class ValuesSwapped(LedgerCorruption):

@@ -8,7 +8,7 @@ import numpy as np
 
 from chaosday.model.corruption import Planted
 from chaosday.model.evidence import Evidence
-from chaosday.planting import LedgerCorruption, attempts_of, may_hold, pick, rows_at, with_rows
+from chaosday.planting.planting import LedgerCorruption, attempts_of, may_hold, pick, rows_at, with_rows
 
 
 class VersionAhead(LedgerCorruption):

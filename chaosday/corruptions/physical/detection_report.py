@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from chaosday.report_planting import ReportedDamage
+from chaosday.planting.report_planting import ReportedDamage
 
 
 class DetectionReport(ReportedDamage):

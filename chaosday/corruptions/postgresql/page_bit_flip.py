@@ -9,7 +9,7 @@ import numpy as np
 from chaosday.mechanisms.hosts.postgres_tools import PAGE_BYTES
 from chaosday.model.corruption import Planted
 from chaosday.model.evidence import Evidence
-from chaosday.page_planting import PageCorruption
+from chaosday.planting.page_planting import PageCorruption
 
 
 class PageBitFlip(PageCorruption):

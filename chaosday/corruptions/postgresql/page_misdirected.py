@@ -8,7 +8,7 @@ import numpy as np
 
 from chaosday.model.corruption import Planted
 from chaosday.model.evidence import Evidence
-from chaosday.page_planting import PageCorruption
+from chaosday.planting.page_planting import PageCorruption
 
 
 class PageMisdirected(PageCorruption):

@@ -6,9 +6,9 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from chaosday.element_planting import ElementCorruption
 from chaosday.model.corruption import Planted
 from chaosday.model.evidence import Evidence
+from chaosday.planting.element_planting import ElementCorruption
 
 
 class MessageDuplicated(ElementCorruption):

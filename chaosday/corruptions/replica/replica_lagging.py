@@ -9,8 +9,8 @@ import numpy as np
 from chaosday.clients.ledger import is_ledger
 from chaosday.model.corruption import NotApplicable, Planted
 from chaosday.model.evidence import Evidence
-from chaosday.planting import updated_rows, with_rows
-from chaosday.table_planting import TableCorruption
+from chaosday.planting.planting import updated_rows, with_rows
+from chaosday.planting.table_planting import TableCorruption
 
 
 class ReplicaLagging(TableCorruption):

@@ -9,8 +9,8 @@ import pyarrow as pa
 
 from chaosday.model.corruption import Planted
 from chaosday.model.evidence import Evidence
-from chaosday.planting import with_cells
-from chaosday.table_planting import TableCorruption
+from chaosday.planting.planting import with_cells
+from chaosday.planting.table_planting import TableCorruption
 
 
 class ReplicaRowExtra(TableCorruption):

@@ -8,8 +8,8 @@ import numpy as np
 
 from chaosday.model.corruption import Planted
 from chaosday.model.evidence import Evidence
-from chaosday.planting import without
-from chaosday.table_planting import TableCorruption
+from chaosday.planting.planting import without
+from chaosday.planting.table_planting import TableCorruption
 
 
 class ReplicaSuffixMissing(TableCorruption):

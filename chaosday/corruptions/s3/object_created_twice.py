@@ -9,8 +9,8 @@ import numpy as np
 from chaosday.model.corruption import Planted
 from chaosday.model.evidence import Evidence
 from chaosday.model.history import FAILED, OK
-from chaosday.object_planting import ObjectCorruption
-from chaosday.planting import pick
+from chaosday.planting.object_planting import ObjectCorruption
+from chaosday.planting.planting import pick
 
 
 class ObjectCreatedTwice(ObjectCorruption):

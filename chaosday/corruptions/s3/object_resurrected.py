@@ -10,8 +10,8 @@ import pyarrow as pa
 from chaosday.clients.object_content import OBJECTS
 from chaosday.model.corruption import Planted
 from chaosday.model.evidence import Evidence
-from chaosday.object_planting import ObjectCorruption, sure
-from chaosday.planting import pick
+from chaosday.planting.object_planting import ObjectCorruption, sure
+from chaosday.planting.planting import pick
 
 
 class ObjectResurrected(ObjectCorruption):

@@ -8,8 +8,8 @@ import numpy as np
 
 from chaosday.model.corruption import Planted
 from chaosday.model.evidence import Evidence
-from chaosday.object_planting import ObjectCorruption, positions, sure
-from chaosday.planting import pick, with_cells
+from chaosday.planting.object_planting import ObjectCorruption, positions, sure
+from chaosday.planting.planting import pick, with_cells
 
 
 class ObjectStale(ObjectCorruption):

@@ -8,8 +8,8 @@ import numpy as np
 
 from chaosday.model.corruption import Planted
 from chaosday.model.evidence import Evidence
-from chaosday.planting import pick, with_cells
-from chaosday.table_planting import TableCorruption
+from chaosday.planting.planting import pick, with_cells
+from chaosday.planting.table_planting import TableCorruption
 
 
 class CellsSwapped(TableCorruption):

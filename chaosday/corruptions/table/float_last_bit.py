@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from chaosday.model.corruption import Planted
 from chaosday.model.evidence import Evidence
-from chaosday.table_planting import TableCorruption
+from chaosday.planting.table_planting import TableCorruption
 
 
 class FloatLastBit(TableCorruption):

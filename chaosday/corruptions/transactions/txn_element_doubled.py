@@ -8,7 +8,7 @@ import numpy as np
 
 from chaosday.model.corruption import NotApplicable, Planted
 from chaosday.model.evidence import Evidence
-from chaosday.transaction_planting import Mops, TransactionCorruption
+from chaosday.planting.transaction_planting import Mops, TransactionCorruption
 
 
 class TxnElementDoubled(TransactionCorruption):

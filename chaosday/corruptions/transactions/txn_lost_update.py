@@ -8,7 +8,7 @@ import numpy as np
 
 from chaosday.model.corruption import Planted
 from chaosday.model.evidence import Evidence
-from chaosday.transaction_planting import TransactionCorruption
+from chaosday.planting.transaction_planting import TransactionCorruption
 
 
 class TxnLostUpdate(TransactionCorruption):

@@ -13,7 +13,7 @@ from pydantic import Field
 from chaosday.clients.bank import Facts, is_bank, reading
 from chaosday.model.corruption import Corruption, NotApplicable, Planted
 from chaosday.model.evidence import Evidence
-from chaosday.planting import pick, with_cells
+from chaosday.planting.planting import pick, with_cells
 
 
 class BankCorruption(Corruption):

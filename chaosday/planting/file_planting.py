@@ -11,7 +11,7 @@ from pydantic import Field
 
 from chaosday.model.corruption import Corruption, NotApplicable, Planted
 from chaosday.model.evidence import Evidence
-from chaosday.planting import pick
+from chaosday.planting.planting import pick
 from chaosday.record.files import CONTENT, files_table
 
 BLOCK_BYTES = 512

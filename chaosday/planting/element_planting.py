@@ -9,7 +9,7 @@ import numpy as np
 from chaosday.model.corruption import Corruption, NotApplicable, Planted
 from chaosday.model.evidence import Evidence
 from chaosday.model.history import OK, History, to_json
-from chaosday.planting import with_cells
+from chaosday.planting.planting import with_cells
 
 
 class ElementCorruption(Corruption):

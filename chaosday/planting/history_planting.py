@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from chaosday.model.corruption import Corruption, NotApplicable, Planted
 from chaosday.model.evidence import Evidence
 from chaosday.model.history import FAILED, NEVER_NS, OK, History, to_json
-from chaosday.planting import with_cells
+from chaosday.planting.planting import with_cells
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -13,7 +13,7 @@ from pydantic import Field
 from chaosday.mechanisms.hosts.postgres_tools import PAGE_BYTES, checked_slice, packed, slice_pages
 from chaosday.model.corruption import Corruption, NotApplicable, Planted
 from chaosday.model.evidence import Evidence
-from chaosday.planting import pick
+from chaosday.planting.planting import pick
 
 
 class PageCorruption(Corruption):

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from chaosday.model.corruption import Corruption, NotApplicable, Planted
 from chaosday.model.evidence import Evidence
-from chaosday.planting import pick, with_cells
+from chaosday.planting.planting import pick, with_cells
 
 # How many times as many rows are looked at as are to be damaged, where not every row can be.
 LOOKED_AT = 20

@@ -16,7 +16,7 @@ import pyarrow as pa
 from chaosday.model.corruption import Corruption, NotApplicable, Planted
 from chaosday.model.evidence import Evidence
 from chaosday.model.history import OK, History, to_json
-from chaosday.planting import with_cells
+from chaosday.planting.planting import with_cells
 from chaosday.record.transactions import COLUMN
 
 Mops = list[list[Any]]
