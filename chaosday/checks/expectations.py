@@ -6,8 +6,8 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
+from chaosday.data.expectations import Expectation, error_in, frame_of, named, validated
 from chaosday.errors import MalformedInput
-from chaosday.expectations import Expectation, error_in, frame_of, named, validated
 from chaosday.model.check import Check
 from chaosday.model.evidence import Evidence
 from chaosday.model.finding import KEYS_SHOWN, Anomaly, Finding, judged

@@ -27,9 +27,9 @@ def command(data: str, suite: Path | None, profile: Path | None, key: str, html:
 
     Exit 0 when all are met, 1 when one is not, 2 where nothing can be concluded: no rows, or an expectation that
     could not be evaluated."""
-    from chaosday.expectations import Expectation, validated
-    from chaosday.frames import frame
-    from chaosday.profiling import profiled
+    from chaosday.data.expectations import Expectation, validated
+    from chaosday.data.frames import frame
+    from chaosday.data.profiling import profiled
     from chaosday.reconcile.sides import Side
     from chaosday.reporting.expectations_page import page, records
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from jinja2 import Environment
 
-from chaosday.expectations import Expectation, error_in
+from chaosday.data.expectations import Expectation, error_in
 
 KEYS_SHOWN = 20
 

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from chaosday.expectations import Expectation
+from chaosday.data.expectations import Expectation
 from chaosday.model.probe import Probe
 from chaosday.probes.http.prometheus import PrometheusQuery
 from chaosday.probes.http.view import HttpView

@@ -11,9 +11,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from chaosday.data.expectations import error_in, validated
+from chaosday.data.profiling import profiled
 from chaosday.errors import MalformedInput
-from chaosday.expectations import error_in, validated
-from chaosday.profiling import profiled
 from chaosday.servers.postgres import Node
 
 

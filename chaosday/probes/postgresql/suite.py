@@ -6,8 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
+from chaosday.data.expectations import Expectation, error_in, named, validated
 from chaosday.errors import ChaosdayError
-from chaosday.expectations import Expectation, error_in, named, validated
 from chaosday.model.probe import Probe, ProbeReading
 from chaosday.model.target import Sql, Target
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from chaosday.data.expectations import Expectation
 from chaosday.errors import MalformedInput
-from chaosday.expectations import Expectation
 
 if TYPE_CHECKING:
     import pandas as pd
