@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import histories
-from chaosday import formats
-from chaosday.formats.rows import write_jsonl
+from chaosday.data import formats
+from chaosday.data.formats.rows import write_jsonl
 from chaosday.model.history import History
 from chaosday.record.recorder import collector_off
 

@@ -12,7 +12,7 @@ from prefect_dask import DaskTaskRunner
 from chaosday.checkers.base import HistoryCheck, ResultMap
 from chaosday.checkers.per_key import batches, judge_batch, keyed, merged
 from chaosday.commands.check import configured
-from chaosday.formats import read
+from chaosday.data.formats import read
 from tasks.settings import ACT
 
 BATCHES_A_WORKER = 4

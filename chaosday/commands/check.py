@@ -10,10 +10,10 @@ import click
 import orjson
 from pydantic import ValidationError
 
-from chaosday import formats
 from chaosday.checkers.base import HistoryCheck, ResultMap, foreign_to
+from chaosday.data import formats
+from chaosday.data.formats.events import Imported
 from chaosday.errors import MalformedHistory, UnknownName, UsageError
-from chaosday.formats.events import Imported
 from chaosday.registry import members
 
 EXIT = {True: 0, False: 1, "unknown": 2}

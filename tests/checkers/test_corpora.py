@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from chaosday import formats
 from chaosday.commands.check import judged
+from chaosday.data import formats
 
 _ROOT = os.environ.get("CHAOSDAY_CORPORA", "")
 _STATED = ("valid?", "anomaly-types", "not")

@@ -17,8 +17,8 @@ import pytest
 
 from chaosday.checkers.base import HistoryCheck, ResultMap, finding_of, merge_valid
 from chaosday.commands.check import models
+from chaosday.data.formats import sessions
 from chaosday.errors import MalformedHistory, UnknownName
-from chaosday.formats import sessions
 from chaosday.model.finding import Outcome
 from chaosday.model.history import History
 from chaosday.record.transactions import Transactions, column, with_transactions

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chaosday import formats
+from chaosday.data import formats
+from chaosday.data.formats import edn
 from chaosday.errors import MalformedHistory, UnknownName, UsageError
-from chaosday.formats import edn
 from chaosday.model.history import History
 from chaosday.record.transactions import COLUMN, Transactions, column, with_transactions
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import orjson
 
+from chaosday.data.formats import edn
+from chaosday.data.formats.events import Imported, paired
 from chaosday.errors import MalformedHistory, UsageError
-from chaosday.formats import edn
-from chaosday.formats.events import Imported, paired
 from chaosday.model.history import UNKNOWN, History
 from chaosday.record.recorder import collector_off
 from chaosday.record.transactions import COLUMN, Transactions

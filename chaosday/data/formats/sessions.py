@@ -12,8 +12,8 @@ from typing import Any
 
 import orjson
 
+from chaosday.data.formats.events import Imported
 from chaosday.errors import MalformedHistory
-from chaosday.formats.events import Imported
 from chaosday.model.history import History
 from chaosday.record.transactions import Transactions, column, with_transactions
 

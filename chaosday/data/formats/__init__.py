@@ -9,9 +9,9 @@ from pathlib import Path
 import orjson
 import pyarrow as pa
 
+from chaosday.data.formats import jepsen, rows, sessions
+from chaosday.data.formats.events import Imported
 from chaosday.errors import MalformedHistory, UnknownName
-from chaosday.formats import jepsen, rows, sessions
-from chaosday.formats.events import Imported
 from chaosday.model.history import History
 
 READERS: dict[str, Callable[[str], Imported]] = {

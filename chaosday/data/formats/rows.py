@@ -13,8 +13,8 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
+from chaosday.data.formats.events import Imported
 from chaosday.errors import MalformedHistory
-from chaosday.formats.events import Imported
 from chaosday.model.history import COLUMNS, STATUSES, History
 from chaosday.record.recorder import collector_off
 from chaosday.record.transactions import COLUMN, Transactions, column, is_mop, with_transactions
