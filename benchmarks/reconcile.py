@@ -158,7 +158,7 @@ def _in_process(server: servers.Postgres, left: str, right: str, *, fast: bool =
 
 def _manifest(gigabytes: int) -> dict[str, Any]:
     """Reading alone and hashing, in turn, over files that are in the page cache for both."""
-    from chaosday.manifest import of_directory
+    from chaosday.data.manifest import of_directory
 
     with _scratch() as folder:
         block = os.urandom(1 << 20)
@@ -177,7 +177,7 @@ def _manifest(gigabytes: int) -> dict[str, Any]:
 
 
 def _read_all(folder: Path) -> None:
-    from chaosday.manifest.directory import WORKERS
+    from chaosday.data.manifest.directory import WORKERS
 
     def read(path: Path) -> None:
         buffer = bytearray(1 << 20)
@@ -190,8 +190,8 @@ def _read_all(folder: Path) -> None:
 
 
 def _manifest_compare(pieces: int) -> dict[str, Any]:
-    from chaosday.manifest import Manifest, compare
-    from chaosday.manifest.tree import Header, Piece
+    from chaosday.data.manifest import Manifest, compare
+    from chaosday.data.manifest.tree import Header, Piece
 
     with _scratch() as folder:
         for name, change in (("a", 0), ("b", 1)):

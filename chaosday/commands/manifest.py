@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from chaosday.manifest import Comparison, Manifest
+    from chaosday.data.manifest import Comparison, Manifest
 
 _MADE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -49,7 +49,7 @@ def make(source: str, out: Path, key: str | None, previous: Path | None, reread:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def compare_(before: Path, after: Path, as_json: bool) -> None:
     """Compare two manifests; exit 0 equal, 1 different, 2 inconclusive."""
-    from chaosday.manifest import Manifest, compare
+    from chaosday.data.manifest import Manifest, compare
 
     _tell(compare(Manifest.read(before), Manifest.read(after)), as_json)
 
@@ -62,7 +62,7 @@ def compare_(before: Path, after: Path, as_json: bool) -> None:
 @click.option("--quiet", "-q", is_flag=True, help="No progress bar.")
 def check(before: Path, source: str, key: str | None, as_json: bool, quiet: bool) -> None:
     """Compare what SOURCE holds now with the manifest BEFORE; exit 0 equal, 1 different, 2 inconclusive."""
-    from chaosday.manifest import Manifest, compare
+    from chaosday.data.manifest import Manifest, compare
 
     old = Manifest.read(before)
     reread = old.header.digest_of == "bytes"
@@ -70,7 +70,7 @@ def check(before: Path, source: str, key: str | None, as_json: bool, quiet: bool
 
 
 def _made(source: str, key: str | None, previous: Path | None, memory: Path | None, how: tuple[bool, bool]) -> Manifest:
-    from chaosday.manifest import Manifest, of_directory, of_objects, of_table
+    from chaosday.data.manifest import Manifest, of_directory, of_objects, of_table
 
     reread, quiet = how
     old = Manifest.read(previous) if previous else None

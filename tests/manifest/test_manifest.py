@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chaosday.commands.manifest import command
+from chaosday.data.manifest import Manifest, compare, directory, of_directory
+from chaosday.data.manifest.tree import Header, Piece
 from chaosday.errors import MalformedInput, TargetUnreachable, UsageError
-from chaosday.manifest import Manifest, compare, directory, of_directory
-from chaosday.manifest.tree import Header, Piece
 
 HEADER = Header("directory", "here", "2024-01-01")
 

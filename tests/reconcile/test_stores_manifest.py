@@ -7,8 +7,8 @@ import pytest
 from botocore.client import BaseClient
 
 from chaosday.clients.objects import Bucket
+from chaosday.data.manifest import compare, of_objects, of_table
 from chaosday.errors import UsageError
-from chaosday.manifest import compare, of_objects, of_table
 from chaosday.reconcile import Side
 from tests.reconcile.servers import Postgres
 

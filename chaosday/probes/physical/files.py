@@ -32,7 +32,7 @@ class ManifestOfFiles(Probe):
         return {"manifest": self._observe()}
 
     def _observe(self) -> dict[str, Any]:
-        from chaosday.manifest import Manifest, compare, of_directory
+        from chaosday.data.manifest import Manifest, compare, of_directory
 
         return compare(Manifest.read(Path(self.before)), of_directory(Path(self.directory))).to_dict()
 

@@ -9,8 +9,8 @@ import xxhash
 
 from chaosday.clients.objects import CHECKSUMS, Bucket, Listed
 from chaosday.clock import Clock, SystemClock, iso
+from chaosday.data.manifest.tree import EARLIER_KEPT, Header, Manifest, Piece, with_past
 from chaosday.errors import AccessDenied, ChaosdayError, TargetUnreachable
-from chaosday.manifest.tree import EARLIER_KEPT, Header, Manifest, Piece, with_past
 
 WORKERS = 8
 

@@ -13,8 +13,8 @@ import orjson
 import xxhash
 
 from chaosday.clock import Clock, SystemClock, iso
+from chaosday.data.manifest.tree import Header, Manifest, Piece, with_past
 from chaosday.errors import AccessDenied, TargetUnreachable
-from chaosday.manifest.tree import Header, Manifest, Piece, with_past
 
 # Small enough for a processor's second-level cache: the hash then reads what the kernel has just copied.
 BUFFER_BYTES = 256 << 10

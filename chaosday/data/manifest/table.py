@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import xxhash
 
 from chaosday.clock import Clock, SystemClock, iso
+from chaosday.data.manifest.tree import Header, Manifest, Piece, with_past
 from chaosday.errors import UsageError
-from chaosday.manifest.tree import Header, Manifest, Piece, with_past
 from chaosday.reconcile.buckets import NULL_BUCKET, Cut, Hasher, choose_cut
 from chaosday.reconcile.cells import plan_cell
 from chaosday.reconcile.postgres import PostgresSide

@@ -6,10 +6,10 @@ or the key ranges of a table.
 
 from __future__ import annotations
 
-from chaosday.manifest.comparison import Comparison, compare
-from chaosday.manifest.directory import of_directory
-from chaosday.manifest.objects import of_objects
-from chaosday.manifest.table import of_table
-from chaosday.manifest.tree import Manifest
+from chaosday.data.manifest.comparison import Comparison, compare
+from chaosday.data.manifest.directory import of_directory
+from chaosday.data.manifest.objects import of_objects
+from chaosday.data.manifest.table import of_table
+from chaosday.data.manifest.tree import Manifest
 
 __all__ = ["Comparison", "Manifest", "compare", "of_directory", "of_objects", "of_table"]

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from chaosday.data.manifest.tree import FANOUT, Manifest, Piece
 from chaosday.errors import UsageError
-from chaosday.manifest.tree import FANOUT, Manifest, Piece
 
 SHOWN = 1000
 ROT = "bytes that rotted behind the store's back: a listing tells what the store remembers; make it with --reread"
