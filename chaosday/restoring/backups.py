@@ -11,10 +11,10 @@ import numpy as np
 import pyarrow as pa
 
 from chaosday.clients.ledger import operations
+from chaosday.data.physical.backup import observe_backup
 from chaosday.errors import CapabilityMissing, TargetUnreachable
 from chaosday.mechanisms.hosts.postgres_tools import Ended, PostgresTools, Server
 from chaosday.model.history import NEVER_NS, OK, History
-from chaosday.physical.backup import observe_backup
 from chaosday.probes.postgresql.write import PostgresWrite
 from chaosday.restoring.subject import RESTORED, Subject, newest
 from chaosday.servers import postgres

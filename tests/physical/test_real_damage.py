@@ -14,15 +14,15 @@ from chaosday.checks.pg_verifybackup import PgVerifybackup
 from chaosday.checks.s3_checksums import S3Checksums
 from chaosday.checks.sqlite_integrity import SqliteIntegrity
 from chaosday.clients.objects import Bucket
+from chaosday.data.physical.backup import observe_backup
+from chaosday.data.physical.parquet_pages import observe_parquet
+from chaosday.data.physical.s3_objects import observe_objects
+from chaosday.data.physical.sqlite_file import observe_sqlite
 from chaosday.errors import TargetUnreachable
 from chaosday.mechanisms.hosts.postgres_tools import PostgresTools
 from chaosday.model.check import Check
 from chaosday.model.evidence import Evidence
 from chaosday.model.finding import Finding, Outcome
-from chaosday.physical.backup import observe_backup
-from chaosday.physical.parquet_pages import observe_parquet
-from chaosday.physical.s3_objects import observe_objects
-from chaosday.physical.sqlite_file import observe_sqlite
 from tests.reconcile import servers
 
 

@@ -6,11 +6,11 @@ import tempfile
 from pathlib import Path
 from typing import Any, Literal
 
+from chaosday.data.physical.backup import observe_backup
 from chaosday.errors import ChaosdayError, TargetUnreachable
 from chaosday.mechanisms.hosts.postgres_tools import tools_of
 from chaosday.model.probe import Probe, ProbeReading
 from chaosday.model.target import ServerFiles, Target
-from chaosday.physical.backup import observe_backup
 from chaosday.servers.account import owner_of
 
 

@@ -58,7 +58,7 @@ class SqliteFile(Probe):
         return {"sqlite_integrity": self._observe()}
 
     def _observe(self) -> dict[str, Any]:
-        from chaosday.physical.sqlite_file import observe_sqlite
+        from chaosday.data.physical.sqlite_file import observe_sqlite
 
         return observe_sqlite(Path(self.path))
 
@@ -85,6 +85,6 @@ class ParquetPages(Probe):
         return {"parquet_checksums": self._observe()}
 
     def _observe(self) -> dict[str, Any]:
-        from chaosday.physical.parquet_pages import observe_parquet
+        from chaosday.data.physical.parquet_pages import observe_parquet
 
         return observe_parquet(self.path)

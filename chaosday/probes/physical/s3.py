@@ -35,6 +35,6 @@ class ObjectChecksums(Probe):
 
     def _observe(self) -> dict[str, Any]:
         from chaosday.clients.objects import Bucket
-        from chaosday.physical.s3_objects import observe_objects
+        from chaosday.data.physical.s3_objects import observe_objects
 
         return observe_objects(Bucket(self.bucket), self.prefix)
