@@ -148,7 +148,7 @@ def _clean_pairs(server: servers.Postgres, pairs: int) -> dict[str, int]:
 
 
 def _in_process(server: servers.Postgres, left: str, right: str, *, fast: bool = False) -> dict[str, Any]:
-    from chaosday.reconcile import diff
+    from chaosday.data.reconcile import diff
 
     result = diff(f"{server.url}#{left}", f"{server.url}#{right}", key=["id"], fast=fast)
     if result.differences:

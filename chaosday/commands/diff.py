@@ -12,9 +12,9 @@ import click
 from chaosday.errors import AccessDenied, TargetUnreachable, UsageError
 
 if TYPE_CHECKING:
-    from chaosday.reconcile.options import DiffOptions
-    from chaosday.reconcile.result import DiffResult
-    from chaosday.reconcile.sides import Side
+    from chaosday.data.reconcile.options import DiffOptions
+    from chaosday.data.reconcile.result import DiffResult
+    from chaosday.data.reconcile.sides import Side
 
 INCONCLUSIVE = 2
 
@@ -47,7 +47,7 @@ def command(left: str, right: str, as_json: bool, **given: object) -> None:
     sqlite:///FILE#select ...; also mysql, mariadb, duckdb), a Parquet or CSV path or glob, or
     s3://BUCKET/KEY. In a shell, quote what has # or spaces.
     """
-    from chaosday.reconcile.compare import compare
+    from chaosday.data.reconcile.compare import compare
 
     try:
         sides, options = _asked(left, right, given)
@@ -60,8 +60,8 @@ def command(left: str, right: str, as_json: bool, **given: object) -> None:
 
 
 def _asked(left: str, right: str, given: dict[str, object]) -> tuple[tuple[Side, Side], DiffOptions]:
-    from chaosday.reconcile.options import DiffOptions
-    from chaosday.reconcile.sides import SYNTAX, Side
+    from chaosday.data.reconcile.options import DiffOptions
+    from chaosday.data.reconcile.sides import SYNTAX, Side
 
     sides = []
     for text, name in ((left, "left"), (right, "right")):

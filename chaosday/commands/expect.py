@@ -30,7 +30,7 @@ def command(data: str, suite: Path | None, profile: Path | None, key: str, html:
     from chaosday.data.expectations import Expectation, validated
     from chaosday.data.frames import frame
     from chaosday.data.profiling import profiled
-    from chaosday.reconcile.sides import Side
+    from chaosday.data.reconcile.sides import Side
     from chaosday.reporting.expectations_page import page, records
 
     if (suite is None) == (profile is None):

@@ -81,7 +81,7 @@ def _made(source: str, key: str | None, previous: Path | None, memory: Path | No
             name, _, prefix = source.removeprefix("s3://").partition("/")
             return of_objects(Bucket(name), prefix, reread=reread, previous=old, progress=progress)
         if "://" in source:
-            from chaosday.reconcile.sides import Side
+            from chaosday.data.reconcile.sides import Side
 
             return of_table(Side.parse(source), [name.strip() for name in (key or "").split(",") if name], previous=old)
         return of_directory(Path(source), previous=old, resume=memory, progress=progress)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from chaosday.data.reconcile.sides import Side
 from chaosday.errors import CapabilityMissing, MalformedInput, TargetUnreachable, UsageError
-from chaosday.reconcile.sides import Side
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,8 +8,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from chaosday.data.reconcile import diff
 from chaosday.errors import AccessDenied, MalformedInput, TargetUnreachable, UsageError
-from chaosday.reconcile import diff
 from tests.reconcile.servers import Postgres
 
 pytestmark = pytest.mark.lab
@@ -176,7 +176,7 @@ def test_a_side_that_changes_meanwhile_is_inconclusive(
     tmp_path: Path, change: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A commit to SQLite or a rewritten file during the comparison makes it inconclusive."""
-    from chaosday.reconcile import cross
+    from chaosday.data.reconcile import cross
 
     path = tmp_path / "s.db"
     with sqlite3.connect(path) as writer:

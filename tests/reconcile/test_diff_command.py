@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from chaosday.commands.diff import command
+from chaosday.data.reconcile import Side, diff
 from chaosday.errors import UsageError
-from chaosday.reconcile import Side, diff
 from tests.reconcile.servers import Postgres
 
 

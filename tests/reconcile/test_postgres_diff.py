@@ -7,8 +7,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from chaosday.data.reconcile import DiffResult, diff
 from chaosday.errors import AccessDenied, TargetUnreachable, UsageError
-from chaosday.reconcile import DiffResult, diff
 from tests.reconcile.mutations import MUTATIONS, fill
 from tests.reconcile.servers import Postgres
 
@@ -208,7 +208,7 @@ def test_a_damaged_index_does_not_hide_rows(server: Postgres, pair: tuple[str, s
 def test_a_side_that_changes_meanwhile_is_inconclusive(server: Postgres, pair: tuple[str, str, str], query: bool,
                                                        monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
     """A write after the snapshot, to a table or under a query, makes the answer inconclusive."""
-    from chaosday.reconcile import pgdiff
+    from chaosday.data.reconcile import pgdiff
 
     _, left, right = pair
     hashing = pgdiff.hash_both

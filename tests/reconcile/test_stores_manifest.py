@@ -8,8 +8,8 @@ from botocore.client import BaseClient
 
 from chaosday.clients.objects import Bucket
 from chaosday.data.manifest import compare, of_objects, of_table
+from chaosday.data.reconcile import Side
 from chaosday.errors import UsageError
-from chaosday.reconcile import Side
 from tests.reconcile.servers import Postgres
 
 pytestmark = pytest.mark.lab

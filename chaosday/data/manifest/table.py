@@ -8,11 +8,11 @@ import xxhash
 
 from chaosday.clock import Clock, SystemClock, iso
 from chaosday.data.manifest.tree import Header, Manifest, Piece, with_past
+from chaosday.data.reconcile.buckets import NULL_BUCKET, Cut, Hasher, choose_cut
+from chaosday.data.reconcile.cells import plan_cell
+from chaosday.data.reconcile.postgres import PostgresSide
+from chaosday.data.reconcile.sides import Side
 from chaosday.errors import UsageError
-from chaosday.reconcile.buckets import NULL_BUCKET, Cut, Hasher, choose_cut
-from chaosday.reconcile.cells import plan_cell
-from chaosday.reconcile.postgres import PostgresSide
-from chaosday.reconcile.sides import Side
 
 
 def of_table(

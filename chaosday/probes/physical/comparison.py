@@ -7,10 +7,10 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from chaosday.data.reconcile.result import DiffResult
 from chaosday.errors import ChaosdayError
 from chaosday.model.probe import Probe, ProbeReading
 from chaosday.model.target import Target
-from chaosday.reconcile.result import DiffResult
 
 
 class TableComparison(Probe):
@@ -35,6 +35,6 @@ class TableComparison(Probe):
         return {"table_diff": self._compare().to_dict()}
 
     def _compare(self) -> DiffResult:
-        from chaosday.reconcile import diff
+        from chaosday.data.reconcile import diff
 
         return diff(self.left, self.right, key=self.key, ignored=frozenset(self.ignored))

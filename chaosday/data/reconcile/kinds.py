@@ -30,8 +30,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from chaosday.data.reconcile.sql import statement
 from chaosday.errors import UsageError
-from chaosday.reconcile.sql import statement
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from chaosday.data.reconcile.sides import SYNTAX, Side
+from chaosday.data.reconcile.sql import ident, listed, literal, statement
 from chaosday.errors import AccessDenied, CapabilityMissing, ChaosdayError, TargetUnreachable, UsageError
-from chaosday.reconcile.sides import SYNTAX, Side
-from chaosday.reconcile.sql import ident, listed, literal, statement
 
 if TYPE_CHECKING:
     import psycopg

@@ -17,9 +17,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from chaosday.data.reconcile.postgres import Column
+from chaosday.data.reconcile.sql import ident, statement
 from chaosday.errors import UsageError
-from chaosday.reconcile.postgres import Column
-from chaosday.reconcile.sql import ident, statement
 
 _SMALL = {"int2", "int4", "bool"}
 _TEXTUAL = {"text", "varchar", "name", "bpchar", "citext"}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from chaosday.data.reconcile.kinds import Field, duckdb_kind
+from chaosday.data.reconcile.sides import Side
+from chaosday.data.reconcile.sql import ident, statement
+from chaosday.data.reconcile.workspace import Workspace
 from chaosday.errors import TargetUnreachable, UsageError
-from chaosday.reconcile.kinds import Field, duckdb_kind
-from chaosday.reconcile.sides import Side
-from chaosday.reconcile.sql import ident, statement
-from chaosday.reconcile.workspace import Workspace
 
 
 class DuckdbSource:

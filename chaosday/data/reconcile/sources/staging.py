@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from chaosday.reconcile.kinds import Field
-from chaosday.reconcile.sql import ident, listed
-from chaosday.reconcile.workspace import Workspace
+from chaosday.data.reconcile.kinds import Field
+from chaosday.data.reconcile.sql import ident, listed
+from chaosday.data.reconcile.workspace import Workspace
 
 
 def stage_rows(

@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from chaosday.reconcile.cells import Cell, key_text
-from chaosday.reconcile.postgres import PostgresSide
-from chaosday.reconcile.sql import ident, listed, literal, statement
+from chaosday.data.reconcile.cells import Cell, key_text
+from chaosday.data.reconcile.postgres import PostgresSide
+from chaosday.data.reconcile.sql import ident, listed, literal, statement
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

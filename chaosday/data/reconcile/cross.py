@@ -12,14 +12,14 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from chaosday.data.reconcile.differences import Differences
+from chaosday.data.reconcile.kinds import Field, canonical, canonical_json, canonical_number, common_kind
+from chaosday.data.reconcile.options import DiffOptions, Pair, pair_columns
+from chaosday.data.reconcile.result import DiffResult
+from chaosday.data.reconcile.sides import Side
+from chaosday.data.reconcile.sql import ident, listed, statement
+from chaosday.data.reconcile.workspace import Workspace
 from chaosday.errors import MalformedInput
-from chaosday.reconcile.differences import Differences
-from chaosday.reconcile.kinds import Field, canonical, canonical_json, canonical_number, common_kind
-from chaosday.reconcile.options import DiffOptions, Pair, pair_columns
-from chaosday.reconcile.result import DiffResult
-from chaosday.reconcile.sides import Side
-from chaosday.reconcile.sql import ident, listed, statement
-from chaosday.reconcile.workspace import Workspace
 
 if TYPE_CHECKING:
     import duckdb
@@ -51,26 +51,26 @@ class Source(Protocol):
 def open_source(side: Side, label: str) -> Source:
     """The source for a side's engine; imported only when asked for."""
     if side.engine == "postgresql":
-        from chaosday.reconcile.sources.postgresql import PostgresSource
+        from chaosday.data.reconcile.sources.postgresql import PostgresSource
 
         return PostgresSource(side, label)
     if side.engine == "mysql":
-        from chaosday.reconcile.sources.mysql import MysqlSource
+        from chaosday.data.reconcile.sources.mysql import MysqlSource
 
         return MysqlSource(side, label)
     if side.engine == "sqlite":
-        from chaosday.reconcile.sources.sqlite import SqliteSource
+        from chaosday.data.reconcile.sources.sqlite import SqliteSource
 
         return SqliteSource(side, label)
     if side.engine == "duckdb":
-        from chaosday.reconcile.sources.duckdb_file import DuckdbSource
+        from chaosday.data.reconcile.sources.duckdb_file import DuckdbSource
 
         return DuckdbSource(side, label)
     if side.engine == "s3":
-        from chaosday.reconcile.sources.s3 import S3Source
+        from chaosday.data.reconcile.sources.s3 import S3Source
 
         return S3Source(side, label)
-    from chaosday.reconcile.sources.files import FileSource
+    from chaosday.data.reconcile.sources.files import FileSource
 
     return FileSource(side, label)
 

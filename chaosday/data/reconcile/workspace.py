@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from chaosday.reconcile.sql import literal
+from chaosday.data.reconcile.sql import literal
 
 
 class Workspace:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from chaosday.reconcile.sql import literal, statement
+from chaosday.data.reconcile.sql import literal, statement
 
 LEAST_BUFFER_BYTES = 1 << 20
 

@@ -7,11 +7,11 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from chaosday.clients.objects import Bucket, Listed
+from chaosday.data.reconcile.kinds import Field
+from chaosday.data.reconcile.sides import Side
+from chaosday.data.reconcile.sources.files import described, relation
+from chaosday.data.reconcile.workspace import Workspace
 from chaosday.errors import TargetUnreachable
-from chaosday.reconcile.kinds import Field
-from chaosday.reconcile.sides import Side
-from chaosday.reconcile.sources.files import described, relation
-from chaosday.reconcile.workspace import Workspace
 
 
 class S3Source:

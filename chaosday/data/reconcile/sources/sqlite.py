@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from chaosday.data.reconcile.kinds import Field
+from chaosday.data.reconcile.sides import Side
+from chaosday.data.reconcile.sources.staging import stage_rows
+from chaosday.data.reconcile.sql import ident, listed, literal, statement
+from chaosday.data.reconcile.workspace import Workspace
 from chaosday.errors import MalformedInput, TargetUnreachable, UsageError
-from chaosday.reconcile.kinds import Field
-from chaosday.reconcile.sides import Side
-from chaosday.reconcile.sources.staging import stage_rows
-from chaosday.reconcile.sql import ident, listed, literal, statement
-from chaosday.reconcile.workspace import Workspace
 
 # Declared types are words without force: the first that matches decides, in this order.
 _WORDS = (

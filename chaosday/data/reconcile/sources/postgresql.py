@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from chaosday.reconcile.kinds import Field
-from chaosday.reconcile.postgres import Column, PostgresSide
-from chaosday.reconcile.rows import csv_relation
-from chaosday.reconcile.sides import Side
-from chaosday.reconcile.sql import ident, listed, statement
-from chaosday.reconcile.workspace import Workspace
+from chaosday.data.reconcile.kinds import Field
+from chaosday.data.reconcile.postgres import Column, PostgresSide
+from chaosday.data.reconcile.rows import csv_relation
+from chaosday.data.reconcile.sides import Side
+from chaosday.data.reconcile.sql import ident, listed, statement
+from chaosday.data.reconcile.workspace import Workspace
 
 _KINDS = {
     "int2": "int", "int4": "int", "int8": "int", "oid": "int", "numeric": "decimal", "float4": "float",

@@ -6,11 +6,11 @@ import glob
 from collections.abc import Sequence
 from pathlib import Path
 
+from chaosday.data.reconcile.kinds import Field, duckdb_kind
+from chaosday.data.reconcile.sides import Side
+from chaosday.data.reconcile.sql import listed, literal, statement
+from chaosday.data.reconcile.workspace import Workspace
 from chaosday.errors import MalformedInput, TargetUnreachable
-from chaosday.reconcile.kinds import Field, duckdb_kind
-from chaosday.reconcile.sides import Side
-from chaosday.reconcile.sql import listed, literal, statement
-from chaosday.reconcile.workspace import Workspace
 
 
 class FileSource:

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from chaosday.errors import UsageError
-from chaosday.reconcile.buckets import (
+from chaosday.data.reconcile.buckets import (
     NULL_BUCKET,
     BadBuckets,
     Buckets,
@@ -18,13 +17,14 @@ from chaosday.reconcile.buckets import (
     choose_cut,
     hash_both,
 )
-from chaosday.reconcile.cells import Cell, plan_cell
-from chaosday.reconcile.differences import Differences
-from chaosday.reconcile.options import DiffOptions, Pair, pair_columns
-from chaosday.reconcile.postgres import PostgresSide
-from chaosday.reconcile.result import DiffResult
-from chaosday.reconcile.rows import RowsMissing, TextRows
-from chaosday.reconcile.sql import ident, listed, statement
+from chaosday.data.reconcile.cells import Cell, plan_cell
+from chaosday.data.reconcile.differences import Differences
+from chaosday.data.reconcile.options import DiffOptions, Pair, pair_columns
+from chaosday.data.reconcile.postgres import PostgresSide
+from chaosday.data.reconcile.result import DiffResult
+from chaosday.data.reconcile.rows import RowsMissing, TextRows
+from chaosday.data.reconcile.sql import ident, listed, statement
+from chaosday.errors import UsageError
 
 ROWS_PER_CHUNK = 10_000
 MEMORY_MB = 256
@@ -85,7 +85,7 @@ def _fetch_and_compare(
 ) -> None:
     if not len(bad.number) and options.output is None:
         return
-    from chaosday.reconcile.workspace import Workspace
+    from chaosday.data.reconcile.workspace import Workspace
 
     by_range = len(bad.number) <= MOST_RANGES and all(_can_range(hasher) for hasher in hashers)
     with Workspace(MEMORY_MB, threads=1) as workspace:

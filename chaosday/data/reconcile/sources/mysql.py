@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from chaosday.data.reconcile.kinds import Field
+from chaosday.data.reconcile.sides import Side
+from chaosday.data.reconcile.sources.staging import stage_rows
+from chaosday.data.reconcile.sql import listed, statement, tick
+from chaosday.data.reconcile.workspace import Workspace
 from chaosday.errors import AccessDenied, CapabilityMissing, ChaosdayError, TargetUnreachable, UsageError
-from chaosday.reconcile.kinds import Field
-from chaosday.reconcile.sides import Side
-from chaosday.reconcile.sources.staging import stage_rows
-from chaosday.reconcile.sql import listed, statement, tick
-from chaosday.reconcile.workspace import Workspace
 
 BINARY = 63
 _DENIED = {1044, 1045, 1142, 1143, 1227, 1698}

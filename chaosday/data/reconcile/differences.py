@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from chaosday.data.reconcile.options import DiffOptions
+from chaosday.data.reconcile.result import DiffResult
+from chaosday.data.reconcile.sql import ident, listed, literal, statement
 from chaosday.errors import UsageError
-from chaosday.reconcile.options import DiffOptions
-from chaosday.reconcile.result import DiffResult
-from chaosday.reconcile.sql import ident, listed, literal, statement
 
 if TYPE_CHECKING:
     import duckdb

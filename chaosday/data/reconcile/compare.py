@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from chaosday.data.reconcile.options import DiffOptions
+from chaosday.data.reconcile.result import DiffResult
+from chaosday.data.reconcile.sides import SYNTAX, Side
 from chaosday.errors import UsageError
-from chaosday.reconcile.options import DiffOptions
-from chaosday.reconcile.result import DiffResult
-from chaosday.reconcile.sides import SYNTAX, Side
 
 
 def diff(left: str | Side, right: str | Side, key: Sequence[str] = (), **options: Any) -> DiffResult:
@@ -29,14 +29,14 @@ def compare(left: Side, right: Side, options: DiffOptions) -> DiffResult:
     """Compare two parsed sides by the quickest way that their engines allow."""
     if left.engine == right.engine == "postgresql" and not options.pull:
         return _in_postgres(left, right, options)
-    from chaosday.reconcile.cross import diff_across
+    from chaosday.data.reconcile.cross import diff_across
 
     return diff_across(left, right, options)
 
 
 def _in_postgres(left: Side, right: Side, options: DiffOptions) -> DiffResult:
-    from chaosday.reconcile.pgdiff import diff_postgres
-    from chaosday.reconcile.postgres import PostgresSide
+    from chaosday.data.reconcile.pgdiff import diff_postgres
+    from chaosday.data.reconcile.postgres import PostgresSide
 
     first = PostgresSide(left, "left")
     try:
