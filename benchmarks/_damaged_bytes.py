@@ -17,6 +17,7 @@ from benchmarks._tally import of_store, tally, violated
 from chaosday.checks.amcheck import Amcheck
 from chaosday.checks.pg_checksums import PgChecksums
 from chaosday.checks.replica_rows import ReplicaRows
+from chaosday.judging.simulated_table import simulate_table
 from chaosday.mechanisms.hosts.postgres_tools import (
     PAGE_BYTES,
     SLICE_PAGES,
@@ -29,7 +30,6 @@ from chaosday.mechanisms.hosts.postgres_tools import (
 from chaosday.model.corruption import Planted
 from chaosday.model.evidence import Evidence
 from chaosday.record.files import files_table
-from chaosday.simulated_table import simulate_table
 from tests.postgres.cluster import TABLE, Cluster, sql
 
 NOWHERE = Path("/nonexistent")

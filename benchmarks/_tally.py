@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from chaosday.judging.proof import all_corruptions
+from chaosday.judging.verdict import judge_checks
 from chaosday.model.check import Check
 from chaosday.model.corruption import Corruption, NotApplicable, Planted
 from chaosday.model.evidence import Evidence
 from chaosday.model.finding import Outcome
-from chaosday.proof import all_corruptions
-from chaosday.verdict import judge_checks
 
 
 def of_store(store: str) -> list[Corruption]:

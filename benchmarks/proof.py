@@ -31,16 +31,16 @@ from chaosday.checks.bank import BankCheck
 from chaosday.checks.expectations import Expectation, Expectations
 from chaosday.checks.ledger import LedgerCheck
 from chaosday.checks.replica_rows import ReplicaRows
+from chaosday.judging.proof import prove, sight_of
+from chaosday.judging.simulated import simulate_ledger
+from chaosday.judging.simulated_bank import simulate_bank
+from chaosday.judging.simulated_table import simulate_table
 from chaosday.mechanisms.hosts.postgres_tools import (
     observe_amcheck,
 )
 from chaosday.model.check import Check
 from chaosday.model.corruption import Planted
 from chaosday.model.evidence import Evidence
-from chaosday.proof import prove, sight_of
-from chaosday.simulated import simulate_ledger
-from chaosday.simulated_bank import simulate_bank
-from chaosday.simulated_table import simulate_table
 from chaosday.statistics import false_alarm_rate
 from tests.demo.test_arms import finished
 from tests.postgres.cluster import Cluster, cluster

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as xml
 
+from chaosday.judging.simulated import simulate_ledger
 from chaosday.reporting.page import write_report
-from chaosday.simulated import simulate_ledger
 from tests.docs.pages import commands, pages
 from tests.docs.test_commands import RUN_ELSEWHERE
 from tests.lab.browser import OUTPUT

@@ -14,6 +14,8 @@ from chaosday.clock import Clock, SystemClock
 from chaosday.collecting import collect
 from chaosday.describing import described
 from chaosday.errors import ChaosdayError, EvidenceMissing
+from chaosday.judging.proof import KillMatrix, prove
+from chaosday.judging.verdict import Verdict, conclude, judge_checks, of_placebo
 from chaosday.lifecycle import Lifecycle
 from chaosday.live_rate import LiveRate
 from chaosday.model.clean import Clean
@@ -24,7 +26,6 @@ from chaosday.model.probe import ProbeReading
 from chaosday.model.target import Target
 from chaosday.model.workload import Workload
 from chaosday.progress import Step, say
-from chaosday.proof import KillMatrix, prove
 from chaosday.record.journal import Journal
 from chaosday.record.run_directory import RunDirectory
 from chaosday.rehearsal import rehearse
@@ -35,7 +36,6 @@ from chaosday.safety.permission import Permission
 from chaosday.settling import settled
 from chaosday.statistics import operations_needed
 from chaosday.undo.watching import watched_over
-from chaosday.verdict import Verdict, conclude, judge_checks, of_placebo
 
 
 class Execution:

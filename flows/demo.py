@@ -15,13 +15,13 @@ from rich.table import Table
 
 from chaosday.clock import SystemClock
 from chaosday.errors import EvidenceMissing
+from chaosday.judging.verdict import Verdict
 from chaosday.lab.failover import ARMS, Arm, FailoverLab, failover_lab
 from chaosday.model.base import Model
 from chaosday.model.finding import Outcome
 from chaosday.record.journal import Journal
 from chaosday.record.run_directory import RunDirectory, runs_root
 from chaosday.undo.watching import watched_over
-from chaosday.verdict import Verdict
 from flows.session import prefect_session
 from flows.terminal import COLOURS, console, watching
 

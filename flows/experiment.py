@@ -12,13 +12,13 @@ from prefect.states import Completed, Failed
 from blocks.guardrails import Guardrails
 from chaosday.clock import SystemClock
 from chaosday.execution import Execution
+from chaosday.judging.verdict import Verdict
 from chaosday.model.experiment import Experiment
 from chaosday.model.finding import Outcome
 from chaosday.placebo import is_placebo_turn
 from chaosday.record.run_directory import RunDirectory, runs_root
 from chaosday.safety.guardrails import Guardrails as Limits
 from chaosday.safety.permission import Approved, Permission
-from chaosday.verdict import Verdict
 from flows.approval import PATIENCE_S, approval_of
 from flows.halt import PrefectHalt
 from tasks.baseline import baseline

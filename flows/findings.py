@@ -15,13 +15,13 @@ from rich.table import Table
 
 from chaosday.clock import SystemClock
 from chaosday.errors import ChaosdayError
-from chaosday.example import example
 from chaosday.finding_file import ARMS, ArmName, FindingFile, experiment_of, load_finding
+from chaosday.judging.example import example
+from chaosday.judging.verdict import Verdict
 from chaosday.lab.stands import stand
 from chaosday.model.base import Model
 from chaosday.model.experiment import parse
 from chaosday.record.run_directory import RunDirectory, runs_root
-from chaosday.verdict import Verdict
 from flows.terminal import COLOURS, console
 
 

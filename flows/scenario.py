@@ -5,9 +5,9 @@ from __future__ import annotations
 import click
 
 from chaosday.clock import SystemClock
+from chaosday.judging.verdict import Verdict
 from chaosday.lab.scenarios import SCENARIOS, Scenario
 from chaosday.record.run_directory import RunDirectory, runs_root
-from chaosday.verdict import Verdict
 from flows.session import prefect_session
 from flows.terminal import show_verdict, watching
 

@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from chaosday.judging.verdict import Verdict
 from chaosday.progress import PHASES, Step, listening
 from chaosday.record.run_directory import RunDirectory
-from chaosday.verdict import Verdict
 
 COLOURS = {"pass": "green", "violated": "red", "inconclusive": "yellow", "revert_failed": "magenta"}
 console = Console(stderr=False, highlight=False)

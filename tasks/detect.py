@@ -8,8 +8,8 @@ from prefect import task
 from prefect.artifacts import create_table_artifact
 
 from chaosday.detection.run import DetectionRun
+from chaosday.judging.proof import KillMatrix
 from chaosday.model.finding import Finding
-from chaosday.proof import KillMatrix
 from tasks.settings import ACT
 
 

@@ -14,9 +14,9 @@ from prefect.artifacts import (
     create_table_artifact,
 )
 
+from chaosday.judging.verdict import Verdict
 from chaosday.record.run_directory import RunDirectory, runs_root
 from chaosday.reporting.page import markdown, matrix_records, timeline_picture, write_report
-from chaosday.verdict import Verdict
 from tasks.progress import progressed
 from tasks.settings import ACT
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from prefect import task
 
+from chaosday.judging.proof import KillMatrix
 from chaosday.model.finding import Finding
-from chaosday.proof import KillMatrix
 from chaosday.restoring.run import RestoreRun
 from tasks.settings import ACT
 

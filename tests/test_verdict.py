@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chaosday.checks.ledger import LedgerCheck
+from chaosday.judging.sight import Cell, Class, Control, KillMatrix
+from chaosday.judging.verdict import EXIT_CODES, conclude, judge_checks, worst
 from chaosday.model.check import Check
 from chaosday.model.clean import Change, Clean
 from chaosday.model.evidence import Evidence
 from chaosday.model.fault import Bite, Reading
 from chaosday.model.finding import Anomaly, Finding, Outcome, judged
-from chaosday.sight import Cell, Class, Control, KillMatrix
-from chaosday.verdict import EXIT_CODES, conclude, judge_checks, worst
 from tests.proof import planting
 
 pytestmark = pytest.mark.kernel

@@ -72,9 +72,9 @@ def judged(path: Path, model: str, format: str | None, given: Mapping[str, Any])
 
 def recheck(runs: Sequence[Path], *, as_json: bool) -> int:
     """Judge runs again by their own checks, when ``--as`` names no model; the exit code is the worst finding's."""
+    from chaosday.judging.rejudging import judge_again, shown
+    from chaosday.judging.verdict import EXIT_CODES, worst
     from chaosday.record.run_directory import RunDirectory
-    from chaosday.rejudging import judge_again, shown
-    from chaosday.verdict import EXIT_CODES, worst
 
     outcomes = []
     for run in runs:

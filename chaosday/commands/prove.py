@@ -8,11 +8,11 @@ import click
 import orjson
 
 from chaosday.clock import SystemClock
-from chaosday.proof import prove
+from chaosday.judging.proof import prove
+from chaosday.judging.rejudging import checks_of
+from chaosday.judging.sight import sight_of
 from chaosday.record.run_directory import RunDirectory
-from chaosday.rejudging import checks_of
 from chaosday.reporting.matrix import matrix_table
-from chaosday.sight import sight_of
 
 
 @click.command("prove", short_help="Plant damage in copies of a run's evidence and see which checks notice.")

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from chaosday.errors import UnknownName
+from chaosday.judging.sight import Cell, Class, KillMatrix
 from chaosday.model.corruption import Corruption
 from chaosday.registry import member
-from chaosday.sight import Cell, Class, KillMatrix
 
 ANY = "any check"
 NOT_APPLICABLE = "not-applicable"

@@ -12,6 +12,7 @@ import yaml
 from jinja2 import Environment
 
 from chaosday.errors import EvidenceMissing
+from chaosday.judging.sight import KillMatrix
 from chaosday.model.history import FAILED, NEVER_NS, OK, UNKNOWN, History
 from chaosday.record.journal import Record
 from chaosday.record.journal import read as read_journal
@@ -19,7 +20,6 @@ from chaosday.record.run_directory import RunDirectory
 from chaosday.reporting import sensitivity
 from chaosday.reporting.matrix import matrix_table
 from chaosday.reporting.timeline import series, spans, svg
-from chaosday.sight import KillMatrix
 
 PACKAGES = ("chaosday", "prefect", "psycopg", "pyarrow", "numpy", "pydantic")
 OUTCOMES = {"pass": "pass", "violated": "violated", "inconclusive": "inconclusive", "revert_failed": "revert failed"}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from html import escape
 from math import log10
 
-from chaosday.sight import KillMatrix, SizeRecall
+from chaosday.judging.sight import KillMatrix, SizeRecall
 from chaosday.statistics import wilson
 
 WIDTH, PANELS_A_ROW = 920, 3

@@ -9,12 +9,13 @@ from typing import Any, Self
 from chaosday.clients.driver import Driver
 from chaosday.clock import Clock, SystemClock
 from chaosday.errors import CapabilityMissing, ChaosdayError, EvidenceMissing
+from chaosday.judging.proof import KillMatrix, prove
+from chaosday.judging.verdict import Verdict, conclude, judge_checks
 from chaosday.model.clean import Clean
 from chaosday.model.fault import Bite, Reading
 from chaosday.model.finding import Finding
 from chaosday.model.history import OK, STATUSES, UNKNOWN, History
 from chaosday.progress import Step, say
-from chaosday.proof import KillMatrix, prove
 from chaosday.record.journal import Journal
 from chaosday.record.recorder import seal
 from chaosday.record.run_directory import RunDirectory
@@ -29,7 +30,6 @@ from chaosday.targets.postgresql import PostgreSQL
 from chaosday.targets.s3_store import S3Store
 from chaosday.undo.undoing import Attempt
 from chaosday.undo.watching import watched_over
-from chaosday.verdict import Verdict, conclude, judge_checks
 from chaosday.workloads.ledger import Ledger
 from chaosday.workloads.s3 import S3Workload
 

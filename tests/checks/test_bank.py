@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from chaosday.checks.bank import BankCheck
 from chaosday.clients.bank import SCHEMA
 from chaosday.errors import EvidenceMissing, MalformedHistory, MalformedInput
+from chaosday.judging.proof import all_corruptions, sight_of
+from chaosday.judging.simulated_bank import simulate_bank
 from chaosday.model.evidence import Evidence
 from chaosday.model.finding import Outcome
 from chaosday.model.history import History
-from chaosday.proof import all_corruptions, sight_of
-from chaosday.simulated_bank import simulate_bank
 from tests.proof import planting
 from tests.proof.proving import prove
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from chaosday.checks.replica_rows import ReplicaRows
 from chaosday.errors import EvidenceMissing, MalformedInput
+from chaosday.judging.proof import sight_of
 from chaosday.model.evidence import Evidence
 from chaosday.model.finding import Outcome
-from chaosday.proof import sight_of
 from tests.proof import planting
 from tests.proof.proving import prove
 

@@ -12,12 +12,12 @@ from chaosday.checks.set import SetOfAdds
 from chaosday.checks.total_queue import TotalQueue
 from chaosday.checks.unique_ids import UniqueIds
 from chaosday.corruptions.ids.id_doubled import IdDoubled
+from chaosday.judging.sight import sight_of
 from chaosday.model.check import Check
 from chaosday.model.corruption import Corruption, NotApplicable
 from chaosday.model.evidence import Evidence
 from chaosday.model.history import History
 from chaosday.registry import member
-from chaosday.sight import sight_of
 from tests.proof.proving import prove
 
 pytestmark = pytest.mark.kernel

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from chaosday.checks.replica_rows import ReplicaRows
+from chaosday.judging.proof import all_corruptions, sight_of
 from chaosday.model.corruption import Corruption, NotApplicable
 from chaosday.model.evidence import Evidence
 from chaosday.model.finding import Outcome
-from chaosday.proof import all_corruptions, sight_of
 from chaosday.record.files import files_table, read_files
 from tests.proof import planting
 from tests.proof.proving import prove

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from chaosday.judging.proof import all_corruptions
 from chaosday.model.corruption import Corruption, NotApplicable
 from chaosday.model.evidence import Evidence
 from chaosday.model.history import History
-from chaosday.proof import all_corruptions
 from tests.proof import planting
 
 CLASSES = [c for c in all_corruptions() if c.stores == ("history",)]

@@ -9,10 +9,10 @@ import pyarrow as pa
 import pytest
 
 from chaosday.checks.replica_rows import ReplicaRows
+from chaosday.judging.proof import all_corruptions, sight_of
+from chaosday.judging.simulated_table import simulate_table
 from chaosday.model.corruption import Corruption, NotApplicable
 from chaosday.model.evidence import Evidence
-from chaosday.proof import all_corruptions, sight_of
-from chaosday.simulated_table import simulate_table
 from tests.proof import planting
 from tests.proof.proving import prove
 

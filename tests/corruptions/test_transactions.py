@@ -10,11 +10,11 @@ import pytest
 from chaosday.checks.list_append import ListAppend
 from chaosday.checks.register import Register
 from chaosday.checks.rw_register import RwRegister
+from chaosday.judging.proof import all_corruptions, sight_of
 from chaosday.model.check import Check
 from chaosday.model.evidence import Evidence
 from chaosday.model.finding import Outcome
 from chaosday.model.history import History
-from chaosday.proof import all_corruptions, sight_of
 from tests.corruptions.test_history import registers
 from tests.proof import planting
 from tests.proof.proving import prove

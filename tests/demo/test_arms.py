@@ -13,11 +13,11 @@ import pytest
 
 from chaosday.clock import SystemClock
 from chaosday.execution import Execution
+from chaosday.judging.verdict import Verdict
 from chaosday.lab.failover import Arm, FailoverLab, failover_lab
 from chaosday.model.finding import Outcome
 from chaosday.playing import play
 from chaosday.record.run_directory import RunDirectory
-from chaosday.verdict import Verdict
 
 pytestmark = pytest.mark.lab
 

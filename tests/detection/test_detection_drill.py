@@ -17,11 +17,11 @@ from chaosday.clock import SystemClock
 from chaosday.detection.drill import DetectionDrill, parse_drill
 from chaosday.detection.run import DetectionRun
 from chaosday.errors import InvalidExperiment
+from chaosday.judging.verdict import Verdict
 from chaosday.model.finding import Outcome
 from chaosday.record.run_directory import RunDirectory
 from chaosday.servers.postgres import Node
 from chaosday.targets.postgresql import PostgreSQL
-from chaosday.verdict import Verdict
 
 pytestmark = pytest.mark.lab
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chaosday.example import example, operations
+from chaosday.judging.example import example, operations
 from chaosday.model.history import History
 
 pytestmark = pytest.mark.kernel

@@ -16,6 +16,7 @@ import pytest
 from chaosday.clock import SystemClock
 from chaosday.errors import MalformedInput
 from chaosday.execution import Execution
+from chaosday.judging.verdict import Verdict, conclude, of_placebo
 from chaosday.model.experiment import parse
 from chaosday.model.finding import Anomaly, Finding, Outcome, judged
 from chaosday.model.target import Sql
@@ -24,7 +25,6 @@ from chaosday.playing import play
 from chaosday.record.journal import open_faults, read
 from chaosday.record.run_directory import RunDirectory
 from chaosday.servers.postgres import Node
-from chaosday.verdict import Verdict, conclude, of_placebo
 from tests.cli.test_bad_input import chaosday, experiment, written
 
 # However slow the machine, it gets a handful of operations done in that time.

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from chaosday.checks.amcheck import Amcheck
 from chaosday.checks.pg_checksums import PgChecksums
 from chaosday.errors import CapabilityMissing, MalformedInput, TargetUnreachable
+from chaosday.judging.proof import sight_of
 from chaosday.mechanisms.hosts.postgres_tools import (
     PAGE_BYTES,
     PostgresTools,
@@ -25,7 +26,6 @@ from chaosday.model.evidence import Evidence
 from chaosday.model.finding import Finding, Outcome
 from chaosday.probes.postgresql.amcheck import PostgresAmcheck
 from chaosday.probes.postgresql.checksums import PostgresChecksums
-from chaosday.proof import sight_of
 from chaosday.targets.postgresql import PostgreSQL
 from tests.postgres.cluster import TABLE, Cluster, cluster, sql
 from tests.proof.proving import prove

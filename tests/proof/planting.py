@@ -9,9 +9,9 @@ from typing import Any
 import pyarrow as pa
 
 from chaosday.clients.ledger import rows_table
+from chaosday.judging.simulated import simulate_ledger
 from chaosday.model.evidence import Evidence
 from chaosday.model.history import History
-from chaosday.simulated import simulate_ledger
 
 NOWHERE = Path("/nonexistent")
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from chaosday import proof
 from chaosday.clock import ManualClock
+from chaosday.judging import proof
+from chaosday.judging.sight import KillMatrix
 from chaosday.model.check import Check
 from chaosday.model.evidence import Evidence
-from chaosday.sight import KillMatrix
 
 
 def prove(evidence: Evidence, checks: Sequence[Check], **asked: Any) -> KillMatrix:
-    """``chaosday.proof.prove`` on a clock that stands still, unless another is given: on a slow machine it asks a
+    """``chaosday.judging.proof.prove`` on a clock that stands still, unless another is given: on a slow machine it asks a
     check less often, and plants less within its budget."""
     return proof.prove(evidence, checks, **{"clock": ManualClock(), **asked})

@@ -15,13 +15,13 @@ from chaosday.clock import ManualClock
 from chaosday.corruptions.ledger.row_deleted import RowDeleted
 from chaosday.corruptions.ledger.stale_version import StaleVersion
 from chaosday.corruptions.ledger.value_flipped import ValueFlipped
+from chaosday.judging.proof import all_corruptions, sight_of
+from chaosday.judging.sight import KillMatrix
+from chaosday.judging.verdict import conclude
 from chaosday.model.check import Check
 from chaosday.model.corruption import Corruption, Planted
 from chaosday.model.evidence import Evidence
 from chaosday.model.finding import Anomaly, Finding, Outcome, judged
-from chaosday.proof import all_corruptions, sight_of
-from chaosday.sight import KillMatrix
-from chaosday.verdict import conclude
 from tests.proof import planting
 from tests.proof.fakes import Alarmist, AlwaysInvalid, AlwaysValid, Crashes, ExaminesNothing, Restless
 from tests.proof.proving import prove

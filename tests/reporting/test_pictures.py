@@ -12,9 +12,9 @@ from chaosday.checks.replica_rows import ReplicaRows
 from chaosday.corruptions.ledger.row_deleted import RowDeleted
 from chaosday.corruptions.ledger.value_flipped import ValueFlipped
 from chaosday.corruptions.replica.replica_gap import ReplicaGap
+from chaosday.judging.sight import Cell, Class, KillMatrix, SizeRecall
 from chaosday.reporting import sensitivity
 from chaosday.reporting.matrix import DrawnCell, matrix_table
-from chaosday.sight import Cell, Class, KillMatrix, SizeRecall
 from tests.proof import planting
 from tests.proof.proving import prove
 

@@ -15,6 +15,7 @@ import yaml
 
 from chaosday.clients.ledger import ROWS_SCHEMA, checksum
 from chaosday.clock import SystemClock
+from chaosday.judging.verdict import Verdict
 from chaosday.model.finding import Outcome
 from chaosday.model.history import History
 from chaosday.record.run_directory import RunDirectory
@@ -24,7 +25,6 @@ from chaosday.restoring.run import RestoreRun, as_of_backup
 from chaosday.servers.account import Account
 from chaosday.servers.postgres import Node
 from chaosday.targets.postgresql import PostgreSQL
-from chaosday.verdict import Verdict
 from chaosday.workloads.ledger import Ledger
 
 pytestmark = pytest.mark.lab

@@ -12,6 +12,7 @@ import pytest
 
 from chaosday.clock import SystemClock
 from chaosday.execution import Execution
+from chaosday.judging.verdict import Verdict
 from chaosday.model.experiment import Experiment, parse
 from chaosday.model.finding import Outcome
 from chaosday.record.journal import open_faults, read
@@ -20,7 +21,6 @@ from chaosday.safety.guardrails import Guardrails
 from chaosday.safety.halting import HaltFile
 from chaosday.safety.permission import Permission
 from chaosday.servers.postgres import Node
-from chaosday.verdict import Verdict
 
 pytestmark = pytest.mark.lab
 

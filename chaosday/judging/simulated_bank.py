@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from chaosday.clients.bank import SCHEMA, Facts
+from chaosday.judging.simulated import Run
 from chaosday.model.history import History
-from chaosday.simulated import Run
 
 _TURN_NS = 50_000
 

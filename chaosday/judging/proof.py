@@ -15,14 +15,14 @@ import numpy as np
 from chaosday.clients.ledger import is_ledger
 from chaosday.clock import Clock, SystemClock
 from chaosday.errors import ChaosdayError
+from chaosday.judging.sight import Cell, Class, Control, KillMatrix, Sight, SizeRecall, sight_of
+from chaosday.judging.sound import sound_copy
+from chaosday.judging.verdict import judge_checks
 from chaosday.model.check import Check
 from chaosday.model.corruption import Corruption, NotApplicable, Planted
 from chaosday.model.evidence import Evidence
 from chaosday.model.finding import Finding, Outcome
 from chaosday.registry import members
-from chaosday.sight import Cell, Class, Control, KillMatrix, Sight, SizeRecall, sight_of
-from chaosday.sound import sound_copy
-from chaosday.verdict import judge_checks
 
 __all__ = ["KillMatrix", "Sight", "all_corruptions", "prove", "sight_of"]
 

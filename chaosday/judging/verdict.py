@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from chaosday.errors import ChaosdayError, EvidenceMissing
+from chaosday.judging.sight import KillMatrix, Sight, sight_of
 from chaosday.model.base import Model
 from chaosday.model.check import Check
 from chaosday.model.clean import Clean
 from chaosday.model.evidence import Evidence
 from chaosday.model.fault import Bite
 from chaosday.model.finding import Finding, Outcome
-from chaosday.sight import KillMatrix, Sight, sight_of
 from chaosday.statistics import CONFIDENCE, operations_needed
 
 SEVERITY = (Outcome.PASS, Outcome.INCONCLUSIVE, Outcome.VIOLATED, Outcome.REVERT_FAILED)

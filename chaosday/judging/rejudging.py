@@ -7,11 +7,11 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from chaosday.errors import EvidenceMissing
+from chaosday.judging.verdict import judge_checks
 from chaosday.model.check import Check
 from chaosday.model.experiment import any_of, in_words
 from chaosday.model.finding import Finding
 from chaosday.record.run_directory import RunDirectory
-from chaosday.verdict import judge_checks
 
 
 def checks_of(directory: RunDirectory) -> list[Check]:
