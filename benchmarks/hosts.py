@@ -24,12 +24,12 @@ import psutil
 
 from chaosday.clock import SystemClock
 from chaosday.errors import ChaosdayError
-from chaosday.lifecycle import Lifecycle
 from chaosday.model.fault import Fault, FaultPlan, PlanContext
 from chaosday.model.lease import LeaseHolder
 from chaosday.model.target import Target
 from chaosday.record.journal import Journal, open_faults, read
 from chaosday.registry import member
+from chaosday.running.lifecycle import Lifecycle
 from chaosday.undo.fanout import fan_out
 from chaosday.undo.recovery import recover
 from tests.conformance import child

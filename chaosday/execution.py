@@ -11,13 +11,9 @@ from typing import Any, Self
 
 from chaosday.clients.driver import HALT_GRACE_S, STOP_GRACE_S, Driver
 from chaosday.clock import Clock, SystemClock
-from chaosday.collecting import collect
-from chaosday.describing import described
 from chaosday.errors import ChaosdayError, EvidenceMissing
 from chaosday.judging.proof import KillMatrix, prove
 from chaosday.judging.verdict import Verdict, conclude, judge_checks, of_placebo
-from chaosday.lifecycle import Lifecycle
-from chaosday.live_rate import LiveRate
 from chaosday.model.clean import Clean
 from chaosday.model.experiment import Experiment
 from chaosday.model.fault import Bite, FaultPlan
@@ -28,12 +24,16 @@ from chaosday.model.workload import Workload
 from chaosday.progress import Step, say
 from chaosday.record.journal import Journal
 from chaosday.record.run_directory import RunDirectory
-from chaosday.rehearsal import rehearse
+from chaosday.running.collecting import collect
+from chaosday.running.describing import described
+from chaosday.running.lifecycle import Lifecycle
+from chaosday.running.live_rate import LiveRate
+from chaosday.running.rehearsal import rehearse
+from chaosday.running.settling import settled
 from chaosday.safety.guarding import Guarding
 from chaosday.safety.halting import HaltWatch, halted_by
 from chaosday.safety.holding import Holding
 from chaosday.safety.permission import Permission
-from chaosday.settling import settled
 from chaosday.statistics import operations_needed
 from chaosday.undo.watching import watched_over
 

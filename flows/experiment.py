@@ -15,8 +15,8 @@ from chaosday.execution import Execution
 from chaosday.judging.verdict import Verdict
 from chaosday.model.experiment import Experiment
 from chaosday.model.finding import Outcome
-from chaosday.placebo import is_placebo_turn
 from chaosday.record.run_directory import RunDirectory, runs_root
+from chaosday.running.placebo import is_placebo_turn
 from chaosday.safety.guardrails import Guardrails as Limits
 from chaosday.safety.permission import Approved, Permission
 from flows.approval import PATIENCE_S, approval_of

@@ -11,8 +11,8 @@ from chaosday.clock import SystemClock
 from chaosday.execution import Execution
 from chaosday.lab.failover import failover_lab
 from chaosday.lab.scenarios import Scenario
-from chaosday.placebo import is_placebo_turn
 from chaosday.record.run_directory import RunDirectory, runs_root
+from chaosday.running.placebo import is_placebo_turn
 from flows.experiment import as_state, permission_for, pipeline
 
 

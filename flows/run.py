@@ -13,8 +13,8 @@ from chaosday.execution import Execution
 from chaosday.finding_file import is_finding
 from chaosday.judging.verdict import Verdict
 from chaosday.model.experiment import Experiment, load
-from chaosday.placebo import is_placebo_turn
 from chaosday.record.run_directory import RunDirectory, runs_root
+from chaosday.running.placebo import is_placebo_turn
 from flows.terminal import show_plan, show_verdict, watching
 
 

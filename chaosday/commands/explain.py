@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from chaosday.errors import EvidenceMissing
-from chaosday.explaining import explain
 from chaosday.record.run_directory import RunDirectory, runs_root
+from chaosday.running.explaining import explain
 
 
 @click.command("explain", short_help="What happened in a run, in words, and why its verdict.")

@@ -10,19 +10,19 @@ from typing import Any, Self, TypeVar
 
 from chaosday.checks.detection import Detection
 from chaosday.clock import Clock, SystemClock
-from chaosday.describing import described
 from chaosday.detection.drill import DetectionDrill
 from chaosday.detection.watch import Notice, Watch
 from chaosday.errors import ChaosdayError
 from chaosday.judging.proof import KillMatrix, prove
 from chaosday.judging.verdict import Verdict, conclude, judge_checks
-from chaosday.lifecycle import Lifecycle
 from chaosday.model.clean import Clean
 from chaosday.model.fault import Bite, Fault, FaultPlan
 from chaosday.model.finding import Finding
 from chaosday.progress import Step, say
 from chaosday.record.journal import Journal
 from chaosday.record.run_directory import RunDirectory
+from chaosday.running.describing import described
+from chaosday.running.lifecycle import Lifecycle
 from chaosday.undo.watching import watched_over
 
 T = TypeVar("T")

@@ -12,9 +12,9 @@ from chaosday.gameday.board import Board, Claim
 from chaosday.gameday.day import FlagOption, GameDay
 from chaosday.gameday.scoring import PlayedFlag
 from chaosday.gameday.sealing import Sealed, SealedFlag
-from chaosday.lifecycle import Lifecycle
 from chaosday.model.fault import FaultPlan
 from chaosday.model.target import Target
+from chaosday.running.lifecycle import Lifecycle
 
 LOOK_S = 0.1
 

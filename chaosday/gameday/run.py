@@ -20,7 +20,6 @@ from chaosday.gameday.hunt import Hunt
 from chaosday.gameday.outages import today_utc, trend
 from chaosday.gameday.readiness import Gap
 from chaosday.gameday.scoring import PlayedFlag, score
-from chaosday.lifecycle import Lifecycle
 from chaosday.model.clean import Clean
 from chaosday.model.experiment import BlastRadius, Experiment, FaultAt
 from chaosday.model.fault import FaultPlan
@@ -28,6 +27,7 @@ from chaosday.model.finding import Outcome
 from chaosday.progress import Step, say
 from chaosday.record.journal import Journal
 from chaosday.record.run_directory import RunDirectory
+from chaosday.running.lifecycle import Lifecycle
 from chaosday.safety.guarding import Guarding
 from chaosday.safety.halting import HaltWatch, halted_by
 from chaosday.safety.holding import Holding

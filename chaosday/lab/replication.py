@@ -7,8 +7,8 @@ from chaosday.errors import TargetUnreachable
 from chaosday.model.experiment import Settle
 from chaosday.model.target import Sql, Target
 from chaosday.probes.postgresql.replicating import PostgresReplicating
+from chaosday.running.settling import settled
 from chaosday.servers.postgres import Node
-from chaosday.settling import settled
 
 
 def until_streaming(database: Target, standbys: list[Node], synchronous_standby_names: str) -> None:

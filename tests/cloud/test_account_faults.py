@@ -9,13 +9,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from chaosday.errors import BlastRadiusExceeded, ForeignState, LeaseError, Refused, ScratchMarkMissing, UsageError
-from chaosday.lifecycle import Lifecycle
 from chaosday.mechanisms.aws.tagging import LEASE
 from chaosday.model.clean import differences
 from chaosday.model.fault import Fault
 from chaosday.model.lease import LeaseHolder
 from chaosday.record.journal import Journal
 from chaosday.registry import member, members
+from chaosday.running.lifecycle import Lifecycle
 from chaosday.targets.aws_account import AwsAccount
 from tests.cloud.arrangements import ARRANGED, UNSEEN, account, instance, principal
 from tests.cloud.living import planned, struck

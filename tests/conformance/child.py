@@ -9,9 +9,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from chaosday import recovery, registry  # noqa: F401  (imported once, before the fork of each run)
-from chaosday.lifecycle import Lifecycle
 from chaosday.record.journal import Journal
-from chaosday.signals import Stopped
+from chaosday.running.lifecycle import Lifecycle
+from chaosday.running.signals import Stopped
 from chaosday.undo.watchdog import Watchdog
 
 BOUNDARIES = ("planned", "armed", "injected", "attested", "healed")

@@ -11,11 +11,11 @@ import pytest
 
 from chaosday import registry
 from chaosday.errors import LeaseError
-from chaosday.lifecycle import Lifecycle
 from chaosday.model.fault import Fault, FaultPlan
 from chaosday.model.lease import Lease, LeaseHolder
 from chaosday.model.target import Target
 from chaosday.record.journal import Journal, open_faults, read
+from chaosday.running.lifecycle import Lifecycle
 from chaosday.undo.recovery import recover
 from tests.conformance.benches import BENCHES, WITH_SERVERS_OF_THEIR_OWN, Bench
 

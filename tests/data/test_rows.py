@@ -15,10 +15,10 @@ import pytest
 from chaosday.errors import LeaseError, Refused, ScratchMarkMissing, UsageError
 from chaosday.faults.data.files import DataFiles
 from chaosday.faults.data.rows import Damage, DataRows
-from chaosday.lifecycle import Lifecycle
 from chaosday.mechanisms.hosts.scratch import SCRATCH
 from chaosday.model.lease import LeaseHolder
 from chaosday.record.journal import Journal
+from chaosday.running.lifecycle import Lifecycle
 from chaosday.servers.postgres import Node
 from chaosday.targets.local_host import LocalHost
 from chaosday.targets.postgresql import PostgreSQL

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from chaosday.errors import BlastRadiusExceeded, ChaosdayError, ForeignState, UsageError
-from chaosday.lifecycle import Lifecycle
 from chaosday.model.fault import Fault
 from chaosday.record.journal import Journal
 from chaosday.registry import member
+from chaosday.running.lifecycle import Lifecycle
 from chaosday.targets.local_host import LocalHost
 from tests.lab import containers
 

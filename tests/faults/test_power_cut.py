@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from chaosday.lifecycle import Lifecycle
 from chaosday.model.fault import Fault
 from chaosday.record.journal import Journal
 from chaosday.registry import member
+from chaosday.running.lifecycle import Lifecycle
 from tests.lab.hosts import LabHost
 from tests.lab.pool import pool
 from tests.lab.power import disk_after_power_cut

@@ -16,11 +16,11 @@ import pytest
 from chaosday.errors import ForeignState, TargetUnreachable
 from chaosday.faults.process.kill import ProcessKill
 from chaosday.faults.process.pause import ProcessPause
-from chaosday.lifecycle import Lifecycle
 from chaosday.model.clean import Clean
 from chaosday.model.fault import Fault
 from chaosday.model.lease import LeaseHolder
 from chaosday.record.journal import Journal
+from chaosday.running.lifecycle import Lifecycle
 from chaosday.targets.local_process import LocalProcess
 
 pytestmark = pytest.mark.lab

@@ -19,12 +19,12 @@ from hypothesis import strategies as st
 
 from chaosday.actions.storage.power_cut import StoragePowerCut
 from chaosday.errors import ForeignState, ScratchMarkMissing, UsageError
-from chaosday.lifecycle import Lifecycle
 from chaosday.mechanisms.disks.cover import covered
 from chaosday.mechanisms.disks.fault_filesystem_cache import SECTOR, Volatile
 from chaosday.model.fault import Fault
 from chaosday.record.journal import Journal
 from chaosday.registry import member
+from chaosday.running.lifecycle import Lifecycle
 from chaosday.targets.local_host import LocalHost
 from tests.lab.machine import absent
 

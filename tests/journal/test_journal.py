@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from chaosday.clock import ManualClock
 from chaosday.errors import MalformedJournal
-from chaosday.lifecycle import Lifecycle
 from chaosday.record.journal import Journal, open_faults, parse, read
+from chaosday.running.lifecycle import Lifecycle
 from chaosday.targets.local_process import LocalProcess
 
 pytestmark = pytest.mark.kernel

@@ -10,11 +10,11 @@ import pytest
 
 from chaosday.clock import SystemClock
 from chaosday.errors import ChaosdayError, ScratchMarkMissing, UsageError
-from chaosday.lifecycle import Lifecycle
 from chaosday.model.fault import Fault, PlanContext
 from chaosday.model.target import Shell
 from chaosday.record.journal import Journal
 from chaosday.registry import member
+from chaosday.running.lifecycle import Lifecycle
 from chaosday.targets.ssh_host import SshHost
 from tests.lab.vm import Vm, need_vm
 

@@ -14,12 +14,12 @@ import pytest
 from pydantic import SecretStr
 
 from chaosday.errors import BlastRadiusExceeded, CapabilityMissing, LeaseError, UnknownName, UsageError
-from chaosday.lifecycle import Lifecycle
 from chaosday.model.fault import Bite, Fault, FaultPlan, PlanContext, Reading
 from chaosday.model.lease import Lease, LeaseHolder, LeaseState, Undo
 from chaosday.model.target import Shell, Target
 from chaosday.record.journal import Journal, open_faults, read
-from chaosday.signals import Stopped
+from chaosday.running.lifecycle import Lifecycle
+from chaosday.running.signals import Stopped
 
 pytestmark = pytest.mark.kernel
 

@@ -20,10 +20,10 @@ from chaosday.judging.verdict import Verdict, conclude, of_placebo
 from chaosday.model.experiment import parse
 from chaosday.model.finding import Anomaly, Finding, Outcome, judged
 from chaosday.model.target import Sql
-from chaosday.placebo import COUNTS, is_placebo_turn
 from chaosday.playing import play
 from chaosday.record.journal import open_faults, read
 from chaosday.record.run_directory import RunDirectory
+from chaosday.running.placebo import COUNTS, is_placebo_turn
 from chaosday.servers.postgres import Node
 from tests.cli.test_bad_input import chaosday, experiment, written
 

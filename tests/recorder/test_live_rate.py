@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from chaosday.clock import ManualClock
-from chaosday.live_rate import LiveRate
 from chaosday.record.recorder import Recorder
+from chaosday.running.live_rate import LiveRate
 
 pytestmark = pytest.mark.kernel
 

@@ -12,9 +12,9 @@ import psutil
 import pytest
 
 from chaosday.faults.process.pause import ProcessPause
-from chaosday.lifecycle import Lifecycle
 from chaosday.model.lease import LeaseHolder
 from chaosday.record.journal import Journal, open_faults, read
+from chaosday.running.lifecycle import Lifecycle
 from chaosday.targets.local_host import LocalHost
 from chaosday.targets.local_process import LocalProcess
 from chaosday.undo.recovery import journals_under, recover, words

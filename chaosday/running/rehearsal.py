@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from chaosday.errors import ChaosdayError
-from chaosday.lifecycle import Lifecycle
 from chaosday.model.fault import FaultPlan
 from chaosday.record.journal import Journal
+from chaosday.running.lifecycle import Lifecycle
 
 
 def rehearse(lifecycle: Lifecycle, plans: Sequence[FaultPlan], wait: Callable[[], None], journal: Journal) -> None:

@@ -33,7 +33,7 @@ from chaosday.model.fault import Bite, Fault, FaultPlan, PlanContext
 from chaosday.model.lease import LeaseHolder
 from chaosday.model.target import Target
 from chaosday.record.journal import Journal
-from chaosday.signals import StopSignals
+from chaosday.running.signals import StopSignals
 from chaosday.undo.undoing import Attempt, undo
 
 PLANNED, ARMING, ARMED, INJECTING, INJECTED, CLEAN = range(6)
