@@ -120,7 +120,7 @@ def command(
         else:
             _show(result)
         if html is not None:
-            from chaosday.timeline import page
+            from chaosday.reporting.anomaly_timeline import page
 
             name = html if len(files) == 1 else html.with_stem(f"{html.stem}-{len(results)}")
             name.write_text(page(imported.history, result))
