@@ -10,12 +10,12 @@ import time
 from pathlib import Path
 
 from chaosday.clock import SystemClock
+from chaosday.drills.execution import Execution
+from chaosday.drills.finding_file import ArmName, experiment_of, load_finding
+from chaosday.drills.playing import play
 from chaosday.errors import ChaosdayError
-from chaosday.execution import Execution
-from chaosday.finding_file import ArmName, experiment_of, load_finding
 from chaosday.lab.stands import stand
 from chaosday.model.experiment import parse
-from chaosday.playing import play
 from chaosday.record.run_directory import RunDirectory
 
 

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from chaosday.finding_file import ArmName, load_finding
+from chaosday.drills.finding_file import ArmName, load_finding
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "deployments" / "findings"

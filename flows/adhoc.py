@@ -14,8 +14,8 @@ from blocks.guardrails import Guardrails
 from blocks.postgresql import PostgreSQLDatabase
 from blocks.ssh_host import SSHHost
 from chaosday.clock import SystemClock
+from chaosday.drills.execution import Execution
 from chaosday.errors import InvalidExperiment
-from chaosday.execution import Execution
 from chaosday.model.experiment import Experiment, parse
 from chaosday.record.run_directory import RunDirectory, runs_root
 from chaosday.reporting.plan_page import plan_markdown

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from prefect import flow
 
 from chaosday.clock import SystemClock
-from chaosday.execution import Execution
+from chaosday.drills.execution import Execution
 from chaosday.lab.failover import failover_lab
 from chaosday.record.run_directory import RunDirectory, runs_root
 from chaosday.running.placebo import is_placebo_turn

@@ -11,7 +11,7 @@ from prefect.states import Completed, Failed
 
 from blocks.guardrails import Guardrails
 from chaosday.clock import SystemClock
-from chaosday.execution import Execution
+from chaosday.drills.execution import Execution
 from chaosday.judging.verdict import Verdict
 from chaosday.model.experiment import Experiment
 from chaosday.model.finding import Outcome

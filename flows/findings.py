@@ -14,8 +14,8 @@ from rich import box
 from rich.table import Table
 
 from chaosday.clock import SystemClock
+from chaosday.drills.finding_file import ARMS, ArmName, FindingFile, experiment_of, load_finding
 from chaosday.errors import ChaosdayError
-from chaosday.finding_file import ARMS, ArmName, FindingFile, experiment_of, load_finding
 from chaosday.judging.example import example
 from chaosday.judging.verdict import Verdict
 from chaosday.lab.stands import stand

@@ -8,7 +8,7 @@ from typing import Any
 from prefect import flow
 
 from chaosday.clock import SystemClock
-from chaosday.execution import Execution
+from chaosday.drills.execution import Execution
 from chaosday.lab.failover import failover_lab
 from chaosday.lab.scenarios import Scenario
 from chaosday.record.run_directory import RunDirectory, runs_root

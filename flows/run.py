@@ -8,9 +8,9 @@ import click
 import orjson
 
 from chaosday.clock import SystemClock
+from chaosday.drills.execution import Execution
+from chaosday.drills.finding_file import is_finding
 from chaosday.errors import UsageError
-from chaosday.execution import Execution
-from chaosday.finding_file import is_finding
 from chaosday.judging.verdict import Verdict
 from chaosday.model.experiment import Experiment, load
 from chaosday.record.run_directory import RunDirectory, runs_root

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from chaosday.finding_file import ARMS, ArmName, FindingFile, load_finding
+from chaosday.drills.finding_file import ARMS, ArmName, FindingFile, load_finding
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "findings.md"

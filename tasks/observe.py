@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prefect import task
 
-from chaosday.execution import Execution
+from chaosday.drills.execution import Execution
 from tasks.settings import ACT
 
 

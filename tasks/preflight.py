@@ -6,7 +6,7 @@ from typing import Any
 
 from prefect import task
 
-from chaosday.execution import Execution
+from chaosday.drills.execution import Execution
 from tasks.progress import progressed
 from tasks.settings import ACT
 

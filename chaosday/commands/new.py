@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
+from chaosday.drills.starter import starter
 from chaosday.errors import UsageError
-from chaosday.starter import starter
 
 
 @click.command("new", short_help="Write a first experiment for your own system.")

@@ -11,8 +11,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from chaosday.clock import Clock, SystemClock
+from chaosday.drills.execution import bound
 from chaosday.errors import ChaosdayError
-from chaosday.execution import bound
 from chaosday.gameday import readiness, sealing
 from chaosday.gameday.board import NAME, OVER, Board
 from chaosday.gameday.day import GameDay, Phase

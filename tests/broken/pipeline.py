@@ -10,9 +10,9 @@ from typing import Any
 
 from chaosday.clients.line_server import LineServer
 from chaosday.clock import SystemClock
-from chaosday.execution import Execution
+from chaosday.drills.execution import Execution
+from chaosday.drills.playing import play
 from chaosday.model.experiment import parse
-from chaosday.playing import play
 from chaosday.record.run_directory import RunDirectory
 from tests.broken.server import Broken
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from chaosday.drills.starter import starter
 from chaosday.errors import UsageError
 from chaosday.model.experiment import load
-from chaosday.starter import starter
 from tests.cli.test_bad_input import CANARY, chaosday
 
 pytestmark = pytest.mark.kernel

@@ -12,11 +12,11 @@ import psycopg
 import pytest
 
 from chaosday.clock import SystemClock
-from chaosday.execution import Execution
+from chaosday.drills.execution import Execution
+from chaosday.drills.playing import play
 from chaosday.judging.verdict import Verdict
 from chaosday.lab.failover import Arm, FailoverLab, failover_lab
 from chaosday.model.finding import Outcome
-from chaosday.playing import play
 from chaosday.record.run_directory import RunDirectory
 
 pytestmark = pytest.mark.lab

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from chaosday.drills.finding_file import ARMS, PLACE, experiment_of, load_finding
 from chaosday.errors import InvalidExperiment, UnknownName, UsageError
-from chaosday.finding_file import ARMS, PLACE, experiment_of, load_finding
 from chaosday.lab import stands
 from scripts.findings import counted
 from tests.cli.test_bad_input import chaosday

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from chaosday.finding_file import load_finding
+from chaosday.drills.finding_file import load_finding
 from tests.docs.pages import ROOT
 from tests.findings.test_files import FILES
 from tests.lab.machine import absent

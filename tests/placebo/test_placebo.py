@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 
 from chaosday.clock import SystemClock
+from chaosday.drills.execution import Execution
+from chaosday.drills.playing import play
 from chaosday.errors import MalformedInput
-from chaosday.execution import Execution
 from chaosday.judging.verdict import Verdict, conclude, of_placebo
 from chaosday.model.experiment import parse
 from chaosday.model.finding import Anomaly, Finding, Outcome, judged
 from chaosday.model.target import Sql
-from chaosday.playing import play
 from chaosday.record.journal import open_faults, read
 from chaosday.record.run_directory import RunDirectory
 from chaosday.running.placebo import COUNTS, is_placebo_turn

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from chaosday.clock import SystemClock
-from chaosday.execution import Execution
+from chaosday.drills.execution import Execution
 from chaosday.judging.verdict import Verdict
 from chaosday.model.experiment import Experiment, parse
 from chaosday.model.finding import Outcome

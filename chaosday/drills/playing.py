@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chaosday.execution import Execution
+from chaosday.drills.execution import Execution
 from chaosday.model.clean import Clean
 
 

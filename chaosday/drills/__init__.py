@@ -1,0 +1,4 @@
+"""The kinds of run on the engine: experiment, detection drill, restore drill, game day.
+
+``commands`` and the flows import it.
+"""
