@@ -8,8 +8,8 @@ from typing import Any
 from prefect import flow
 
 from chaosday.clock import SystemClock
-from chaosday.detection.drill import DetectionDrill
-from chaosday.detection.run import DetectionRun
+from chaosday.drills.detection.drill import DetectionDrill
+from chaosday.drills.detection.run import DetectionRun
 from chaosday.record.run_directory import RunDirectory, runs_root
 from flows.experiment import as_state
 from tasks.detect import damage, listen, preflight, prove, verify

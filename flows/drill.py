@@ -10,7 +10,7 @@ from rich import box
 from rich.table import Table
 
 from chaosday.clock import SystemClock
-from chaosday.detection import drill as detection
+from chaosday.drills.detection import drill as detection
 from chaosday.errors import InvalidExperiment
 from chaosday.judging.verdict import Verdict
 from chaosday.model.experiment import read_mapping

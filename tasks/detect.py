@@ -7,7 +7,7 @@ from typing import Any
 from prefect import task
 from prefect.artifacts import create_table_artifact
 
-from chaosday.detection.run import DetectionRun
+from chaosday.drills.detection.run import DetectionRun
 from chaosday.judging.proof import KillMatrix
 from chaosday.model.finding import Finding
 from tasks.settings import ACT

@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from chaosday.detection.drill import Monitor
+from chaosday.drills.detection.drill import Monitor
 from chaosday.errors import InvalidExperiment
 from chaosday.gameday.outages import OutageLedger
 from chaosday.model.base import Model

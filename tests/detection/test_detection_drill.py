@@ -14,8 +14,8 @@ import pytest
 import yaml
 
 from chaosday.clock import SystemClock
-from chaosday.detection.drill import DetectionDrill, parse_drill
-from chaosday.detection.run import DetectionRun
+from chaosday.drills.detection.drill import DetectionDrill, parse_drill
+from chaosday.drills.detection.run import DetectionRun
 from chaosday.errors import InvalidExperiment
 from chaosday.judging.verdict import Verdict
 from chaosday.model.finding import Outcome

@@ -10,8 +10,8 @@ from typing import Any, Self, TypeVar
 
 from chaosday.checks.detection import Detection
 from chaosday.clock import Clock, SystemClock
-from chaosday.detection.drill import DetectionDrill
-from chaosday.detection.watch import Notice, Watch
+from chaosday.drills.detection.drill import DetectionDrill
+from chaosday.drills.detection.watch import Notice, Watch
 from chaosday.errors import ChaosdayError
 from chaosday.judging.proof import KillMatrix, prove
 from chaosday.judging.verdict import Verdict, conclude, judge_checks

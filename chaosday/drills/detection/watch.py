@@ -6,7 +6,7 @@ import threading
 from collections.abc import Mapping, Sequence
 
 from chaosday.clock import Clock
-from chaosday.detection.drill import Monitor
+from chaosday.drills.detection.drill import Monitor
 from chaosday.model.base import Model
 from chaosday.model.probe import ProbeReading
 from chaosday.model.target import Target
