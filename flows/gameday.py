@@ -9,8 +9,8 @@ from prefect import flow
 from prefect.states import Completed, Failed
 
 from chaosday.clock import SystemClock
-from chaosday.gameday.day import GameDay, Phase
-from chaosday.gameday.run import GameDayRun
+from chaosday.drills.gameday.day import GameDay, Phase
+from chaosday.drills.gameday.run import GameDayRun
 from chaosday.record.run_directory import RunDirectory, runs_root
 from flows.experiment import permission_for
 from flows.phases import Pause, at_terminal, in_prefect, without

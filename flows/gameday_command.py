@@ -9,9 +9,9 @@ import click
 import orjson
 
 from chaosday.clock import SystemClock
-from chaosday.gameday.day import load_day
-from chaosday.gameday.readiness import gaps
-from chaosday.gameday.run import GAME
+from chaosday.drills.gameday.day import load_day
+from chaosday.drills.gameday.readiness import gaps
+from chaosday.drills.gameday.run import GAME
 from chaosday.record.run_directory import RunDirectory, runs_root
 from flows.terminal import console, watching
 

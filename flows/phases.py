@@ -10,9 +10,9 @@ from prefect.exceptions import FlowPauseTimeout
 from prefect.input import RunInput
 from pydantic import Field
 
+from chaosday.drills.gameday.board import Board, action_in
+from chaosday.drills.gameday.day import Phase
 from chaosday.errors import UsageError
-from chaosday.gameday.board import Board, action_in
-from chaosday.gameday.day import Phase
 
 Pause = Callable[[Phase, Board], str]
 """Waits before a phase; returns why the day ends here, empty to go on."""

@@ -7,7 +7,7 @@ from typing import Any
 from prefect import task
 from prefect.artifacts import create_table_artifact
 
-from chaosday.gameday.run import GameDayRun
+from chaosday.drills.gameday.run import GameDayRun
 from chaosday.reporting.gameday_page import write_page
 from tasks.settings import ACT
 

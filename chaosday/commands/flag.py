@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from chaosday.clock import iso
+from chaosday.drills.gameday.board import STAGES, ActionItem, Board, Claim, Stage
 from chaosday.errors import EvidenceMissing
-from chaosday.gameday.board import STAGES, ActionItem, Board, Claim, Stage
 from chaosday.record.run_directory import RunDirectory
 
 RUN = click.option(
@@ -69,9 +69,9 @@ def board(run: Path | None) -> int:
 @RUN
 def verify(run: Path | None) -> int:
     """Hash the revealed flags again, compare them with the commitments, and score the claims again."""
-    from chaosday.gameday.run import COMMITMENTS, GAME
-    from chaosday.gameday.scoring import PlayedFlag, score
-    from chaosday.gameday.sealing import Sealed, broken
+    from chaosday.drills.gameday.run import COMMITMENTS, GAME
+    from chaosday.drills.gameday.scoring import PlayedFlag, score
+    from chaosday.drills.gameday.sealing import Sealed, broken
 
     shown = Board.of(run)
     directory = RunDirectory(shown.path.parent)

@@ -8,9 +8,9 @@ import click
 import orjson
 
 from chaosday.clock import SystemClock
+from chaosday.drills.gameday.day import load_day
+from chaosday.drills.gameday.outages import Span, today_utc, trend
 from chaosday.errors import EvidenceMissing
-from chaosday.gameday.day import load_day
-from chaosday.gameday.outages import Span, today_utc, trend
 
 
 @click.command("outages", short_help="The outage ledger: incidents, minutes, cost, before chaos days and since.")

@@ -14,8 +14,8 @@ import psycopg
 import pytest
 
 from chaosday.clock import SystemClock
-from chaosday.gameday.board import Board, Claim
-from chaosday.gameday.day import GameDay, parse_day
+from chaosday.drills.gameday.board import Board, Claim
+from chaosday.drills.gameday.day import GameDay, parse_day
 from chaosday.record.run_directory import RunDirectory
 from chaosday.servers.postgres import Node
 from flows.gameday import gameday

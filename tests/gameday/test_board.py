@@ -10,8 +10,8 @@ import pytest
 
 from chaosday.cli import run as chaosday
 from chaosday.clock import SystemClock
+from chaosday.drills.gameday.board import NAME, OVER, Board, action_in
 from chaosday.errors import UsageError
-from chaosday.gameday.board import NAME, OVER, Board, action_in
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def board(tmp_path: Path) -> Board:
 
 def test_many_write_at_once(board: Board) -> None:
     """Ten processes of five notes each: fifty notes, none lost, the chain whole."""
-    program = "import sys; from pathlib import Path; from chaosday.gameday.board import Board\n" + (
+    program = "import sys; from pathlib import Path; from chaosday.drills.gameday.board import Board\n" + (
         "for n in range(5): Board(Path(sys.argv[1])).note(sys.argv[2], str(n))"
     )
     writers = [subprocess.Popen([sys.executable, "-c", program, str(board.path), str(n)]) for n in range(10)]

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from chaosday.drills.gameday.day import GameDay, load_day, parse_day
+from chaosday.drills.gameday.readiness import gaps, monitors_now
 from chaosday.errors import InvalidExperiment
-from chaosday.gameday.day import GameDay, load_day, parse_day
-from chaosday.gameday.readiness import gaps, monitors_now
 from chaosday.model.experiment import read_mapping
 
 EXAMPLES = sorted((Path(__file__).resolve().parents[2] / "deployments" / "gameday").glob("*.yaml"))

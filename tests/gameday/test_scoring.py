@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from chaosday.gameday.board import Claim
-from chaosday.gameday.day import CaptureTheFlag, FlagOption
-from chaosday.gameday.outages import Outage, OutageLedger, trend
-from chaosday.gameday.scoring import PlayedFlag, score
-from chaosday.gameday.sealing import broken, draw, keep, opened, secret_seed
+from chaosday.drills.gameday.board import Claim
+from chaosday.drills.gameday.day import CaptureTheFlag, FlagOption
+from chaosday.drills.gameday.outages import Outage, OutageLedger, trend
+from chaosday.drills.gameday.scoring import PlayedFlag, score
+from chaosday.drills.gameday.sealing import broken, draw, keep, opened, secret_seed
 
 OPTIONS = [FlagOption(name=f"flag {n}", where=f"place {n}", fault={"kind": "process.pause"}) for n in range(6)]
 

@@ -8,8 +8,8 @@ from typing import Any, Literal, Self
 from pydantic import Field, ValidationError, model_validator
 
 from chaosday.drills.detection.drill import Monitor
+from chaosday.drills.gameday.outages import OutageLedger
 from chaosday.errors import InvalidExperiment
-from chaosday.gameday.outages import OutageLedger
 from chaosday.model.base import Model
 from chaosday.model.experiment import Guard, any_of, in_words, read_mapping
 

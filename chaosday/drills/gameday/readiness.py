@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from chaosday.gameday.day import CriticalSystem, GameDay
+from chaosday.drills.gameday.day import CriticalSystem, GameDay
 from chaosday.model.base import Model
 from chaosday.model.target import Target
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from chaosday.gameday.board import Claim
+from chaosday.drills.gameday.board import Claim
 from chaosday.model.base import Model
 
 FULL_POINTS = 100

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from functools import partial
 
 from chaosday.clock import Clock
+from chaosday.drills.gameday.board import Board, Claim
+from chaosday.drills.gameday.day import FlagOption, GameDay
+from chaosday.drills.gameday.scoring import PlayedFlag
+from chaosday.drills.gameday.sealing import Sealed, SealedFlag
 from chaosday.errors import ChaosdayError
-from chaosday.gameday.board import Board, Claim
-from chaosday.gameday.day import FlagOption, GameDay
-from chaosday.gameday.scoring import PlayedFlag
-from chaosday.gameday.sealing import Sealed, SealedFlag
 from chaosday.model.fault import FaultPlan
 from chaosday.model.target import Target
 from chaosday.running.lifecycle import Lifecycle

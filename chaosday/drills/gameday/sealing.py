@@ -16,8 +16,8 @@ from typing import Any
 
 import orjson
 
+from chaosday.drills.gameday.day import CaptureTheFlag, FlagOption
 from chaosday.errors import EvidenceMissing
-from chaosday.gameday.day import CaptureTheFlag, FlagOption
 from chaosday.model.base import Model
 
 SALT_BYTES = 32

@@ -12,14 +12,14 @@ from typing import Any, Self
 
 from chaosday.clock import Clock, SystemClock
 from chaosday.drills.execution import bound
+from chaosday.drills.gameday import readiness, sealing
+from chaosday.drills.gameday.board import NAME, OVER, Board
+from chaosday.drills.gameday.day import GameDay, Phase
+from chaosday.drills.gameday.hunt import Hunt
+from chaosday.drills.gameday.outages import today_utc, trend
+from chaosday.drills.gameday.readiness import Gap
+from chaosday.drills.gameday.scoring import PlayedFlag, score
 from chaosday.errors import ChaosdayError
-from chaosday.gameday import readiness, sealing
-from chaosday.gameday.board import NAME, OVER, Board
-from chaosday.gameday.day import GameDay, Phase
-from chaosday.gameday.hunt import Hunt
-from chaosday.gameday.outages import today_utc, trend
-from chaosday.gameday.readiness import Gap
-from chaosday.gameday.scoring import PlayedFlag, score
 from chaosday.model.clean import Clean
 from chaosday.model.experiment import BlastRadius, Experiment, FaultAt
 from chaosday.model.fault import FaultPlan
