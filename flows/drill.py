@@ -11,11 +11,11 @@ from rich.table import Table
 
 from chaosday.clock import SystemClock
 from chaosday.drills.detection import drill as detection
+from chaosday.drills.restoring import drill as restoring
 from chaosday.errors import InvalidExperiment
 from chaosday.judging.verdict import Verdict
 from chaosday.model.experiment import read_mapping
 from chaosday.record.run_directory import RunDirectory, runs_root
-from chaosday.restoring import drill as restoring
 from flows.terminal import console, show_verdict, watching
 
 KINDS = ("restore", "detection")

@@ -8,9 +8,9 @@ from typing import Any
 from prefect import flow
 
 from chaosday.clock import SystemClock
+from chaosday.drills.restoring.drill import RestoreDrill
+from chaosday.drills.restoring.run import RestoreRun
 from chaosday.record.run_directory import RunDirectory, runs_root
-from chaosday.restoring.drill import RestoreDrill
-from chaosday.restoring.run import RestoreRun
 from flows.experiment import as_state
 from tasks.report import report
 from tasks.restore import back_up, compare, preflight, prove, restore

@@ -6,9 +6,9 @@ from typing import Any
 
 from prefect import task
 
+from chaosday.drills.restoring.run import RestoreRun
 from chaosday.judging.proof import KillMatrix
 from chaosday.model.finding import Finding
-from chaosday.restoring.run import RestoreRun
 from tasks.settings import ACT
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from chaosday.drills.restoring.drill import parse_drill
 from chaosday.model.finding import Outcome
-from chaosday.restoring.drill import parse_drill
 from chaosday.targets.s3_store import S3Store
 from tests.restoring.test_restore_drill import played
 

@@ -38,7 +38,7 @@ def test_only_what_is_safe_by_itself_has_a_schedule() -> None:
 def test_each_drill_can_be_read(file: Path) -> None:
     """The parameter files that the documentation points at are valid through the strict door."""
     from chaosday.drills.detection import drill as detection
-    from chaosday.restoring import drill as restoring
+    from chaosday.drills.restoring import drill as restoring
 
     kind = yaml.safe_load(file.read_text())["drill"]
     assert (restoring if kind == "restore" else detection).load_drill(file).title

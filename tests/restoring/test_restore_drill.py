@@ -15,13 +15,13 @@ import yaml
 
 from chaosday.clients.ledger import ROWS_SCHEMA, checksum
 from chaosday.clock import SystemClock
+from chaosday.drills.restoring.backups import BaseBackup
+from chaosday.drills.restoring.drill import RestoreDrill, parse_drill
+from chaosday.drills.restoring.run import RestoreRun, as_of_backup
 from chaosday.judging.verdict import Verdict
 from chaosday.model.finding import Outcome
 from chaosday.model.history import History
 from chaosday.record.run_directory import RunDirectory
-from chaosday.restoring.backups import BaseBackup
-from chaosday.restoring.drill import RestoreDrill, parse_drill
-from chaosday.restoring.run import RestoreRun, as_of_backup
 from chaosday.servers.account import Account
 from chaosday.servers.postgres import Node
 from chaosday.targets.postgresql import PostgreSQL

@@ -11,11 +11,11 @@ from chaosday.checks.ledger import LedgerCheck
 from chaosday.checks.pg_verifybackup import PgVerifybackup
 from chaosday.checks.recovery_objectives import RecoveryObjectives
 from chaosday.checks.s3_ledger import S3Ledger
+from chaosday.drills.restoring.subject import OBJECTS, RESTORED
 from chaosday.errors import InvalidExperiment
 from chaosday.model.base import Model
 from chaosday.model.check import Check
 from chaosday.model.experiment import in_words, read_mapping
-from chaosday.restoring.subject import OBJECTS, RESTORED
 from chaosday.targets.postgresql import PostgreSQL
 from chaosday.targets.s3_store import S3Store
 

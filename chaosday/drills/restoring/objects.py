@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from chaosday.drills.restoring.subject import OBJECTS, Subject, newest
 from chaosday.errors import Refused, TargetUnreachable
 from chaosday.mechanisms.aws.objects import head, listed
 from chaosday.mechanisms.aws.session import spoken
 from chaosday.model.history import NEVER_NS, OK, History
-from chaosday.restoring.subject import OBJECTS, Subject, newest
 from chaosday.targets.s3_store import S3Store
 from chaosday.undo.undoing import Attempt
 from chaosday.workloads.s3 import S3Workload

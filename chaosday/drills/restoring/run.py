@@ -8,6 +8,10 @@ from typing import Any, Self
 
 from chaosday.clients.driver import Driver
 from chaosday.clock import Clock, SystemClock
+from chaosday.drills.restoring.backups import METHODS
+from chaosday.drills.restoring.drill import RestoreDrill
+from chaosday.drills.restoring.objects import ObjectVersions
+from chaosday.drills.restoring.subject import OBJECTS, RESTORED, Subject
 from chaosday.errors import CapabilityMissing, ChaosdayError, EvidenceMissing
 from chaosday.judging.proof import KillMatrix, prove
 from chaosday.judging.verdict import Verdict, conclude, judge_checks
@@ -19,10 +23,6 @@ from chaosday.progress import Step, say
 from chaosday.record.journal import Journal
 from chaosday.record.recorder import seal
 from chaosday.record.run_directory import RunDirectory
-from chaosday.restoring.backups import METHODS
-from chaosday.restoring.drill import RestoreDrill
-from chaosday.restoring.objects import ObjectVersions
-from chaosday.restoring.subject import OBJECTS, RESTORED, Subject
 from chaosday.servers import postgres
 from chaosday.servers.account import owner_of, unprivileged
 from chaosday.statistics import operations_needed

@@ -12,11 +12,11 @@ import pyarrow as pa
 
 from chaosday.clients.ledger import operations
 from chaosday.data.physical.backup import observe_backup
+from chaosday.drills.restoring.subject import RESTORED, Subject, newest
 from chaosday.errors import CapabilityMissing, TargetUnreachable
 from chaosday.mechanisms.hosts.postgres_tools import Ended, PostgresTools, Server
 from chaosday.model.history import NEVER_NS, OK, History
 from chaosday.probes.postgresql.write import PostgresWrite
-from chaosday.restoring.subject import RESTORED, Subject, newest
 from chaosday.servers import postgres
 from chaosday.servers.account import Account
 from chaosday.servers.ports import free_port
