@@ -30,7 +30,7 @@ from chaosday.mechanisms.hosts.postgres_tools import (
 from chaosday.model.corruption import Planted
 from chaosday.model.evidence import Evidence
 from chaosday.record.files import files_table
-from tests.postgres.cluster import TABLE, Cluster, sql
+from tests.mechanisms.hosts.cluster import TABLE, Cluster, sql
 
 NOWHERE = Path("/nonexistent")
 

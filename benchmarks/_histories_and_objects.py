@@ -11,7 +11,7 @@ from chaosday.checks.s3_ledger import S3Ledger
 from chaosday.model.check import Check
 from chaosday.model.evidence import Evidence
 from tests.corruptions import test_history, test_s3, test_transactions
-from tests.proof import planting
+from tests.judging import planting
 
 BESIDE = {"expectations": None, "amcheck": None, "reladiff": None}
 

@@ -161,7 +161,7 @@ def _corpora() -> dict[str, int]:
 
 def _oracles(count: int) -> dict[str, int]:
     """Small random histories of each kind, judged by the check and by trying everything."""
-    from tests.oracles import ORACLES, compare
+    from tests.checkers.oracles import ORACLES, compare
 
     differ = sum(len(compare(name, count, seed=7)) for name in ORACLES)
     return {"oracle_histories": count * len(ORACLES), "oracle_disagreements": differ}

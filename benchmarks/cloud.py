@@ -20,8 +20,8 @@ from chaosday.mechanisms.http_proxy.client import HttpProxyProcess
 from chaosday.model.fault import Fault
 from chaosday.registry import members
 from chaosday.targets.http_route import HttpRoute
-from tests.cloud.arrangements import ARRANGED, UNSEEN, account, instance
-from tests.cloud.living import struck
+from tests.faults.cloud.arrangements import ARRANGED, UNSEEN, account, instance
+from tests.faults.cloud.living import struck
 from tests.lab.moto import moto_server
 
 BIG = bytes(1 << 20) * 64
@@ -170,8 +170,8 @@ _CHILD = """
 import os, sys
 import chaosday.mechanisms.aws.calls as calls
 from chaosday.model.lease import Lease, LeaseHolder
-from tests.cloud.arrangements import account
-from tests.cloud.living import planned
+from tests.faults.cloud.arrangements import account
+from tests.faults.cloud.living import planned
 from chaosday.faults.cloud.ec2_stop import Ec2Stop
 left, real = int(sys.argv[3]), calls.Call.run
 def run(call, access):

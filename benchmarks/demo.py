@@ -20,8 +20,8 @@ from chaosday.record.recorder import seal
 from chaosday.servers import postgres
 from chaosday.targets.postgresql import PostgreSQL
 from chaosday.workloads.ledger import Ledger
-from tests.demo.test_arms import finished, lost_by_plain_sql
-from tests.demo.test_demo import COMMAND, environment
+from tests.flows.demo.test_arms import finished, lost_by_plain_sql
+from tests.flows.demo.test_demo import COMMAND, environment
 from tests.leftovers import seconds_until_gone
 
 EXPECTED = {"asynchronous": "violated", "synchronous": "pass"}

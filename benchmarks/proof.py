@@ -42,9 +42,9 @@ from chaosday.model.check import Check
 from chaosday.model.corruption import Planted
 from chaosday.model.evidence import Evidence
 from chaosday.statistics import false_alarm_rate
-from tests.demo.test_arms import finished
-from tests.postgres.cluster import Cluster, cluster
-from tests.proof.fakes import AlwaysInvalid, AlwaysValid, ExaminesNothing
+from tests.flows.demo.test_arms import finished
+from tests.judging.fakes import AlwaysInvalid, AlwaysValid, ExaminesNothing
+from tests.mechanisms.hosts.cluster import Cluster, cluster
 
 NOWHERE = Path("/nonexistent")
 TYPES = {"int64": "bigint", "int32": "int", "string": "text", "double": "float8", "timestamp[us]": "timestamp"}

@@ -20,8 +20,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from tests.reconcile import servers
-from tests.reconcile.mutations import MUTATIONS, fill
+from tests.data.reconcile import servers
+from tests.data.reconcile.mutations import MUTATIONS, fill
 
 # ruff: noqa: S608 - tables of our own making
 COLUMNS = ("id", "account", "name", "amount", "at", "flag")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from collections.abc import Mapping
 from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -60,6 +62,41 @@ def test_only_the_judge_of_checks_catches_everything() -> None:
 def test_no_module_has_a_name_that_says_nothing() -> None:
     """A module is called after what is in it."""
     assert not [path for path in SOURCES if path.stem in ("utils", "util", "helpers", "common", "misc")]
+
+
+def _imports_of(path: Path, modules: Mapping[str, Path]) -> set[str]:
+    """Every module of ours that a file imports, wherever in it: at the top, in a function, under TYPE_CHECKING."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            members = {f"{node.module}.{alias.name}" for alias in node.names} & modules.keys()
+            found |= members or ({node.module} & modules.keys())
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names} & modules.keys()
+    return found
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    """Lazy imports and those for type checkers count as well: a circle that is hidden is still a circle."""
+    modules = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in PRODUCT
+    }
+    arrows = {name: _imports_of(path, modules) - {name} for name, path in modules.items()}
+    TopologicalSorter(arrows).prepare()  # raises CycleError, with the circle
+
+
+def test_the_kernel_is_a_table_of_contents() -> None:
+    """The kernel's root holds at most 26 rooms and 8 modules, and each room says what is in it."""
+    root = ROOT / "chaosday"
+    rooms = [folder for folder in sorted(root.iterdir()) if (folder / "__init__.py").is_file()]
+    assert len(rooms) <= 26
+    assert len(list(root.glob("*.py"))) <= 8
+    untold = [
+        str(init.relative_to(ROOT))
+        for room in [*rooms, *(root / "mechanisms").iterdir(), *(root / "data").iterdir(), *(root / "drills").iterdir()]
+        if (init := room / "__init__.py").is_file() and not ast.get_docstring(ast.parse(init.read_text()))
+    ]
+    assert not untold
 
 
 def test_flow_files_do_not_shadow_other_modules() -> None:

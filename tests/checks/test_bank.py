@@ -18,8 +18,8 @@ from chaosday.judging.simulated_bank import simulate_bank
 from chaosday.model.evidence import Evidence
 from chaosday.model.finding import Outcome
 from chaosday.model.history import History
-from tests.proof import planting
-from tests.proof.proving import prove
+from tests.judging import planting
+from tests.judging.proving import prove
 
 pytestmark = pytest.mark.kernel
 

@@ -12,7 +12,7 @@ from chaosday.checks.expectations import Expectation, Expectations
 from chaosday.errors import MalformedInput
 from chaosday.model.evidence import Evidence
 from chaosday.model.finding import Outcome
-from tests.proof import planting
+from tests.judging import planting
 
 CLEAN = [(1, 1, 7), (2, 1, 8), (3, 1, 9)]
 

@@ -14,7 +14,7 @@ from chaosday.clients.ledger import checksum
 from chaosday.errors import EvidenceMissing, MalformedHistory, MalformedInput
 from chaosday.model.evidence import Evidence
 from chaosday.model.finding import KEYS_SHOWN, Outcome
-from tests.proof import planting
+from tests.judging import planting
 
 KINDS = ("lost", "unexpected", "duplicated", "stale", "torn", "reordered")
 

@@ -15,8 +15,8 @@ from chaosday.errors import EvidenceMissing, MalformedInput
 from chaosday.judging.proof import sight_of
 from chaosday.model.evidence import Evidence
 from chaosday.model.finding import Outcome
-from tests.proof import planting
-from tests.proof.proving import prove
+from tests.judging import planting
+from tests.judging.proving import prove
 
 pytestmark = pytest.mark.kernel
 CHECK = ReplicaRows(store="a", replica="a.b")

@@ -217,5 +217,5 @@ def _on_hosts() -> dict[str, Callable[[Path], contextlib.AbstractContextManager[
 BENCHES |= _on_hosts()
 
 # Those whose victims are servers of their own (an AWS API, a cluster, an HTTP service, a database): their lives are
-# gone through in tests/cloud, tests/kubernetes, tests/application and tests/data.
+# gone through in tests/faults/cloud, tests/faults/kubernetes, tests/mechanisms/application and tests/faults/data.
 WITH_SERVERS_OF_THEIR_OWN = ("cloud.", "kubernetes.", "application.", "data.rows")

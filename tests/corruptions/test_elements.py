@@ -18,7 +18,7 @@ from chaosday.model.corruption import Corruption, NotApplicable
 from chaosday.model.evidence import Evidence
 from chaosday.model.history import History
 from chaosday.registry import member
-from tests.proof.proving import prove
+from tests.judging.proving import prove
 
 pytestmark = pytest.mark.kernel
 

@@ -13,8 +13,8 @@ from chaosday.model.corruption import Corruption, NotApplicable
 from chaosday.model.evidence import Evidence
 from chaosday.model.finding import Outcome
 from chaosday.record.files import files_table, read_files
-from tests.proof import planting
-from tests.proof.proving import prove
+from tests.judging import planting
+from tests.judging.proving import prove
 
 CHECK = ReplicaRows(store="files", replica="files.now", key="path", ignore=["content"])
 CLASSES = [c for c in all_corruptions() if "files" in c.stores]

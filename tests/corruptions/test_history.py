@@ -12,7 +12,7 @@ from chaosday.judging.proof import all_corruptions
 from chaosday.model.corruption import Corruption, NotApplicable
 from chaosday.model.evidence import Evidence
 from chaosday.model.history import History
-from tests.proof import planting
+from tests.judging import planting
 
 CLASSES = [c for c in all_corruptions() if c.stores == ("history",)]
 

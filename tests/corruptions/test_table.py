@@ -13,8 +13,8 @@ from chaosday.judging.proof import all_corruptions, sight_of
 from chaosday.judging.simulated_table import simulate_table
 from chaosday.model.corruption import Corruption, NotApplicable
 from chaosday.model.evidence import Evidence
-from tests.proof import planting
-from tests.proof.proving import prove
+from tests.judging import planting
+from tests.judging.proving import prove
 
 CHECK = ReplicaRows(store="orders", replica="orders.copy")
 TABLE = simulate_table(300, seed=5)

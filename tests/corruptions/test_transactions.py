@@ -16,8 +16,8 @@ from chaosday.model.evidence import Evidence
 from chaosday.model.finding import Outcome
 from chaosday.model.history import History
 from tests.corruptions.test_history import registers
-from tests.proof import planting
-from tests.proof.proving import prove
+from tests.judging import planting
+from tests.judging.proving import prove
 
 
 def serial(seed: int, count: int, *, lists: bool) -> Evidence:

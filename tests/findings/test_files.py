@@ -12,7 +12,7 @@ from chaosday.drills.finding_file import ARMS, PLACE, experiment_of, load_findin
 from chaosday.errors import InvalidExperiment, UnknownName, UsageError
 from chaosday.lab import stands
 from scripts.findings import counted
-from tests.cli.test_bad_input import chaosday
+from tests.commands.test_bad_input import chaosday
 from tests.docs.pages import ROOT
 
 pytestmark = pytest.mark.kernel

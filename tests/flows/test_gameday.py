@@ -20,7 +20,7 @@ from chaosday.record.run_directory import RunDirectory
 from chaosday.servers.postgres import Node
 from flows.gameday import gameday
 from tests.lab.browser import OUTPUT, browser
-from tests.pages.looking import assert_sound, looked_at
+from tests.reporting.pages.looking import assert_sound, looked_at
 
 ROWS, FILES = 50, 3
 PATIENCE_S = 60

@@ -15,8 +15,8 @@ from chaosday.corruptions.replica.replica_gap import ReplicaGap
 from chaosday.judging.sight import Cell, Class, KillMatrix, SizeRecall
 from chaosday.reporting import sensitivity
 from chaosday.reporting.matrix import DrawnCell, matrix_table
-from tests.proof import planting
-from tests.proof.proving import prove
+from tests.judging import planting
+from tests.judging.proving import prove
 
 pytestmark = pytest.mark.kernel
 SVG = "{http://www.w3.org/2000/svg}"

