@@ -12,28 +12,29 @@ import inspect
 import pkgutil
 from functools import cache
 
+from pydantic import BaseModel
+
 from chaosday.errors import UnknownName
-from chaosday.model.base import Model
 
 FAMILIES = ("faults", "targets", "workloads", "probes", "checks", "corruptions", "actions")
 
 
 @cache
-def members(family: str) -> dict[str, type[Model]]:
+def members(family: str) -> dict[str, type[BaseModel]]:
     """Every public member of a family by its ``kind``, sorted by name."""
     if family not in FAMILIES:
         raise UnknownName(f"no family {family!r}; there are {', '.join(FAMILIES)}")
-    found: dict[str, type[Model]] = {}
+    found: dict[str, type[BaseModel]] = {}
     package = importlib.import_module(f"chaosday.{family}")
     for info in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
         module = importlib.import_module(info.name)
         for _, item in inspect.getmembers(module, inspect.isclass):
-            if item.__module__ == info.name and issubclass(item, Model) and (kind := kind_of(item)):
+            if item.__module__ == info.name and issubclass(item, BaseModel) and (kind := kind_of(item)):
                 found[kind] = item
     return dict(sorted(found.items()))
 
 
-def member(family: str, kind: str) -> type[Model]:
+def member(family: str, kind: str) -> type[BaseModel]:
     """The member called ``kind``, or ``UnknownName`` with the nearest names."""
     known = members(family)
     if kind not in known:
@@ -42,7 +43,7 @@ def member(family: str, kind: str) -> type[Model]:
     return known[kind]
 
 
-def kind_of(model: type[Model]) -> str | None:
+def kind_of(model: type[BaseModel]) -> str | None:
     """The ``kind`` a model carries as its default, or None for an abstract one."""
     if inspect.isabstract(model) or "kind" not in model.model_fields:
         return None

@@ -22,6 +22,7 @@ from chaosday.lab.stands import stand
 from chaosday.model.base import Model
 from chaosday.model.experiment import parse
 from chaosday.record.run_directory import RunDirectory, runs_root
+from flows.run_one import run_one
 from flows.terminal import COLOURS, console
 
 
@@ -52,8 +53,6 @@ class ArmResult(Model):
 
 def run_arm(finding: FindingFile, arm: ArmName, *, quiet: bool) -> ArmResult:
     """Start the system, run the arm's experiment on it, and take the system away."""
-    from flows.run import run_one
-
     expects = finding.arm(arm).anomalies
     began = time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix="chaosday-stand-"))

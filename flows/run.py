@@ -11,11 +11,11 @@ from chaosday.clock import SystemClock
 from chaosday.drills.execution import Execution
 from chaosday.drills.finding_file import is_finding
 from chaosday.errors import UsageError
-from chaosday.judging.verdict import Verdict
-from chaosday.model.experiment import Experiment, load
+from chaosday.model.experiment import load
 from chaosday.record.run_directory import RunDirectory, runs_root
 from chaosday.running.placebo import is_placebo_turn
-from flows.terminal import show_plan, show_verdict, watching
+from flows.run_one import run_one
+from flows.terminal import show_plan, show_verdict
 
 
 @click.command("run", short_help="Run experiments as Prefect flows.")
@@ -52,15 +52,6 @@ def command(files: tuple[Path, ...], as_json: bool, quiet: bool, placebo: bool, 
             else:
                 show_verdict(directory, verdict)
     return worst
-
-
-def run_one(value: Experiment, directory: RunDirectory, *, quiet: bool, placebo: bool = False) -> Verdict:
-    """One experiment as one flow run of this process, watched over in case we die."""
-    from flows.experiment import experiment
-
-    with watching(quiet=quiet):
-        state = experiment(value, directory.path, placebo=placebo, return_state=True)
-    return Verdict.model_validate(directory.read_json("verdict.json")) if state else Verdict()
 
 
 @click.command("plan", short_help="What an experiment would touch, by name, and how it would be undone.")

@@ -1,7 +1,7 @@
 """A Store behind a port, a line of JSON at a time: so that what lives in a process can be killed like a server.
 
-``python -m chaosday.clients.line_server PORT TARGET`` (a target as JSON) serves SQLite, DuckDB or Parquet files to the target
-kind ``line_store``.
+``python -m chaosday.clients.line_server PORT TARGET`` (a target as JSON) serves SQLite, DuckDB or Parquet files
+to the target kind ``line_store``.
 """
 
 from __future__ import annotations

@@ -6,8 +6,8 @@ import inspect
 
 import click
 import orjson
+from pydantic import BaseModel
 
-from chaosday.model.base import Model
 from chaosday.registry import FAMILIES, member, members
 
 
@@ -38,13 +38,13 @@ def command(name: str | None, as_json: bool) -> None:
             click.echo(f"  {kind:28} {summary(model)}")
 
 
-def summary(model: type[Model]) -> str:
+def summary(model: type[BaseModel]) -> str:
     """The first sentence of a member's docstring."""
     first = (inspect.getdoc(model) or "").split("\n\n")[0]
     return " ".join(first.split()).split(". ")[0].rstrip(".")
 
 
-def _one(model: type[Model], as_json: bool) -> None:
+def _one(model: type[BaseModel], as_json: bool) -> None:
     if as_json:
         click.echo(orjson.dumps(model.model_json_schema(), option=orjson.OPT_INDENT_2))
         return

@@ -1,4 +1,4 @@
-"""From evidence to verdict: findings merged, damage planted to prove sight, sound and simulated evidence, judging again.
+"""From evidence to verdict: findings, the proof of sight, sound and simulated evidence, judging again.
 
 Any room from ``reporting`` and ``drills`` upwards may import it.
 """

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from chaosday.errors import CapabilityMissing, TargetUnreachable
-from chaosday.lab.disk import sh
+from chaosday.mechanisms.disks.disk import sh
 
 SLOTS = 60
 """So many of them fit into 198.18.32.0/24, a range that RFC 2544 keeps for tests."""

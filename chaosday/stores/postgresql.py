@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+from typing import Protocol, Self
 
 from chaosday.clients.answering import answering
 from chaosday.clients.sqlstates import DEFINITE
 from chaosday.model.store import Options, Session
+from chaosday.model.target import Sql
 from chaosday.stores.sql import Dialect, SqlSession
-
-if TYPE_CHECKING:
-    from chaosday.targets.postgresql import PostgreSQL
 
 SCHEMA = "chaosday"
 
@@ -36,11 +34,23 @@ def dialect() -> Dialect:
     )
 
 
+class Database(Sql, Protocol):
+    """A database that can be reached: the target, as far as its store has to know it."""
+
+    def name(self) -> str:
+        """Where it is, without secrets."""
+        ...
+
+    def on_port(self, port: int) -> Self:
+        """Another server beside it, with the same account."""
+        ...
+
+
 class PostgreSQLStore:
     """Tables in the schema ``chaosday``. Options: ``isolation``; ``port``, of another server with the same account;
     ``settings``, as in ``SET`` (``a=b,c=d``)."""
 
-    def __init__(self, database: PostgreSQL) -> None:
+    def __init__(self, database: Database) -> None:
         self._sql = database
 
     def make(self, space: str, options: Options) -> None:
@@ -52,7 +62,7 @@ class PostgreSQLStore:
 
     def session(self, space: str, timeout_s: float, options: Options) -> Session:
         """A connection, with a statement time-out on the server's side too."""
-        server = self._sql.model_copy(update={"port": int(options["port"])}) if "port" in options else self._sql
+        server = self._sql.on_port(int(options["port"])) if "port" in options else self._sql
         connection = server.connect(timeout_s=timeout_s)
         settings = {"statement_timeout": f"{int(timeout_s * 1000)}ms"}
         settings |= dict(each.split("=", 1) for each in str(options.get("settings", "")).split(",") if "=" in each)

@@ -14,7 +14,8 @@ from chaosday.stores.line import LineStore
 
 class LineStoreTarget(Target):
     """Your own system, behind a small program that speaks for it: a line of JSON there, a line back (see
-    ``chaosday.stores.line``). ``python -m chaosday.clients.line_server`` is such a program for files that live in a process."""
+    ``chaosday.stores.line``). ``python -m chaosday.clients.line_server`` is such a program for files
+    that live in a process."""
 
     kind: Literal["line_store"] = "line_store"
     host: str = "127.0.0.1"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from pydantic import Field, SecretStr, model_validator
@@ -69,6 +69,10 @@ class PostgreSQL(Target):
     def capabilities(self) -> Mapping[type[Any], Any]:
         offered: dict[type[Any], Any] = {Sql: self, Store: PostgreSQLStore(self), LeaseHolder: TableLeases(self)}
         return offered | {ServerFiles: self} if self.data_directory else offered
+
+    def on_port(self, port: int) -> Self:
+        """Another server on the same host, with the same account."""
+        return self.model_copy(update={"port": port})
 
     def through(self, route: Target) -> PostgreSQL:
         """The same database, reached by way of a route."""

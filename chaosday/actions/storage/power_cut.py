@@ -11,8 +11,8 @@ from typing import Literal
 from pydantic import Field
 
 from chaosday.errors import ScratchMarkMissing, TargetUnreachable, UsageError
-from chaosday.lab.disk import Disk, lose_what_is_not_synced
 from chaosday.mechanisms.disks.cover import cover_of
+from chaosday.mechanisms.disks.disk import Disk, lose_what_is_not_synced
 from chaosday.mechanisms.hosts.scratch import SCRATCH
 from chaosday.model.action import Action
 from chaosday.model.target import Target

@@ -7,12 +7,13 @@ from typing import Literal
 from pydantic import Field
 
 from chaosday.errors import UsageError
-from chaosday.mechanisms.hosts.means import Means, Scene
+from chaosday.mechanisms.hosts.means import Means
 from chaosday.mechanisms.hosts.round_trip import Probe, RoundTrips, throughput_mbit
 from chaosday.mechanisms.packets import shaper
 from chaosday.mechanisms.packets.flow import Flow
 from chaosday.mechanisms.packets.traffic import TrafficFault
 from chaosday.model.fault import Reading
+from chaosday.model.scene import Scene
 from chaosday.model.target import Shell
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Literal
 
 from chaosday.errors import UsageError
-from chaosday.mechanisms.hosts.means import Means, Scene
+from chaosday.mechanisms.hosts.means import Means
 from chaosday.mechanisms.hosts.round_trip import RoundTrips
 from chaosday.mechanisms.packets import firewall
 from chaosday.mechanisms.packets.flow import Direction, Flow
 from chaosday.mechanisms.packets.traffic import TrafficFault
 from chaosday.model.fault import Reading
+from chaosday.model.scene import Scene
 from chaosday.model.target import Shell
 
 

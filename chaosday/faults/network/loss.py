@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from chaosday.mechanisms.hosts.means import Means, Scene
+from chaosday.mechanisms.hosts.means import Means
 from chaosday.mechanisms.hosts.round_trip import RoundTrips
 from chaosday.mechanisms.packets import firewall, packet_queue
 from chaosday.mechanisms.packets.flow import Flow
@@ -14,6 +14,7 @@ from chaosday.mechanisms.packets.packet_queue import Harm
 from chaosday.mechanisms.packets.shares import agrees
 from chaosday.mechanisms.packets.traffic import TrafficFault
 from chaosday.model.fault import Reading
+from chaosday.model.scene import Scene
 from chaosday.model.target import Shell
 
 

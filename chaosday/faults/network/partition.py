@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from chaosday.errors import UsageError
-from chaosday.mechanisms.hosts.means import Means, Scene
+from chaosday.mechanisms.hosts.means import Means
 from chaosday.mechanisms.hosts.round_trip import RoundTrips
 from chaosday.mechanisms.hosts.tools import ask
 from chaosday.mechanisms.packets import firewall
@@ -15,6 +15,7 @@ from chaosday.mechanisms.packets.flow import Flow, checked
 from chaosday.mechanisms.packets.partition_shape import Shape, cut_off
 from chaosday.mechanisms.packets.traffic import TrafficFault
 from chaosday.model.fault import Reading
+from chaosday.model.scene import Scene
 from chaosday.model.target import Shell, Target
 
 

@@ -6,13 +6,14 @@ from typing import Literal
 
 from pydantic import Field
 
-from chaosday.mechanisms.hosts.means import Means, Scene
+from chaosday.mechanisms.hosts.means import Means
 from chaosday.mechanisms.hosts.round_trip import RoundTrips
 from chaosday.mechanisms.packets import packet_queue, shaper
 from chaosday.mechanisms.packets.flow import Flow
 from chaosday.mechanisms.packets.packet_queue import Harm
 from chaosday.mechanisms.packets.traffic import TrafficFault
 from chaosday.model.fault import Reading
+from chaosday.model.scene import Scene
 from chaosday.model.target import Shell
 
 WIDE_MBIT = 40_000

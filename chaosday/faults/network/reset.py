@@ -8,13 +8,14 @@ from typing import Literal
 from pydantic import Field
 
 from chaosday.errors import UsageError
-from chaosday.mechanisms.hosts.means import Means, Scene
+from chaosday.mechanisms.hosts.means import Means
 from chaosday.mechanisms.hosts.round_trip import Probe, RoundTrips
 from chaosday.mechanisms.hosts.tools import PATH
 from chaosday.mechanisms.packets import firewall
 from chaosday.mechanisms.packets.flow import Flow
 from chaosday.mechanisms.packets.traffic import TrafficFault
 from chaosday.model.fault import Reading
+from chaosday.model.scene import Scene
 from chaosday.model.target import Shell
 
 

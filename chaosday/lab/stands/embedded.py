@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from chaosday.errors import UsageError
-from chaosday.lab.disk import below_a_cover, disk
+from chaosday.mechanisms.disks.disk import below_a_cover, disk
 from chaosday.servers.ports import free_port
 from chaosday.servers.server import Server
 from chaosday.targets.line_store import LineStoreTarget

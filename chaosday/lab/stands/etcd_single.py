@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from chaosday.lab.disk import below_a_cover, disk
+from chaosday.mechanisms.disks.disk import below_a_cover, disk
 from chaosday.servers.ports import free_port
 from chaosday.servers.server import Server, program
 from chaosday.targets.etcd import Etcd

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from chaosday.errors import CapabilityMissing, TargetUnreachable
-from chaosday.lab.disk import disk, sh
 from chaosday.lab.stands.mariadb import node, server_command
+from chaosday.mechanisms.disks.disk import disk, sh
 from chaosday.servers.account import unprivileged
 from chaosday.servers.ports import free_port
 from chaosday.servers.server import Server

@@ -10,7 +10,7 @@ from typing import Any
 
 from chaosday.errors import TargetUnreachable
 from chaosday.lab import vm
-from chaosday.lab.disk import below_a_cover, sh
+from chaosday.mechanisms.disks.disk import below_a_cover, sh
 from chaosday.servers.ports import free_port
 from chaosday.servers.server import Server, program
 from chaosday.targets.postgresql import PostgreSQL

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from chaosday.errors import TargetUnreachable
-from chaosday.lab.disk import disk, sh
+from chaosday.mechanisms.disks.disk import disk, sh
 from chaosday.servers.ports import free_port
 from chaosday.servers.server import Server, program
 from chaosday.targets.mariadb import MariaDB

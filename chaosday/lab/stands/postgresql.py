@@ -7,8 +7,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from chaosday.lab.disk import below_a_cover, disk, sh
 from chaosday.lab.scenarios import restart_script
+from chaosday.mechanisms.disks.disk import below_a_cover, disk, sh
 from chaosday.servers import postgres
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from chaosday.errors import TargetUnreachable
-from chaosday.lab.disk import disk
+from chaosday.mechanisms.disks.disk import disk
 from chaosday.mechanisms.proxy.client import ProxyProcess
 from chaosday.model.target import Route
 from chaosday.servers.ports import free_port

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from chaosday.lab.disk import disk
+from chaosday.mechanisms.disks.disk import disk
 
 
 @contextmanager

@@ -4,17 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from chaosday.mechanisms.packets.flow import Control
-
-
-@dataclass(frozen=True)
-class Scene:
-    """Where packets are hurt: whose lease, which connection is spared, on which interface."""
-
-    lease_id: str
-    control: Control | None
-    device: str
-
 
 @dataclass(frozen=True)
 class Means:

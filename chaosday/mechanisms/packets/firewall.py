@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from shlex import quote
 
 from chaosday.errors import CapabilityMissing, ForeignState
-from chaosday.mechanisms.hosts.means import Means, Scene
+from chaosday.mechanisms.hosts.means import Means
 from chaosday.mechanisms.hosts.tools import PATH, ask
 from chaosday.mechanisms.packets.flow import Flow, Way, chain, spare, table
+from chaosday.model.scene import Scene
 from chaosday.model.target import Shell
 
 EGRESS = "hook egress device {device} priority 0"

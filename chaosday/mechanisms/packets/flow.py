@@ -8,24 +8,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from chaosday.errors import UsageError
+from chaosday.model.scene import Control
 
 Direction = Literal["both", "in", "out"]
 Way = Literal["in", "out"]
 Protocol = Literal["any", "tcp", "udp", "icmp"]
-
-
-@dataclass(frozen=True)
-class Control:
-    """The connection by which we hold the target: our address as the target sees it, and its port."""
-
-    peer: str
-    port: int
-
-    @classmethod
-    def parse(cls, ssh_connection: str) -> Control | None:
-        """From sshd's SSH_CONNECTION; None where there is none, as on this machine itself."""
-        words = ssh_connection.split()
-        return cls(words[0].partition("%")[0], int(words[3])) if len(words) == 4 else None
 
 
 @dataclass(frozen=True)

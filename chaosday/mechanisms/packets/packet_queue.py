@@ -17,10 +17,11 @@ from shlex import quote
 from typing import Literal
 
 from chaosday.errors import CapabilityMissing, ForeignState, UsageError
-from chaosday.mechanisms.hosts.means import Means, Scene
+from chaosday.mechanisms.hosts.means import Means
 from chaosday.mechanisms.hosts.tools import PATH, ask, need
 from chaosday.mechanisms.packets import firewall
 from chaosday.mechanisms.packets.flow import Flow
+from chaosday.model.scene import Scene
 from chaosday.model.target import Shell
 from chaosday.processes import mark
 

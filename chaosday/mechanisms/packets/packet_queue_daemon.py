@@ -2,8 +2,8 @@
 
 This file is put on the target as it stands and run by its python3 (3.7 or later); it imports nothing but
 the standard library and speaks nfnetlink_queue directly (linux/netfilter/nfnetlink_queue.h). Its only
-argument is a JSON object, see ``chaosday.mechanisms.packets.packet_queue.Harm``. When it dies, the rules' "bypass" lets the
-traffic flow as if it had never been there.
+argument is a JSON object, see ``chaosday.mechanisms.packets.packet_queue.Harm``. When it dies, the rules' "bypass"
+lets the traffic flow as if it had never been there.
 """
 
 from __future__ import annotations

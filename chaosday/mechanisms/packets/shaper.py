@@ -11,9 +11,10 @@ import zlib
 from shlex import quote
 
 from chaosday.errors import CapabilityMissing, ForeignState
-from chaosday.mechanisms.hosts.means import Means, Scene
+from chaosday.mechanisms.hosts.means import Means
 from chaosday.mechanisms.hosts.tools import ask
 from chaosday.mechanisms.packets.flow import Flow
+from chaosday.model.scene import Scene
 from chaosday.model.target import Shell
 
 

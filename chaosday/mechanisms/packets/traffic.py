@@ -10,12 +10,13 @@ from pydantic import Field
 
 from chaosday.errors import CapabilityMissing, UsageError
 from chaosday.mechanisms.hosts.guarded import guarded
-from chaosday.mechanisms.hosts.means import Means, Scene
+from chaosday.mechanisms.hosts.means import Means
 from chaosday.mechanisms.hosts.round_trip import Pace, Probe, RoundTrips, round_trips
 from chaosday.mechanisms.hosts.tools import PATH, ask, need
-from chaosday.mechanisms.packets.flow import Control, Direction, Flow, Protocol, checked
+from chaosday.mechanisms.packets.flow import Direction, Flow, Protocol, checked
 from chaosday.model.fault import Bite, Fault, FaultPlan, PlanContext, Reading
 from chaosday.model.lease import LeaseHolder, Undo
+from chaosday.model.scene import Control, Scene
 from chaosday.model.target import Shell, Target
 
 _CONFIGURED = "tc qdisc show | awk '$2 !~ /^(noqueue|pfifo_fast|fq|fq_codel|mq)$/ { print $5 }' | sort -u"

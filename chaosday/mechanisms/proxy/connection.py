@@ -12,10 +12,7 @@ import contextlib
 import socket
 import struct
 from collections.abc import Hashable
-from typing import TYPE_CHECKING, cast
-
-if TYPE_CHECKING:
-    from chaosday.mechanisms.proxy.serving import ServedRoute
+from typing import Protocol, cast
 
 UPSTREAM, DOWNSTREAM = "upstream", "downstream"
 """Towards the server, and towards the client."""
@@ -175,10 +172,30 @@ class Side(asyncio.BufferedProtocol):
         self.into.let_go("full")
 
 
+class Served(Protocol):
+    """What a connection tells the route that it came by, and asks of it."""
+
+    resets: int
+
+    def accepted(self, connection: Connection) -> None:
+        """A client is there."""
+
+    def finished(self, connection: Connection) -> None:
+        """A connection is over."""
+
+    def upstream_of(self, connection: Connection) -> tuple[str, int]:
+        """Where this connection leads."""
+        ...
+
+    def in_force(self, toxic: object) -> bool:
+        """Whether a toxic still is."""
+        ...
+
+
 class Connection:
     """A client, the server it is led to, and what happens in between."""
 
-    def __init__(self, route: ServedRoute, number: int) -> None:
+    def __init__(self, route: Served, number: int) -> None:
         self.route = route
         self.number = number
         self.client, self.server = Side(self), Side(self)

@@ -86,7 +86,7 @@ class ServedRoute:
                         stream.take_out(stage)
                 force.toxic.detach(connection)
 
-    def in_force(self, toxic: Toxic) -> bool:
+    def in_force(self, toxic: object) -> bool:
         """Whether it still is."""
         return any(force.toxic is toxic for force in self._forces)
 

@@ -1,6 +1,7 @@
 """What a toxic is: frozen data that hurts connections of a route for as long as its lease lasts.
 
-A new one is one file in ``chaosday/mechanisms/proxy/toxics``: a dataclass with ``kind`` and, mostly, nothing but ``stage``.
+A new one is one file in ``chaosday/mechanisms/proxy/toxics``: a dataclass with ``kind`` and, mostly,
+nothing but ``stage``.
 """
 
 from __future__ import annotations
