@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from chaosday.data.reconcile.sides import SYNTAX, Side
 from chaosday.data.reconcile.sql import ident, listed, literal, statement
@@ -164,10 +163,10 @@ class PostgresSide:
     @property
     def is_local(self) -> bool:
         """Whether the server shares this machine's processors."""
-        host = urlsplit(self.side.url).hostname or "localhost"
+        host = self.connection.info.host or "localhost"
         with contextlib.suppress(ValueError):
             return ipaddress.ip_address(host).is_loopback
-        return host in {"localhost", os.uname().nodename}
+        return host.startswith("/") or host in {"localhost", os.uname().nodename}
 
     def _open_snapshot(self) -> None:
         self.connection.execute("begin isolation level repeatable read read only")
@@ -179,7 +178,7 @@ class PostgresSide:
 
     def _resolve(self) -> tuple[int, str, bool]:
         if self.side.query:
-            return 0, f"({self.side.query})", False
+            return 0, self.side.subquery, False
         find = (
             "select c.oid::int8, n.nspname, c.relname, c.relkind::text from pg_class c"
             " join pg_namespace n on n.oid = c.relnamespace"
@@ -197,7 +196,9 @@ class PostgresSide:
         raise UsageError(f"the {self.label} side has no table {self.side.table!r}")
 
     def _describe(self) -> list[Column]:
-        probe = self.connection.execute(statement("select * from {0} t limit 0".replace("{0}", self.relation)).encode())
+        probe = self.connection.execute(
+            statement("select * from {relation} t limit 0", relation=self.relation).encode()
+        )
         result = probe.pgresult
         if result is None or not probe.description:
             raise UsageError(f"the {self.label} side has no columns")

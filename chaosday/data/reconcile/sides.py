@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Literal
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote
 
+from chaosday.data.connections.address import ENCODED, Address
+from chaosday.data.reconcile.query import bare_query, is_query
 from chaosday.errors import UsageError
 
 Engine = Literal["postgresql", "mysql", "sqlite", "duckdb", "file", "s3"]
@@ -32,7 +34,7 @@ class Side:
     """
 
     engine: Engine
-    url: str = ""
+    url: str = field(default="", repr=False)
     table: str = ""
     query: str = ""
     path: str = ""
@@ -56,13 +58,28 @@ class Side:
             raise UsageError(f"no engine called {scheme!r}; there are {', '.join(_SCHEMES)}, s3 and files")
         address, what = _split(rest)
         side = cls(engine, url=f"{engine}://{address}")
+        if engine in {"postgresql", "mysql"}:
+            Address.parse(side.url)
         return side.reading(what) if what else side
 
     def reading(self, what: str) -> Side:
         """The same store, reading a table or, where it starts with select or with, a query."""
-        if re.match(r"\s*(select|with|values|table)\b", what, re.IGNORECASE):
-            return replace(self, query=what.strip().rstrip(";"), table="")
+        if is_query(what):
+            return replace(self, query=bare_query(what, backslashes=self.engine == "mysql"), table="")
+        if "@" in what and '"' not in what and "`" not in what:
+            # postgresql://me:pa#ss@host/db#t: what follows the first # is half a password, not to be shown.
+            raise UsageError(f"what follows the # of the {self.engine} URL is no table's name: {ENCODED}")
         return replace(self, table=what, query="")
+
+    @property
+    def subquery(self) -> str:
+        """The query in parentheses of its own lines, so that a comment at its end hides nothing of ours."""
+        return f"(\n{self.query}\n)"
+
+    @property
+    def address(self) -> Address:
+        """The server behind a PostgreSQL or MySQL URL."""
+        return Address.parse(self.url)
 
     @property
     def rows_named(self) -> bool:
@@ -81,12 +98,7 @@ class Side:
         what = self.table or ("a query" if self.query else "no table")
         if self.engine in {"sqlite", "duckdb"}:
             return f"{what} in {PurePosixPath(self.file_path).name}"
-        parts = urlsplit(self.url)
-        try:
-            port = f":{parts.port}" if parts.port else ""
-        except ValueError:
-            raise UsageError(f"the port in the {self.engine} URL is not a number") from None
-        return f"{what} in {self.engine}://{parts.hostname or 'localhost'}{port}{parts.path}"
+        return f"{what} in {self.engine}://{self.address.shown()}"
 
 
 def _split(rest: str) -> tuple[str, str]:

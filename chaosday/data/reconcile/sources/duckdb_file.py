@@ -27,7 +27,7 @@ class DuckdbSource:
         except duckdb.Error as error:
             raise TargetUnreachable(f"the {label} side cannot be opened: {str(error).splitlines()[0]}") from None
         self.connection.execute("set timezone = 'UTC'")
-        self.relation = f"({side.query})" if side.query else ".".join(map(ident, side.table.split(".")))
+        self.relation = side.subquery if side.query else ".".join(map(ident, side.table.split(".")))
         try:
             described = self.connection.execute(statement("describe select * from {r} t", r=self.relation)).fetchall()
         except duckdb.Error as error:

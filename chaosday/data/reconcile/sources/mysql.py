@@ -33,7 +33,7 @@ class MysqlSource:
         self.notes: list[str] = []
         self.connection = self._connect(side)
         parts = [tick(part) for part in side.table.split(".")]
-        self.relation = f"({side.query})" if side.query else ".".join(parts)
+        self.relation = side.subquery if side.query else ".".join(parts)
         try:
             self._ask("set session transaction isolation level repeatable read")
             self._ask("set time_zone = '+00:00'")

@@ -35,7 +35,7 @@ class SqliteSource:
                                           check_same_thread=False)  # fmt: skip
         try:
             self.connection.execute("begin")
-            self.relation = f"({side.query})" if side.query else ident(side.table)
+            self.relation = side.subquery if side.query else ident(side.table)
             self.fields = self._describe(side)
             self.version = self._version()
         except sqlite3.Error as error:
