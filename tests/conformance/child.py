@@ -8,10 +8,11 @@ import sys
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from chaosday import recovery, registry  # noqa: F401  (imported once, before the fork of each run)
+from chaosday import registry  # imported once, before the fork of each run
 from chaosday.record.journal import Journal
 from chaosday.running.lifecycle import Lifecycle
 from chaosday.running.signals import Stopped
+from chaosday.undo import recovery  # noqa: F401  (the same)
 from chaosday.undo.watchdog import Watchdog
 
 BOUNDARIES = ("planned", "armed", "injected", "attested", "healed")
