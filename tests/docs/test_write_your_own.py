@@ -14,19 +14,48 @@ from chaosday.model.experiment import parse
 from tests.docs.pages import ROOT, blocks
 
 PAGE = ROOT / "docs" / "write-your-own.md"
+KINDS = ("newest_row", "newest_deleted", "host.drained")
 
 
 @pytest.fixture(scope="module")
 def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The package with the page's files written into it, each where its first line says."""
     folder = tmp_path_factory.mktemp("copy")
-    shutil.copytree(ROOT / "chaosday", folder / "chaosday", ignore=shutil.ignore_patterns("__pycache__"))
+    for part in ("chaosday", "flows", "tasks", "blocks", "tests/conformance", "tests/lab"):
+        shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+    for file in ("pyproject.toml", "tests/__init__.py", "tests/conftest.py", "tests/leftovers.py"):
+        shutil.copy(ROOT / file, folder / file)
     for code in blocks(PAGE, "python"):
         path = folder / code.splitlines()[0].removeprefix("# ")
         assert not path.exists(), f"{path.name} is in the package already"
         path.parent.mkdir(exist_ok=True)
         path.write_text(code)
     return folder
+
+
+@pytest.fixture(scope="module")
+def asked(copied: Path) -> tuple[str, str]:
+    """The JSON schema of an experiment, and that of the flow's parameters, in the copy."""
+    program = (
+        "import json; from prefect.utilities.callables import parameter_schema\n"
+        "from chaosday.model.experiment import Experiment; from flows.experiment import experiment\n"
+        "print(json.dumps(Experiment.model_json_schema())); print(parameter_schema(experiment.fn).model_dump_json())"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(copied)}
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=copied, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    schema, form = done.stdout.splitlines()
+    return schema, form
+
+
+@pytest.fixture(scope="module")
+def listed(copied: Path) -> str:
+    """The conformance tests of the copy, by name."""
+    done = run(copied, "pytest", "--collect-only", "-p", "no:cacheprovider", "tests/conformance")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -38,17 +67,40 @@ def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 def test_the_page_s_own_tests_pass(copied: Path) -> None:
     """Check, corruption and fault do what the page says of them."""
-    done = run(copied, "pytest", "-q", "-p", "no:cacheprovider", "tests")
+    files = [code.splitlines()[0].removeprefix("# ") for code in blocks(PAGE, "python")]
+    tests = [file for file in files if file.startswith("tests/")]
+    done = run(copied, "pytest", "-p", "no:cacheprovider", *tests)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "6 passed" in done.stdout
+    assert len(tests) == 2
 
 
-@pytest.mark.parametrize("kind", ["newest_row", "newest_deleted", "host.drained"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_the_catalogue_has_it_unasked(copied: Path, kind: str) -> None:
     """Nothing was registered anywhere, and there it is, with its fields."""
     done = run(copied, "chaosday", "catalogue", kind)
     assert done.returncode == 0, done.stderr
     assert kind in done.stdout
+
+
+@pytest.mark.parametrize("kind", ["newest_row", "host.drained"])
+def test_schema_and_form_have_it_unasked(asked: tuple[str, str], kind: str) -> None:
+    """The JSON schema of an experiment and the parameters that the Prefect form is drawn from both offer it."""
+    schema, form = asked
+    assert f'"{kind}"' in schema
+    assert f'"{kind}"' in form
+
+
+@pytest.mark.parametrize(
+    ("kind", "test"),
+    [
+        ("newest_row", "test_judges.py::test_a_check_never_passes_on_nothing[absent-newest_row]"),
+        ("newest_deleted", "test_judges.py::test_the_same_seed_plants_the_same_damage_in_a_copy[newest_deleted]"),
+        ("host.drained", "test_faults.py::test_it_bites_and_ends[host.drained]"),
+    ],
+)
+def test_the_conformance_suite_has_it_unasked(listed: str, kind: str, test: str) -> None:
+    """Every member is tested whether anybody thought of it or not; a fault without a bench fails there."""
+    assert f"tests/conformance/{test}" in listed.splitlines(), kind
 
 
 def test_the_code_is_of_the_house(copied: Path) -> None:
