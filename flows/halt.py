@@ -5,18 +5,23 @@ Prefect is the rim: the file of ``chaosday halt`` works without it. Whichever of
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import httpx
 from prefect import flow, get_client
 from prefect.exceptions import ObjectNotFound, PrefectException
 from prefect.variables import Variable
+from pydantic import Field
 
 from chaosday.safety.halting import HaltFile, HaltReading
 
 NAME = "chaosday_halt"
+# A variable holds 5,000 characters; what is longer would throw one of the two switches and not the other.
+Reason = Annotated[str, Field(min_length=1, max_length=1000, pattern=r"\S")]
 
 
 class PrefectHalt:
-    """The switch as a Prefect variable; an API that gives no answer means halted."""
+    """The switch as a Prefect variable: there, it is on, whatever its value; an API without an answer means halted."""
 
     local = False
 
@@ -26,24 +31,28 @@ class PrefectHalt:
                 found = client.read_variable_by_name(NAME)
         except ObjectNotFound:
             found = None
-        except (httpx.HTTPError, PrefectException, OSError, RuntimeError) as error:
+        except (httpx.HTTPError, PrefectException, OSError, RuntimeError, ValueError) as error:
             words = f"Prefect does not say whether everything is halted ({type(error).__name__}), which means halted"
             return HaltReading(halted=True, words=words)
-        if found is None or not found.value:
+        if found is None:
             return HaltReading(halted=False)
-        return HaltReading(halted=True, words=f"halted by the Prefect variable {NAME}: {found.value}")
+        said = str("" if found.value is None else found.value).strip()
+        return HaltReading(halted=True, words=f"halted by the Prefect variable {NAME}: {said or 'it gives no reason'}")
 
 
 @flow(name="halt", retries=0, persist_result=False)
-def halt(why: str = "halted from the Prefect UI") -> str:
+def halt(why: Reason = "halted from the Prefect UI") -> str:
     """Stop every live run and refuse new ones, until resumed.
 
     Args:
         why: For whoever finds everything halted.
     """
-    HaltFile().halt(why)
-    Variable.set(NAME, why, overwrite=True)
-    return f"halted: {why}"
+    # Each of the two is thrown whatever becomes of the other.
+    try:
+        HaltFile().halt(why)
+    finally:
+        Variable.set(NAME, why.strip(), overwrite=True)
+    return f"halted: {why.strip()}"
 
 
 @flow(name="resume", retries=0, persist_result=False)

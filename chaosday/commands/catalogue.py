@@ -50,7 +50,8 @@ def _one(model: type[BaseModel], as_json: bool) -> None:
         return
     click.secho(str(model.model_fields["kind"].default), bold=True)
     click.echo(inspect.getdoc(model) or "")
-    for field, info in model.model_fields.items():
+    for name, info in model.model_fields.items():
+        field = info.alias or name
         if field != "kind":
             default = info.get_default(call_default_factory=True, validated_data={})
             click.echo(f"  {field:22} {default!r:16} {' '.join((info.description or '').split())}")

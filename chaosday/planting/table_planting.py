@@ -58,7 +58,7 @@ class TableCorruption(Corruption):
         same = frozenset(equivalent)
         return Planted(evidence.replaced(rows={self.name(evidence): table}), frozenset(keys) - same, same)
 
-    def keys(self, table: pa.Table, at: Sequence[int] | np.ndarray[Any, Any]) -> list[Any]:
+    def keys_at(self, table: pa.Table, at: Sequence[int] | np.ndarray[Any, Any]) -> list[Any]:
         """The keys of the rows at these positions."""
         listed: list[Any] = table[self.key].take(pa.array(at, pa.int64())).to_pylist()
         return listed
@@ -91,7 +91,7 @@ class TableCorruption(Corruption):
         at = [place for place, _, _ in found]
         damaged = with_cells(table, column, at, [new for _, _, new in found])
         stored = damaged[column].take(pa.array(at)).to_pylist()
-        keys = self.keys(table, at)
+        keys = self.keys_at(table, at)
         same = [key for key, (_, old, _), new in zip(keys, found, stored, strict=True) if repr(old) == repr(new)]
         return self.planted(evidence, damaged, keys, same)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import stat
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,12 +17,13 @@ from typing import Protocol
 import orjson
 
 from chaosday.clock import Clock, SystemClock, iso
-from chaosday.errors import ChaosdayError
+from chaosday.errors import ChaosdayError, UsageError
 from chaosday.model.base import Model
 from chaosday.record.run_directory import runs_root
 
 VARIABLE = "CHAOSDAY_HALT"
 POLL_S = 0.5
+NO_REASON = "say why, for whoever finds everything halted"
 
 
 class HaltReading(Model):
@@ -52,9 +54,14 @@ class HaltFile:
 
     def reading(self) -> HaltReading:
         try:
+            # Whatever lies there means halted; only a file is read: a pipe would give its answer never.
+            if not stat.S_ISREG(self.path.stat().st_mode):
+                return HaltReading(halted=True, words=f"the halt switch {self.path} is no file, which means halted")
             said = orjson.loads(self.path.read_bytes())
             return HaltReading(halted=True, words=f"halted by {said['by']} at {said['at']}: {said['why']}")
         except FileNotFoundError:
+            if os.path.lexists(self.path):
+                return HaltReading(halted=True, words=f"the halt switch {self.path} leads nowhere, which means halted")
             # A switch that somebody named lies in a folder that somebody made: without it, the share is offline.
             if self._must_have_folder and not self.path.parent.is_dir():
                 return HaltReading(
@@ -66,8 +73,10 @@ class HaltFile:
             return HaltReading(halted=True, words=words)
 
     def halt(self, why: str, clock: Clock | None = None) -> None:
-        """Throw the switch; it is durable when this returns."""
-        said = {"why": why, "by": getpass.getuser(), "at": iso((clock or SystemClock()).wall_ns())}
+        """Throw the switch; it is durable when this returns. ``UsageError`` without a reason."""
+        if not why.strip():
+            raise UsageError(NO_REASON)
+        said = {"why": why.strip(), "by": getpass.getuser(), "at": iso((clock or SystemClock()).wall_ns())}
         partial = self.path.with_name(f"{self.path.name}.{os.getpid()}")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from chaosday.errors import UsageError
 from chaosday.safety.halting import HaltFile, HaltReading, HaltWatch, halted_by
 
 pytestmark = pytest.mark.kernel
@@ -26,12 +27,31 @@ def test_halt_and_resume(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_read_is_halted(tmp_path: Path) -> None:
-    """Nonsense, a folder in its place, and a share that is offline."""
-    nonsense, folder = tmp_path / "nonsense", tmp_path / "folder"
-    nonsense.write_text("{")
+    """A folder in its place, a pipe that nobody fills, a link that leads nowhere, and a share that is offline."""
+    folder, pipe, link = tmp_path / "folder", tmp_path / "pipe", tmp_path / "link"
     folder.mkdir()
-    for path in (nonsense, folder, tmp_path / "offline" / "HALT"):
+    os.mkfifo(pipe)
+    link.symlink_to(tmp_path / "nowhere")
+    for path in (folder, pipe, link, tmp_path / "offline" / "HALT", link / "HALT"):
         assert HaltFile(path).reading().halted, path
+
+
+@pytest.mark.parametrize(
+    "content", ["", " \n", "{", "null", "[]", "{}", '""', "0", "false", '{"why": "", "by": "ada"}']
+)
+def test_whatever_it_holds_a_switch_that_is_there_is_on(tmp_path: Path, content: str) -> None:
+    """Only its absence means not halted: somebody who touched the file meant something by it."""
+    (tmp_path / "HALT").write_text(content)
+    assert halted_by([HaltFile(tmp_path / "HALT")])
+
+
+@pytest.mark.parametrize("why", ["", " ", "\n\t"])
+def test_an_empty_reason_is_refused(tmp_path: Path, why: str) -> None:
+    """Whoever finds everything halted would not know by what; nothing is thrown."""
+    switch = HaltFile(tmp_path / "HALT")
+    with pytest.raises(UsageError, match="say why"):
+        switch.halt(why)
+    assert not switch.reading().halted
 
 
 def test_the_watch_stops_a_run_once(tmp_path: Path) -> None:

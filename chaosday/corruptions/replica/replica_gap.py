@@ -23,4 +23,4 @@ class ReplicaGap(TableCorruption):
         order = np.argsort(table[self.key].to_numpy(zero_copy_only=False), kind="stable")
         first = int(rng.integers(len(order) - size + 1))
         hole = order[first : first + size]
-        return self.planted(evidence, without(table, hole), self.keys(table, hole))
+        return self.planted(evidence, without(table, hole), self.keys_at(table, hole))

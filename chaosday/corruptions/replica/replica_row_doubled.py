@@ -20,4 +20,4 @@ class ReplicaRowDoubled(TableCorruption):
     def plant(self, evidence: Evidence, size: int, rng: np.random.Generator) -> Planted:
         table = self.table(evidence)
         at = self.choose(table, size, rng)
-        return self.planted(evidence, pa.concat_tables([table, table.take(pa.array(at))]), self.keys(table, at))
+        return self.planted(evidence, pa.concat_tables([table, table.take(pa.array(at))]), self.keys_at(table, at))

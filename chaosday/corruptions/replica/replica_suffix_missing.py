@@ -22,4 +22,4 @@ class ReplicaSuffixMissing(TableCorruption):
         self.choose(table, size, rng)
         order = np.argsort(table[self.key].to_numpy(zero_copy_only=False), kind="stable")
         last = order[len(order) - size :]
-        return self.planted(evidence, without(table, last), self.keys(table, last))
+        return self.planted(evidence, without(table, last), self.keys_at(table, last))

@@ -22,6 +22,6 @@ class CellNull(TableCorruption):
         column = str(rng.choice(self.columns(table, lambda _: True, "anything")))
         at = self.choose(table, size, rng)
         before = table[column].take(at).to_pylist()
-        keys = self.keys(table, at)
+        keys = self.keys_at(table, at)
         same = [key for key, old in zip(keys, before, strict=True) if old is None]
         return self.planted(evidence, with_cells(table, column, at, [None] * size), keys, same)

@@ -26,6 +26,6 @@ class CellsSwapped(TableCorruption):
         at = rng.permutation(pick(rng, table.num_rows, 2 * size, "rows"))
         held = table[column].take(at).to_pylist()
         other = [held[n ^ 1] for n in range(2 * size)]
-        keys = self.keys(table, at)
+        keys = self.keys_at(table, at)
         same = [key for key, mine, twin in zip(keys, held, other, strict=True) if repr(mine) == repr(twin)]
         return self.planted(evidence, with_cells(table, column, at, other), keys, same)

@@ -26,6 +26,6 @@ class ColumnShifted(TableCorruption):
         at = np.arange(first, first + size + 1)
         held = table[column].take(at).to_pylist()
         moved = [held[-1], *held[:-1]]
-        keys = self.keys(table, at)
+        keys = self.keys_at(table, at)
         same = [key for key, old, new in zip(keys, held, moved, strict=True) if repr(old) == repr(new)]
         return self.planted(evidence, with_cells(table, column, at, moved), keys, same)

@@ -31,6 +31,6 @@ class ColumnsSwapped(TableCorruption):
         at = self.choose(table, size, rng)
         left, right = (table[name].take(at).to_pylist() for name in (first, second))
         damaged = with_cells(with_cells(table, first, at, right), second, at, left)
-        keys = self.keys(table, at)
+        keys = self.keys_at(table, at)
         same = [key for key, a, b in zip(keys, left, right, strict=True) if repr(a) == repr(b)]
         return self.planted(evidence, damaged, keys, same)

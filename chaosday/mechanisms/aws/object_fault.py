@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from typing import Any, ClassVar
 
 import orjson
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from chaosday.errors import Refused
 from chaosday.mechanisms.aws.objects import KEPT, SCRATCH_MARK, Objects, head, listed, require_scratch
@@ -29,7 +29,10 @@ class ObjectFault(Fault):
     """
 
     requires: ClassVar[tuple[type[Any], ...]] = (Objects, LeaseHolder)
-    keys: str = "*"
+    model_config = ConfigDict(serialize_by_alias=True, validate_by_name=True, validate_by_alias=True)
+    # Called otherwise than in its JSON: what has an attribute ``keys`` is a mapping for dict(), which is how Prefect
+    # looks into a model.
+    matching: str = Field(default="*", alias="keys")
     """Shell pattern on the part of the key after the store's prefix."""
     count: int = Field(default=1, ge=1, le=1000)
     """How many of the matching objects, chosen by the run's seed."""
@@ -86,10 +89,10 @@ class ObjectFault(Fault):
         kept = objects.prefix + KEPT
         found = [item["Key"] for item in listed(objects, objects.prefix)]
         own = [key for key in found if not key.startswith(kept) and not key.endswith(SCRATCH_MARK)]
-        fitting = [key for key in own if fnmatchcase(key.removeprefix(objects.prefix), self.keys)]
+        fitting = [key for key in own if fnmatchcase(key.removeprefix(objects.prefix), self.matching)]
         able = self.eligible(objects, fitting)
         if not able:
-            raise Refused(f"{self.kind}: no object under {objects.bucket}/{objects.prefix} fits {self.keys!r}")
+            raise Refused(f"{self.kind}: no object under {objects.bucket}/{objects.prefix} fits {self.matching!r}")
         return sorted(random.Random(seed).sample(sorted(able), min(self.count, len(able))))
 
 
