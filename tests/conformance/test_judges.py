@@ -20,8 +20,6 @@ from chaosday.model.finding import Outcome
 from chaosday.model.history import History
 from chaosday.registry import member, members
 
-pytestmark = pytest.mark.kernel
-
 
 def _ledger(folder: Path) -> Evidence:
     run = simulate_ledger(400, seed=3)
