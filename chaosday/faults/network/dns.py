@@ -64,7 +64,7 @@ class NetworkDns(ScriptFault):
         firewall.verify(shell, lease_id, rules)
         wish = {"port": port, "upstream": servers[0], "mark": OUR_MARK, "name": self.name, "mode": self.mode}
         wish |= {"answer": self.answer, "delay_ms": self.delay_ms}
-        daemon = resources.files("chaosday").joinpath("dns_daemon.py").read_text()
+        daemon = resources.files("chaosday.mechanisms.packets").joinpath("dns_daemon.py").read_text()
         up = f"grep -qi ':{port:04X} ' /proc/net/udp"
         means = Means(
             mechanism=f"nftables redirect to a resolver of ours on port {port}, served by python3 on the target",

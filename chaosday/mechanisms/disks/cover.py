@@ -78,8 +78,8 @@ def until_ended(path: Path) -> None:
 
 
 def source(name: str) -> str:
-    """The text of a module of ours that runs on targets."""
-    return resources.files("chaosday").joinpath(name).read_text()
+    """The text of a module of this room that runs on targets."""
+    return resources.files("chaosday.mechanisms.disks").joinpath(name).read_text()
 
 
 def library() -> str:

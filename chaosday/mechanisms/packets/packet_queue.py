@@ -50,7 +50,7 @@ class Harm:
 @cache
 def daemon() -> str:
     """The text of the script that is put on the target."""
-    return resources.files("chaosday").joinpath("packet_queue_daemon.py").read_text()
+    return resources.files("chaosday.mechanisms.packets").joinpath("packet_queue_daemon.py").read_text()
 
 
 def build(shell: Shell, flow: Flow, scene: Scene, harm: Harm, ways: Sequence[str]) -> Means:
