@@ -1,8 +1,7 @@
-"""Real servers for the tests, started once and ended by pid."""
+"""Real servers for the tests, started once; and the end of a test run, after which nothing of it is left."""
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +9,24 @@ from pathlib import Path
 import pytest
 
 from chaosday.servers import postgres
+from tests.lab import registry
+
+RUN = pytest.StashKey[registry.TestRun]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Begin the run's registry, once: xdist's workers inherit it."""
+    if not hasattr(config, "workerinput"):
+        config.stash[RUN] = registry.begin()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """End what this process shares among its tests; in the process that began, see to it that nothing is left."""
+    registry.close_shared()
+    run = session.config.stash.get(RUN, None)
+    if run is not None and (left := run.close()):
+        print("\nleft by the tests, and taken away now:", *left, sep="\n  ")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -22,12 +39,11 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 @pytest.fixture(scope="session")
-def server_directory() -> Iterator[Path]:
+def server_directory() -> Path:
     """A folder that an unprivileged server may enter, whoever runs the tests."""
-    folder = Path(tempfile.mkdtemp(prefix="chaosday-test-"))
+    folder = Path(tempfile.mkdtemp(prefix="servers-"))
     folder.chmod(0o711)
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
+    return folder
 
 
 @pytest.fixture(scope="session")

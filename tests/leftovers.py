@@ -10,13 +10,16 @@ ENOUGH_S = 60
 
 
 def processes_of(mark: str) -> list[psutil.Process]:
-    """Processes whose arguments or environment hold ``mark``, a path or a name that nobody else uses."""
+    """Processes whose arguments, environment or working directory hold ``mark``, a path or name that nobody else uses.
+
+    The working directory, because PostgreSQL's children write their titles over arguments and environment.
+    """
     found = []
     for process in psutil.process_iter():
         try:
             if process.status() == psutil.STATUS_ZOMBIE:
                 continue
-            seen = " ".join(process.cmdline()) + " ".join(f"{k}={v}" for k, v in process.environ().items())
+            seen = " ".join([*process.cmdline(), *(f"{k}={v}" for k, v in process.environ().items()), process.cwd()])
         except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
             continue
         if mark in seen:

@@ -16,6 +16,7 @@ from typing import Any
 from chaosday.clock import Clock, SystemClock
 from chaosday.errors import CapabilityMissing, TargetUnreachable
 from chaosday.model.target import ServerFiles
+from chaosday.servers import shared_memory
 from chaosday.servers.account import Account, owner_of, unprivileged
 from chaosday.servers.ports import free_port
 
@@ -110,9 +111,10 @@ class Node:
         )  # fmt: skip
 
     def stop(self) -> None:
-        """Stop at once; nothing happens if it is not running."""
+        """Stop at once, and let go of what it left if it was killed before; nothing happens if it never ran."""
         if self.pid_file.exists():
             self.tool("pg_ctl", "-w", "-m", "immediate", "-D", str(self.data), "stop", check=False)
+        shared_memory.release(self.data)
 
     def postmaster_pid(self) -> int | None:
         """The pid of the postmaster, or None if it never ran."""

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.lab.machine import absent
+from tests.lab.registry import registered
 
 IMAGE = "localhost/chaosday-lab:1"
 # The limits that podman asks for by default are above what a container in a container may have.
@@ -58,7 +59,8 @@ def container(program: str = TICKING, *options: str, label: str = "") -> Iterato
     name = f"chaosday-{uuid.uuid4().hex[:8]}"
     labels = ("--label", label) if label else ()
     # Where it is started its monitor leaves a file called oom, once the container has no memory left.
-    with tempfile.TemporaryDirectory(prefix="chaosday-container-") as folder:
+    undo = registered(f"container {name}", *ENGINE, "rm", "-f", "-t", "0", name)
+    with tempfile.TemporaryDirectory(prefix="chaosday-container-") as folder, undo:
         podman(
             *("run", "-d", "--name", name, "--network", "none", "--log-driver", "k8s-file", *LIMITS, *labels, *options),
             *(IMAGE, "/bin/busybox", "sh", "-c", program),

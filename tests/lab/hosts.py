@@ -1,8 +1,8 @@
 """Hosts that are really reached over SSH and really hurt: one network namespace each, on a bridge of their own.
 
 A lab takes one of 16 slots of 198.18.0.0/24 (RFC 2544's range for benchmarks) by a file lock. The kernel
-lets go of the lock when a test run is killed, so that whoever takes the slot next may clear away what is
-left in it: everything a lab makes carries the slot in its name.
+lets go of the lock when a test run is killed, so that its sweeper, or whoever takes the slot next, may clear away
+what is left in it: everything a lab makes carries the slot in its name. ``python -m tests.lab.hosts SLOT`` does that.
 """
 
 from __future__ import annotations
@@ -14,16 +14,18 @@ import shlex
 import shutil
 import signal
 import subprocess
-import tempfile
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
-from tests.lab import machine
+from tests.lab import machine, registry
 
 SLOTS = 16
+PLACE = Path("/tmp")
+"""The same for all runs, whatever folder each of them has for its temporary files: the slots are the machine's."""
 CGROUPS = ("cpu", "cpuacct", "cpuset", "memory", "blkio", "pids", "freezer")
 INSIDE = Path(__file__).with_name("host.sh")
 SSHD_CONFIG = """\
@@ -99,11 +101,15 @@ class Lab:
     hosts: dict[str, LabHost] = field(default_factory=dict)
     slot: int = -1
     _lock: int = -1
+    _entry: Path | None = None
 
     def __enter__(self) -> Lab:
         self.slot, self._lock = _take_slot()
         try:
-            _clear_abandoned(self.slot)
+            self._entry = registry.enter(
+                f"hosts of {self.prefix}", sys.executable, "-m", "tests.lab.hosts", str(self.slot)
+            )
+            _clear(self.prefix, self.base)
             self.base.mkdir(mode=0o755)
             _sh("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self.key))
             _sh("ip", "link", "add", self.bridge, "type", "bridge")
@@ -122,6 +128,8 @@ class Lab:
             host.process.wait()
         _clear(self.prefix, self.base)
         self.hosts.clear()
+        if self._entry is not None:
+            self._entry.unlink(missing_ok=True)
         os.close(self._lock)
 
     @property
@@ -252,7 +260,7 @@ def _take_slot() -> tuple[int, int]:
 
 
 def _locked(slot: int) -> int | None:
-    lock = os.open(Path(tempfile.gettempdir()) / f"chaosday-lab-{slot:x}.lock", os.O_CREAT | os.O_RDWR, 0o600)
+    lock = os.open(PLACE / f"chaosday-lab-{slot:x}.lock", os.O_CREAT | os.O_RDWR, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
@@ -261,13 +269,11 @@ def _locked(slot: int) -> int | None:
     return lock
 
 
-def _clear_abandoned(own: int) -> None:
-    """Clear our slot, and every other one that has something in it and nobody who holds it."""
-    _clear(_prefix(own), _base(own))
-    for slot in range(SLOTS):
-        if slot != own and _base(slot).exists() and (lock := _locked(slot)) is not None:
-            _clear(_prefix(slot), _base(slot))
-            os.close(lock)
+def clear_abandoned(slot: int) -> None:
+    """Clear what is left in the slot; nothing where somebody has it, who has cleared it already."""
+    if (lock := _locked(slot)) is not None:
+        _clear(_prefix(slot), _base(slot))
+        os.close(lock)
 
 
 def _prefix(slot: int) -> str:
@@ -275,7 +281,7 @@ def _prefix(slot: int) -> str:
 
 
 def _base(slot: int) -> Path:
-    return Path(tempfile.gettempdir()) / f"chaosday-lab-{_prefix(slot)}"
+    return PLACE / f"chaosday-lab-{_prefix(slot)}"
 
 
 def _clear(prefix: str, base: Path) -> None:
@@ -320,3 +326,7 @@ def _sh(*command: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)}: {done.stderr.strip()}")
+
+
+if __name__ == "__main__":
+    clear_abandoned(int(sys.argv[1]))

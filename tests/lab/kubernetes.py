@@ -14,6 +14,7 @@ import shutil
 import signal
 import ssl
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -22,6 +23,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.lab.images import busybox_image
+from tests.lab.registry import registered
 
 PROGRAMS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet")
 NEEDS = ("etcd", "containerd", "ctr", "runc", "openssl", "ip", "iptables", "nsenter", "unshare", "busybox")
@@ -51,7 +53,7 @@ class KubernetesLab:
         self.kubeconfig = directory / "kubeconfig"
         self.programs = _unpacked(directory)
         self.token = secrets.token_hex(16)
-        self._link = f"ck{secrets.token_hex(3)}"
+        self.link = f"ck{secrets.token_hex(3)}"
         self._holder: subprocess.Popen[bytes] | None = None
         self._inner = 0
         self.pids: dict[str, subprocess.Popen[bytes]] = {}
@@ -76,9 +78,7 @@ class KubernetesLab:
             self._holder.wait()
         for process in self.pids.values():
             process.wait()
-        subprocess.run(["ip", "link", "del", self._link], capture_output=True, check=False)
-        _remove_cgroups()
-        _remove_stale_namespaces()
+        clear(self.link)
 
     def inside(self, *command: str) -> list[str]:
         """The command that runs ``command`` in the lab's namespaces."""
@@ -92,9 +92,9 @@ class KubernetesLab:
         self._wait("namespaces", lambda: bool(children.read_text().split()))
         self._inner = int(children.read_text().split()[0])
         for command in (
-            f"ip link add {self._link} type veth peer name up0 netns {self._inner}",
-            f"ip addr add {HOST}/30 dev {self._link}",
-            f"ip link set {self._link} up",
+            f"ip link add {self.link} type veth peer name up0 netns {self._inner}",
+            f"ip addr add {HOST}/30 dev {self.link}",
+            f"ip link set {self.link} up",
         ):
             subprocess.run(command.split(), check=True)
         for command in (f"ip addr add {NODE}/30 dev up0", "ip link set up0 up", f"ip route add default via {HOST}"):
@@ -217,11 +217,19 @@ class KubernetesLab:
 def kubernetes_lab(directory: Path) -> Iterator[KubernetesLab]:
     """Start the cluster; it ends with the block."""
     lab = KubernetesLab(directory)
-    try:
-        lab.start()
-        yield lab
-    finally:
-        lab.stop()
+    with registered(f"cluster behind {lab.link}", sys.executable, "-m", "tests.lab.kubernetes", lab.link):
+        try:
+            lab.start()
+            yield lab
+        finally:
+            lab.stop()
+
+
+def clear(link: str) -> None:
+    """Take away what a dead cluster leaves outside of its namespaces: its link, and names that nothing is behind."""
+    subprocess.run(["ip", "link", "del", link], capture_output=True, check=False)
+    _remove_cgroups()
+    _remove_stale_namespaces()
 
 
 def _unpacked(directory: Path) -> dict[str, Path]:
@@ -314,3 +322,7 @@ disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapsho
     bin_dir = "/usr/lib/cni"
     conf_dir = "{folder}/cni"
 """
+
+
+if __name__ == "__main__":
+    clear(sys.argv[1])

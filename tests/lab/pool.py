@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import threading
 from collections.abc import Iterator
 
 from chaosday.targets.ssh_host import SshHost
-from tests.lab import machine
+from tests.lab import machine, registry
 from tests.lab.hosts import Lab, LabHost
 
 WORKER = r"""
@@ -84,7 +83,7 @@ class Pool:
     def __init__(self) -> None:
         self._lab = Lab()
         self._lab.__enter__()
-        atexit.register(self.close)
+        registry.share(self.close)
         self.peer = self._lab.start(disk_mb=0, setup=SETUP.replace("@PEER@", "127.0.0.1"))
         self._servers = [
             self.peer.spawn("exec /usr/bin/python3 /srv/echo.py"),

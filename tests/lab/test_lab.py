@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
 import pytest
 
-from tests.lab.hosts import CGROUPS, Lab
+from tests.lab.hosts import CGROUPS, PLACE, Lab
 from tests.lab.machine import need_lab, pids_naming
 from tests.lab.pool import pool
+from tests.lab.registry import VARIABLE
 
 pytestmark = pytest.mark.lab
 FORBIDDEN = {"sys_time": 25, "sys_module": 16, "sys_boot": 22, "sys_rawio": 17, "mknod": 27}
@@ -86,24 +87,24 @@ def test_nothing_is_left_after_the_end() -> None:
     assert _left(prefix, base, key) == []
 
 
-def test_a_killed_test_run_is_cleared_away_by_the_next() -> None:
-    """SIGKILL to whoever holds a lab: the next one to take the slot finds nothing of it."""
+def test_a_killed_run_leaves_no_lab() -> None:
+    """SIGKILL to whoever holds a lab: its sweeper takes away the hosts, with all that carries their slot's name."""
     need_lab()
     program = (
         "from tests.lab.hosts import Lab\nimport time\n"
         "with Lab() as lab:\n lab.start(disk_mb=16)\n print(lab.slot, flush=True)\n time.sleep(600)"
     )
-    holder = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    of_its_own = {name: value for name, value in os.environ.items() if name != VARIABLE}
+    holder = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, env=of_its_own)
     assert holder.stdout is not None
     slot = int(holder.stdout.readline())
+    prefix, base = f"cdl{slot:x}", PLACE / f"chaosday-lab-cdl{slot:x}"
+    key = (base / "client_key").read_text()
+    assert _traces(prefix, base)
     holder.kill()
     holder.wait()
     holder.stdout.close()
-    prefix, base = f"cdl{slot:x}", Path(tempfile.gettempdir(), f"chaosday-lab-cdl{slot:x}")
-    assert _traces(prefix, base)
-    key = (base / "client_key").read_text()
-    with Lab():
-        assert _left(prefix, base, key) == []
+    assert _left(prefix, base, key) == []
 
 
 def test_cutting_the_control_network_leaves_the_hosts_talking() -> None:
