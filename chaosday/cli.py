@@ -13,9 +13,10 @@ from typing import Any
 import click
 
 from chaosday import __version__
-from chaosday.errors import EXIT_USAGE, ChaosdayError, MalformedInput, Refused, UsageError
+from chaosday.commands.completion import VARIABLE
+from chaosday.errors import CapabilityMissing
+from chaosday.running.ends import ENDS, Ending, quiet_from_now_on
 
-EXIT_INCONCLUSIVE = 2
 FROM_FLOWS = {
     "demo": "Find real data loss and show real durability, in about a minute.",
     "lab": "Run a small experiment on a PostgreSQL pair that it starts itself.",
@@ -52,47 +53,34 @@ class Commands(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(rows)
 
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Every exit code, with what it means."""
+        with formatter.section("Exit codes"):
+            formatter.write_dl([(str(end.code), f"{end.name}: {end.when}") for end in ENDS])
+
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
 def chaosday() -> None:
-    """Chaos experiments that prove themselves: did the system lose, corrupt or contradict any data?
-
-    Exit codes: 0 pass, 1 violated, 2 inconclusive, 3 a fault could not be undone, 64 wrong usage.
-    """
+    """Chaos experiments that prove themselves: did the system lose, corrupt or contradict any data?"""
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """The entry point: runs a command; a mistake of the caller's is one line on standard error."""
-    sys.exit(run(arguments))
+    """The entry point: runs a command, and ends with an exit code of ``running.ends``."""
+    code = run(arguments)
+    quiet_from_now_on()
+    sys.exit(code)
 
 
 def run(arguments: list[str] | None = None) -> int:
-    """Run a command and return its exit code."""
-    try:
-        code = chaosday.main(args=arguments, prog_name="chaosday", standalone_mode=False)
-    except click.exceptions.Exit as end:
-        return end.exit_code
-    except click.Abort:
-        return _say("stopped", 130)
-    except click.ClickException as error:
-        return _say(error.format_message(), EXIT_USAGE)
-    except (UsageError, MalformedInput) as error:
-        return _say(str(error), EXIT_USAGE)
-    except (Refused, ChaosdayError) as error:
-        return _say(str(error), EXIT_INCONCLUSIVE)
-    except KeyboardInterrupt:
-        return _say("stopped", 130)
-    except BrokenPipeError:
-        # Whoever read our output went away: that is their right, and no reason for a traceback.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    return code if isinstance(code, int) else 0
-
-
-def _say(message: str, code: int) -> int:
-    print(f"chaosday: {message}", file=sys.stderr)
-    return code
+    """Run a command and return its exit code; whatever goes wrong is one line on standard error."""
+    with Ending() as end:
+        if VARIABLE in os.environ:  # a shell asks how to complete a line
+            chaosday.main(arguments, prog_name="chaosday")
+        # Not main(): it makes exit code 1, a verdict's, of every pipe that breaks, those to a database among them.
+        with chaosday.make_context("chaosday", sys.argv[1:] if arguments is None else list(arguments)) as context:
+            end.code = chaosday.invoke(context)
+    return end.code
 
 
 def _kernel_commands() -> list[str]:
@@ -132,4 +120,4 @@ def _from_plugins(name: str) -> click.Command:
             module, attribute = commands[name].split(":")
             command: click.Command = getattr(importlib.import_module(module), attribute)
             return command
-    raise click.ClickException(f"{name} is not available: {missing}")
+    raise CapabilityMissing(f"{name} is not available: {missing}")

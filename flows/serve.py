@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -15,7 +14,7 @@ from pathlib import Path
 import click
 import psutil
 
-from chaosday.errors import ChaosdayError
+from chaosday.errors import Unavailable
 from chaosday.record.run_directory import runs_root
 from flows.session import QUIET
 
@@ -32,7 +31,7 @@ def command(host: str, port: int, evidence_port: int) -> int:
     """Start Prefect's server with its UI, register the blocks, the deployments of deployments/prefect.yaml and the
     automations, and run what is scheduled or started by hand. Reports are served beside it, at --evidence-port.
     Everything is kept in an embedded SQLite, or in the PostgreSQL that PREFECT_SERVER_DATABASE_CONNECTION_URL names.
-    Ends with Ctrl-C, and everything with it."""
+    Ends with Ctrl-C, SIGTERM or SIGHUP, and everything with it."""
     api = f"http://{host}:{port}/api"
     environment = os.environ | QUIET | {"PREFECT_API_URL": api, "PREFECT_SERVER_API_HOST": host}
     environment["PREFECT_LOGGING_LEVEL"] = "INFO"
@@ -40,9 +39,6 @@ def command(host: str, port: int, evidence_port: int) -> int:
     # The worker starts each run in a folder of its own choice; all of them keep their evidence in this one.
     environment["CHAOSDAY_RUNS"] = str(runs_root().resolve())
     children: list[subprocess.Popen[bytes]] = []
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        # SIGTERM would leave the children behind, and a shell's background job is started deaf to SIGINT.
-        signal.signal(number, signal.default_int_handler)
     try:
         click.echo("starting the server (the first start migrates its database, which takes a while)")
         children.append(_prefect(environment, "server", "start", "--host", host, "--port", str(port)))
@@ -60,10 +56,10 @@ def command(host: str, port: int, evidence_port: int) -> int:
         click.echo(f"reports: below http://{host}:{evidence_port}/runs/; each run links to its own")
         while all(child.poll() is None for child in children):
             time.sleep(0.5)
-        raise ChaosdayError("the server, the worker or the reports' server ended by itself; its words are above")
+        raise Unavailable("the server, the worker or the reports' server ended by itself; its words are above")
     except KeyboardInterrupt:
-        click.echo("ending")
-        return 0
+        click.echo("ending", err=True)
+        raise
     finally:
         for child in reversed(children):
             _end(child)
@@ -118,17 +114,17 @@ def _must(environment: dict[str, str], module: str, *words: str) -> None:
     )
     if done.returncode != 0:
         said = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
-        raise ChaosdayError(f"{module} {' '.join(words[:2])} failed: {said[-1] if said else 'no words'}")
+        raise Unavailable(f"{module} {' '.join(words[:2])} failed: {said[-1] if said else 'no words'}")
 
 
 def _wait_for(url: str, server: subprocess.Popen[bytes], timeout_s: float = 120) -> None:
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         if server.poll() is not None:
-            raise ChaosdayError("the server did not start: is its port taken? Try --port")
+            raise Unavailable("the server did not start: is its port taken? Try --port")
         try:
             with urllib.request.urlopen(url, timeout=2):
                 return
         except (urllib.error.URLError, OSError):
             time.sleep(0.2)
-    raise ChaosdayError(f"the server did not answer at {url} within {timeout_s:g} s")
+    raise Unavailable(f"the server did not answer at {url} within {timeout_s:g} s")

@@ -18,7 +18,7 @@ from pathlib import Path
 import orjson
 
 from chaosday.clients.secrets import revealed
-from chaosday.errors import ChaosdayError
+from chaosday.errors import Unavailable
 from chaosday.model.target import Target
 from chaosday.model.workload import Workload
 from chaosday.registry import member
@@ -64,9 +64,7 @@ class Driver:
         if answer.strip() != b"ready":
             process.kill()
             process.wait()
-            raise ChaosdayError(
-                f"the {workload.kind} workload did not start; see {workload.kind}.driver.log in the run"
-            )
+            raise Unavailable(f"the {workload.kind} workload did not start; see {workload.kind}.driver.log in the run")
         return cls(process, workload)
 
     def alive(self) -> bool:

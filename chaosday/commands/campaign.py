@@ -13,6 +13,7 @@ from chaosday.campaign.coverage import EXPIRES_DAYS, Covered, coverage
 from chaosday.clock import SystemClock
 from chaosday.errors import EvidenceMissing
 from chaosday.model.base import Model
+from chaosday.record.outputs import write_output
 from chaosday.record.run_directory import runs_root
 
 
@@ -33,7 +34,7 @@ def command(folders: tuple[Path, ...], html: Path | None, as_json: bool, expires
     if html is not None:
         from chaosday.reporting.campaign_page import page
 
-        html.write_text(page(series, covered, expires_days))
+        write_output(html, page(series, covered, expires_days))
     if as_json:
         found: dict[str, Sequence[Model]] = {"series": series, "coverage": covered}
         said = {name: [each.model_dump(mode="json") for each in listed] for name, listed in found.items()}

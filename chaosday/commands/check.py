@@ -14,6 +14,7 @@ from chaosday.checkers.base import HistoryCheck, ResultMap, foreign_to
 from chaosday.data import formats
 from chaosday.data.formats.events import Imported
 from chaosday.errors import MalformedHistory, UnknownName, UsageError
+from chaosday.record.outputs import write_output
 from chaosday.registry import members
 
 EXIT = {True: 0, False: 1, "unknown": 2}
@@ -123,7 +124,7 @@ def command(
             from chaosday.reporting.anomaly_timeline import page
 
             name = html if len(files) == 1 else html.with_stem(f"{html.stem}-{len(results)}")
-            name.write_text(page(imported.history, result))
+            write_output(name, page(imported.history, result))
     raise SystemExit(EXIT[max((result["valid?"] for result in results), key=_WORST.__getitem__)])
 
 

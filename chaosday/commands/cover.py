@@ -11,7 +11,7 @@ import click
 @click.argument("directory", type=click.Path(path_type=Path))
 @click.option("--direct", is_flag=True, help="Without page cache: every read comes by; no shared memory maps.")
 def command(directory: Path, direct: bool) -> None:
-    """Pass everything through until interrupted; faults of the kind storage.* on this path are done in it.
+    """Pass everything through until stopped by a signal; faults of the kind storage.* on this path are done in it.
 
     Start it before the service that uses DIRECTORY: files that are open already stay out of reach. It needs root.
     """

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from chaosday.data.reconcile.result import DiffResult
     from chaosday.data.reconcile.sides import Side
 
-INCONCLUSIVE = 2
-
 
 @click.command("diff")
 @click.argument("left")
@@ -41,7 +39,7 @@ INCONCLUSIVE = 2
 @click.option("--pull", is_flag=True, help="Read both sides through this machine even if the databases could hash.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def command(left: str, right: str, as_json: bool, **given: object) -> None:
-    """Compare the rows of LEFT and RIGHT; exit 0 equal, 1 different, 2 inconclusive.
+    """Compare the rows of LEFT and RIGHT; exit 0 equal, 1 different, 2 inconclusive, 69 where a side cannot be reached.
 
     A side is a SQLAlchemy-style URL with a table or query (postgresql://HOST/DB#schema.table,
     sqlite:///FILE#select ...; also mysql, mariadb, duckdb), a Parquet or CSV path or glob, or
@@ -53,10 +51,13 @@ def command(left: str, right: str, as_json: bool, **given: object) -> None:
         sides, options = _asked(left, right, given)
         result = compare(*sides, options)
     except (TargetUnreachable, AccessDenied) as error:
-        _inconclusive(str(error), as_json)
-    else:
-        _print(result, as_json)
-        sys.exit(result.exit_code)
+        if as_json:
+            import orjson
+
+            click.echo(orjson.dumps({"equal": None, "reasons": [str(error)]}))
+        raise
+    _print(result, as_json)
+    sys.exit(result.exit_code)
 
 
 def _asked(left: str, right: str, given: dict[str, object]) -> tuple[tuple[Side, Side], DiffOptions]:
@@ -109,15 +110,6 @@ def _number(name: str, text: str) -> float:
     if not number >= 0:
         raise UsageError(f"the tolerance of {name} has to be a number of zero or more, not {text!r}")
     return number
-
-
-def _inconclusive(reason: str, as_json: bool) -> None:
-    if as_json:
-        import orjson
-
-        click.echo(orjson.dumps({"equal": None, "reasons": [reason]}))
-    click.echo(f"inconclusive: {reason}", err=True)
-    sys.exit(INCONCLUSIVE)
 
 
 def _print(result: DiffResult, as_json: bool) -> None:

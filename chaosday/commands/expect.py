@@ -11,6 +11,7 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from chaosday.errors import AccessDenied, MalformedInput, TargetUnreachable, UsageError
+from chaosday.record.outputs import write_output
 
 EXIT = {"pass": 0, "violated": 1, "inconclusive": 2}
 
@@ -26,7 +27,7 @@ def command(data: str, suite: Path | None, profile: Path | None, key: str, html:
     """Validate a Great Expectations suite on DATA: URL#TABLE, URL#SELECT ..., a Parquet or CSV path.
 
     Exit 0 when all are met, 1 when one is not, 2 where nothing can be concluded: no rows, or an expectation that
-    could not be evaluated."""
+    could not be evaluated; 69 where DATA cannot be reached."""
     from chaosday.data.expectations import Expectation, validated
     from chaosday.data.frames import frame
     from chaosday.data.profiling import profiled
@@ -39,17 +40,20 @@ def command(data: str, suite: Path | None, profile: Path | None, key: str, html:
     try:
         rows = frame(Side.parse(data))
     except (TargetUnreachable, AccessDenied) as error:
-        _end({"outcome": "inconclusive", "rows": 0, "reason": str(error), "results": []}, as_json)
+        if as_json:
+            click.echo(orjson.dumps({"outcome": "inconclusive", "rows": 0, "reason": str(error), "results": []}))
+        raise
     if profile is not None:
         made = profiled(rows, key)
-        profile.write_bytes(orjson.dumps([each.model_dump() for each in made], option=orjson.OPT_INDENT_2, default=str))
+        listed_json = [each.model_dump() for each in made]
+        write_output(profile, orjson.dumps(listed_json, option=orjson.OPT_INDENT_2, default=str))
         click.echo(f"{len(made)} expectations that {len(rows):,} rows meet: {profile}")
         return
     if key not in rows.columns:
         raise UsageError(f"there is no column {key}; name the one that tells rows apart with --key")
     results = validated(rows, wanted, key) if len(rows) and wanted else []
     if html is not None and results:
-        html.write_text(page(f"Expectations of {Side.parse(data)}", len(rows), wanted, results))
+        write_output(html, page(f"Expectations of {Side.parse(data)}", len(rows), wanted, results))
     listed = records(wanted if results else [], results)
     outcomes = {record["outcome"] for record in listed} or {"inconclusive"}
     outcome = next(each for each in ("violated", "inconclusive", "pass") if each in outcomes)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from chaosday.errors import UsageError
+from chaosday.errors import Unavailable, UsageError
 
 
 @click.command("http-proxy", short_help="A fault proxy before an HTTP service or an AWS-compatible endpoint.")
@@ -15,11 +15,13 @@ from chaosday.errors import UsageError
 @click.option("--listen", "listens", multiple=True, metavar="NAME=HOST:PORT", help="Where clients connect.")
 @click.option("--authority", type=click.Path(path_type=Path), help="Certificates of a private authority, for https.")
 def command(control: Path, routes: tuple[str, ...], listens: tuple[str, ...], authority: Path | None) -> None:
-    """Run the proxy until interrupted. Faults are put on its routes by experiments (target http_route)."""
+    """Run the proxy until stopped by a signal. Faults are put on its routes by experiments (target http_route)."""
     from chaosday.mechanisms.http_proxy.client import HttpProxyProcess
 
     wanted = dict(_pair(word) for word in routes)
     places = dict(_pair(word) for word in listens)
+    if strange := sorted(places.keys() - wanted.keys()):
+        raise UsageError(f"--listen {strange[0]}: no route is called so; there are {', '.join(sorted(wanted))}")
     control.parent.mkdir(parents=True, exist_ok=True)
     with HttpProxyProcess.start(control) as proxy:
         for name, url in wanted.items():
@@ -29,6 +31,7 @@ def command(control: Path, routes: tuple[str, ...], listens: tuple[str, ...], au
             )
         click.echo(f"control socket: {proxy.control}")
         proxy.wait()
+        raise Unavailable("the proxy ended by itself; clients that go by it reach nothing now. Start it again")
 
 
 def _pair(word: str) -> tuple[str, str]:

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from chaosday.errors import UsageError
+from chaosday.record.outputs import unwritable
+
 if TYPE_CHECKING:
     from chaosday.data.manifest import Comparison, Manifest
 
@@ -35,9 +38,14 @@ def make(source: str, out: Path, key: str | None, previous: Path | None, reread:
 
     SOURCE is a directory, s3://BUCKET/PREFIX, or postgresql://HOST/DB#TABLE with --key.
     """
+    if not out.parent.is_dir():
+        raise UsageError(f"there is no folder {out.parent} to write the manifest to")
     memory = out.with_name(out.name + ".resume")
     manifest = _made(source, key, previous, memory, (reread, quiet))
-    manifest.write(out)
+    try:
+        manifest.write(out)
+    except OSError as error:
+        raise unwritable(out, error) from None
     memory.unlink(missing_ok=True)
     click.echo(f"{len(manifest):,} pieces, root {manifest.root}")
     _tell_unread(manifest.header.unread)

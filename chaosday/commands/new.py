@@ -8,6 +8,7 @@ import click
 
 from chaosday.drills.starter import starter
 from chaosday.errors import UsageError
+from chaosday.record.outputs import unwritable
 
 
 @click.command("new", short_help="Write a first experiment for your own system.")
@@ -24,7 +25,9 @@ def command(address: str, file: Path) -> int:
             written.write(text)
     except FileExistsError:
         raise UsageError(f"{file} is there already; name another file") from None
-    except OSError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise UsageError(f"{file} cannot be written: {error.strerror}") from None
+    except OSError as error:
+        raise unwritable(file, error) from None
     click.echo(f"{file} is written. What it would touch: chaosday plan {file}")
     return 0

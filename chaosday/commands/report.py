@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 import orjson
 
+from chaosday.record.outputs import write_output
 from chaosday.record.run_directory import RunDirectory
 from chaosday.reporting.junit import as_json, as_junit
 from chaosday.reporting.page import write_report
@@ -21,6 +22,6 @@ def command(run: Path, junit: Path | None, json_wanted: bool) -> int:
     directory = RunDirectory.open(run)
     page = write_report(directory)
     if junit is not None:
-        junit.write_bytes(as_junit(directory))
+        write_output(junit, as_junit(directory))
     click.echo(orjson.dumps(as_json(directory)) if json_wanted else page)
     return 0

@@ -16,7 +16,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from chaosday.errors import CapabilityMissing
+from chaosday.errors import CapabilityMissing, UsageError
+from chaosday.processes.login import cache_folder
+from chaosday.running.ends import Ending
 from chaosday.servers.ports import free_port
 from chaosday.servers.server import Server
 
@@ -33,7 +35,7 @@ KERNEL = "console=ttyS0 quiet loglevel=3 mitigations=off tsc=reliable nokaslr au
 
 def cache() -> Path:
     """Where the images are kept."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "chaosday" / "vm"
+    return cache_folder() / "vm"
 
 
 def why_none() -> str:
@@ -92,10 +94,7 @@ def main() -> None:
     """``build`` or ``run``."""
     if sys.argv[1:] == ["build"]:
         began = time.monotonic()
-        try:
-            build()
-        except CapabilityMissing as error:
-            sys.exit(str(error))
+        build()
         print(f"built in {time.monotonic() - began:.0f} s under {cache()}")
     elif sys.argv[1:] == ["run"]:
         port = free_port()
@@ -107,8 +106,10 @@ def main() -> None:
             signal.sigwait({signal.SIGINT, signal.SIGTERM})
             machine.stop()
     else:
-        sys.exit("usage: python -m chaosday.lab.vm build|run")
+        raise UsageError("say what to do: python -m chaosday.lab.vm build|run")
 
 
 if __name__ == "__main__":
-    main()
+    with Ending("chaosday.lab.vm") as end:
+        main()
+    sys.exit(end.code)

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from chaosday.clock import Clock
 from chaosday.errors import EvidenceMissing
 from chaosday.model.evidence import Evidence
+from chaosday.record.outputs import unwritable
 
 RUNS_VARIABLE = "CHAOSDAY_RUNS"
 
@@ -48,9 +49,11 @@ class RunDirectory:
         moment = datetime.fromtimestamp(clock.wall_ns() / 1e9, UTC).strftime("%Y%m%dT%H%M%S")
         slug = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:40].strip("-") or "run"
         path = root / f"{moment}-{slug}-{secrets.token_hex(3)}"
-        (path / "history").mkdir(parents=True)
-        (path / "rows").mkdir()
-        (path / "observations").mkdir()
+        try:
+            for part in ("history", "rows", "observations"):
+                (path / part).mkdir(parents=True)
+        except OSError as error:
+            raise unwritable(path, error) from None
         return cls(path)
 
     @classmethod

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from chaosday.errors import ChaosdayError
+from chaosday.errors import Refused
 from chaosday.model.fault import FaultPlan
 from chaosday.record.journal import Journal
 from chaosday.running.lifecycle import Lifecycle
 
 
 def rehearse(lifecycle: Lifecycle, plans: Sequence[FaultPlan], wait: Callable[[], None], journal: Journal) -> None:
-    """Walk a second life of each planned fault, ``wait`` in its middle; ``ChaosdayError`` where one does not end clean.
+    """Walk a second life of each planned fault, ``wait`` in its middle; ``Refused`` where one does not end clean.
 
     Harm that lasts by design has no small dose, and is not rehearsed.
     """
@@ -26,4 +26,4 @@ def rehearse(lifecycle: Lifecycle, plans: Sequence[FaultPlan], wait: Callable[[]
         seen = lifecycle.heal(small)
         journal.append("rehearsed", fault=fault.kind, clean=seen.clean)
         if not seen.clean:
-            raise ChaosdayError(f"the rehearsal of {seen.words}; the full dose is not given")
+            raise Refused(f"the rehearsal of {seen.words}; the full dose is not given")

@@ -38,8 +38,10 @@ class StopSignals:
         if threading.current_thread() is not threading.main_thread():
             yield self
             return
-        before = {number: signal.getsignal(number) for number in STOPPING}
-        for number in STOPPING:
+        # Whoever started us under nohup wants us to outlive the terminal.
+        heard = [n for n in STOPPING if n != signal.SIGHUP or signal.getsignal(n) is not signal.SIG_IGN]
+        before = {number: signal.getsignal(number) for number in heard}
+        for number in heard:
             signal.signal(number, self._handle)
         try:
             yield self

@@ -6,7 +6,6 @@ is on: whoever cannot ask whether to stop has stopped.
 
 from __future__ import annotations
 
-import getpass
 import os
 import stat
 import threading
@@ -17,8 +16,9 @@ from typing import Protocol
 import orjson
 
 from chaosday.clock import Clock, SystemClock, iso
-from chaosday.errors import ChaosdayError, UsageError
+from chaosday.errors import EvidenceUnwritable, UsageError
 from chaosday.model.base import Model
+from chaosday.processes.login import user_name
 from chaosday.record.run_directory import runs_root
 
 VARIABLE = "CHAOSDAY_HALT"
@@ -76,7 +76,7 @@ class HaltFile:
         """Throw the switch; it is durable when this returns. ``UsageError`` without a reason."""
         if not why.strip():
             raise UsageError(NO_REASON)
-        said = {"why": why.strip(), "by": getpass.getuser(), "at": iso((clock or SystemClock()).wall_ns())}
+        said = {"why": why.strip(), "by": user_name(), "at": iso((clock or SystemClock()).wall_ns())}
         partial = self.path.with_name(f"{self.path.name}.{os.getpid()}")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -86,7 +86,7 @@ class HaltFile:
                 os.fsync(file.fileno())
             partial.replace(self.path)
         except OSError as error:
-            raise ChaosdayError(f"the halt switch {self.path} cannot be thrown: {error.strerror}") from None
+            raise EvidenceUnwritable(f"the halt switch {self.path} cannot be thrown: {error.strerror}") from None
 
     def resume(self) -> bool:
         """Take it back; False where it was not on."""
@@ -95,7 +95,7 @@ class HaltFile:
         except FileNotFoundError:
             return False
         except OSError as error:
-            raise ChaosdayError(f"the halt switch {self.path} cannot be taken back: {error.strerror}") from None
+            raise EvidenceUnwritable(f"the halt switch {self.path} cannot be taken back: {error.strerror}") from None
         return True
 
 

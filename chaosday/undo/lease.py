@@ -11,11 +11,11 @@ import re
 import shlex
 from functools import cache
 from importlib import resources
-from pathlib import Path
 
 from chaosday.errors import AccessDenied, LeaseError, UsageError
 from chaosday.model.lease import Lease, LeaseState, Undo
 from chaosday.model.target import Shell, ShellResult
+from chaosday.processes.login import state_folder
 
 ROOT_STATE_DIR = "/var/lib/chaosday/leases"
 _SEPARATOR = "--residue--"
@@ -118,8 +118,7 @@ def default_state_dir() -> str:
     """Where leases of this machine are kept: under /var/lib as root, in the user's state directory otherwise."""
     if os.geteuid() == 0:
         return ROOT_STATE_DIR
-    home = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
-    return f"{home}/chaosday/leases"
+    return str(state_folder() / "leases")
 
 
 def _centiseconds(seconds: float) -> str:

@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from chaosday.errors import ChaosdayError
+from chaosday.errors import Unavailable
 from chaosday.processes.forks import close_in_children
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Watchdog:
 
     @classmethod
     def start(cls, run: str, journal_path: Path) -> Self:
-        """Start it; it watches when this returns. ``ChaosdayError`` if it does not come up."""
+        """Start it; it watches when this returns. ``Unavailable`` if it does not come up."""
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
         environment.pop("CHAOSDAY_RUN", None)
         process = subprocess.Popen(
@@ -59,7 +59,7 @@ class Watchdog:
         said = process.stdout.readline().split()
         process.wait()
         if said[:1] != ["ready"]:
-            raise ChaosdayError("the watchdog did not start; without it a killed run ends only with its leases")
+            raise Unavailable("the watchdog did not start; without it a killed run ends only with its leases")
         return cls(process, int(said[1]))
 
     def register_process(self, pid: int, *, first: str = "KILL") -> None:

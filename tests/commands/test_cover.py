@@ -48,7 +48,7 @@ def test_it_goes_with_its_process(place: Path, end: signal.Signals) -> None:
     (place / "new").write_text("written through")
     process.send_signal(end)
     process.wait(30)
-    assert process.returncode == (-end if end is signal.SIGKILL else 0)
+    assert process.returncode == (-end if end is signal.SIGKILL else 128 + end)
     until = time.monotonic() + 20
     while place.is_mount() or control.exists():
         assert time.monotonic() < until, "still covered"

@@ -64,13 +64,13 @@ def test_a_profile_sees_what_a_baseline_can(
 
 @pytest.mark.lab
 def test_a_table_and_a_store_that_is_gone(pair: tuple[Node, Node], tmp_path: Path) -> None:
-    """A query of a real database is validated; nobody listening is inconclusive, without the password."""
+    """A query of a real database is validated; nobody listening is 69, without the password."""
     (tmp_path / "suite.json").write_text('[{"expect": "column_values_to_be_unique", "arguments": {"column": "id"}}]')
     url = f"postgresql://postgres:{pair[0].password}@127.0.0.1:{pair[0].port}/postgres"
     query = "#select g % 3 as id from generate_series(1, 9) g"
     assert expect(url + query, "--suite", "suite.json", cwd=tmp_path).returncode == 1
     gone = expect(url.replace(str(pair[0].port), "9") + query, "--suite", "suite.json", cwd=tmp_path)
-    assert gone.returncode == 2
+    assert gone.returncode == 69
     assert pair[0].password not in gone.stdout + gone.stderr
 
 
@@ -92,7 +92,7 @@ def test_wrong_input_is_one_line(tmp_path: Path, words: list[str], said: str) ->
     (tmp_path / "bad.parquet").write_text("nonsense")
     (tmp_path / "suite.json").write_text('[{"expect": "column_values_to_be_unique", "arguments": {"column": "id"}}]')
     done = expect(*words, cwd=tmp_path)
-    assert done.returncode in (64, 2)
+    assert done.returncode == 64
     assert said in done.stderr and len(done.stderr.strip().splitlines()) == 1
 
 

@@ -94,4 +94,4 @@ def test_the_commands(tmp_path: Path) -> None:
     done = chaosday("campaign", "--html", "page.html")
     assert done.stdout.startswith("failover: +; 0 of 1,000 rows") and "Campaign" in (tmp_path / "page.html").read_text()
     empty = chaosday("campaign", str(tmp_path / "nowhere"))
-    assert empty.returncode == 2 and len(empty.stderr.strip().splitlines()) == 1
+    assert empty.returncode == 64 and len(empty.stderr.strip().splitlines()) == 1

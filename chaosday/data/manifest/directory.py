@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import orjson
 import xxhash
@@ -15,6 +16,7 @@ import xxhash
 from chaosday.clock import Clock, SystemClock, iso
 from chaosday.data.manifest.tree import Header, Manifest, Piece, with_past
 from chaosday.errors import AccessDenied, TargetUnreachable
+from chaosday.record.outputs import unwritable
 
 # Small enough for a processor's second-level cache: the hash then reads what the kernel has just copied.
 BUFFER_BYTES = 256 << 10
@@ -54,7 +56,7 @@ def of_directory(
     total = sum(entry.size for _, entry in files)
     done = 0
     pieces = []
-    memory = resume.open("ab") if resume else None
+    memory = _opened(resume) if resume else None
     try:
         with ThreadPoolExecutor(WORKERS) as pool:
             jobs = ((n, s, known.get(n) == s and known.digest(n)) for n, s in files)
@@ -85,6 +87,13 @@ def digest_of(path: Path) -> bytes:
         while length := file.readinto(buffer):
             state.update(view[:length])
     return state.digest()
+
+
+def _opened(resume: Path) -> BinaryIO:
+    try:
+        return resume.open("ab")
+    except OSError as error:
+        raise unwritable(resume, error) from None
 
 
 def _hashed(root: Path, name: str, seen: Seen, known: bytes | bool) -> tuple[str, Seen, bytes | str]:

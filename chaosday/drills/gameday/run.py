@@ -19,7 +19,7 @@ from chaosday.drills.gameday.hunt import Hunt
 from chaosday.drills.gameday.outages import today_utc, trend
 from chaosday.drills.gameday.readiness import Gap
 from chaosday.drills.gameday.scoring import PlayedFlag, score
-from chaosday.errors import ChaosdayError
+from chaosday.errors import ChaosdayError, Halted, Refused
 from chaosday.model.clean import Clean
 from chaosday.model.experiment import BlastRadius, Experiment, FaultAt
 from chaosday.model.fault import FaultPlan
@@ -219,9 +219,9 @@ class GameDayRun:
         """The last questions before a flag hurts: switches that answer at once, guardrails, and nobody else there."""
         if words := halted_by([switch for switch in self.permission.switches if switch.local]):
             self.stop(words)
-            raise ChaosdayError(words)
+            raise Halted(words)
         if refused := self.permission.refusals_of(plan.affected):
-            raise ChaosdayError("; ".join(refused))
+            raise Refused("; ".join(refused))
         self._holding.release()
         self._holding = Holding(self.permission.fences, self.directory.run)
         self._holding.take(self.targets[plan.lease.target].fences(plan.affected))

@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
-import threading
 import time
 import zlib
 from collections.abc import Iterator
@@ -68,13 +66,9 @@ def cover_of(path: Path) -> Cover | None:
 
 
 def until_ended(path: Path) -> None:
-    """Return on the terminal's Ctrl-C, on SIGTERM, and where somebody else takes the cover off."""
-    ended = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: ended.set())
-    while not ended.wait(0.5):
-        if cover_of(path) is None:
-            return
+    """Return where somebody else takes the cover off."""
+    while cover_of(path) is not None:
+        time.sleep(0.5)
 
 
 def source(name: str) -> str:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from chaosday.errors import AccessDenied, Refused, TargetUnreachable, UsageError
 from chaosday.model.target import ShellResult
+from chaosday.processes.login import expanded
 
 if TYPE_CHECKING:
     import paramiko
@@ -181,7 +182,7 @@ class SshShell:
             # What fails is said by an error of ours; it writes a traceback of its own to standard error as well.
             log.setLevel(logging.CRITICAL)
         client = paramiko.SSHClient()
-        known = Path(self._login.known_hosts).expanduser()
+        known = expanded(self._login.known_hosts)
         if known.exists():
             client.load_host_keys(str(known))
         client.set_missing_host_key_policy(_refuse_unknown(hop, known))
@@ -210,7 +211,7 @@ class SshShell:
         return {
             "password": login.password or None,
             "pkey": _key(login),
-            "key_filename": str(Path(login.key_file).expanduser()) if login.key_file else None,
+            "key_filename": str(expanded(login.key_file)) if login.key_file else None,
             "passphrase": login.key_passphrase or None,
             "allow_agent": login.agent,
             "look_for_keys": not (login.key_file or login.key_text or login.password),

@@ -13,7 +13,7 @@ from typing import Any, Protocol, Self, runtime_checkable
 import orjson
 
 from chaosday import errors
-from chaosday.errors import ChaosdayError, LeaseError, TargetUnreachable
+from chaosday.errors import ChaosdayError, LeaseError, TargetUnreachable, Unavailable
 from chaosday.mechanisms.http_proxy import canary
 from chaosday.mechanisms.http_proxy.canary import Seen
 from chaosday.mechanisms.http_proxy.rule import Match, Rule
@@ -154,7 +154,7 @@ class HttpProxyProcess:
         if process.stdout.readline().strip() != b"ready":
             process.kill()
             process.wait()
-            raise ChaosdayError(f"the HTTP proxy did not start with its control socket at {control}")
+            raise Unavailable(f"the HTTP proxy did not start with its control socket at {control}")
         return cls(process, control)
 
     @property

@@ -98,7 +98,7 @@ def test_s3_versions_and_globs(s3_endpoint: str, files: tuple[str, str], monkeyp
     client.put_object(Bucket="lake", Key="t/one.parquet", Body=Path(right).read_bytes())
     assert diff(left, "s3://lake/t/one.parquet", key=["id"]).changed == 1
     assert diff(left, f"s3://lake/t/one.parquet?versionId={first}", key=["id"]).equal is True
-    assert call(left, "s3://nowhere/x.parquet", "-k", "id").exit_code == 2
+    assert call(left, "s3://nowhere/x.parquet", "-k", "id").exception.exit_code == 69
 
 
 @pytest.mark.lab

@@ -1,0 +1,83 @@
+"""The program, loaded once and forked for each case: two hundred starts of an interpreter would take minutes.
+
+Reads one JSON case a line: ``words`` (the command line), ``do`` (what its command does instead of its work: "raise",
+"wait", or "" for its own work), ``out`` and ``err`` (files for its two outputs), ``folder`` (the current one). Writes
+one JSON line a case: the code that a shell would see. A case that waits is sent ``signal`` once it waits.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from chaosday import cli
+
+CANARY = "canary-9d1c-secret"
+
+
+def leaves(group: click.Group, *names: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """Every command with the words that lead to it."""
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        if isinstance(command, click.Group):
+            yield from leaves(command, *names, name)
+        else:
+            yield (*names, name), command
+
+
+def _raising(*_: object, **__: object) -> None:
+    password = CANARY
+    raise ValueError(f"cannot use password={password!r} at postgresql://app:{password}@db/x")
+
+
+def _waiting(ready: int) -> Any:
+    def wait(*_: object, **__: object) -> None:
+        os.write(ready, b"!")
+        time.sleep(600)
+
+    return wait
+
+
+def _child(case: dict[str, Any], ready: int) -> None:
+    os.chdir(case["folder"])
+    for number, name in ((1, "out"), (2, "err")):
+        os.dup2(os.open(case[name], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), number)
+    for _, command in COMMANDS:
+        if case["do"]:
+            command.callback = {"raise": _raising, "wait": _waiting(ready)}[case["do"]]
+    sys.argv = ["chaosday", *case["words"]]
+    cli.main(case["words"])
+
+
+def _answered(case: dict[str, Any]) -> int:
+    heard, ready = os.pipe()
+    pid = os.fork()
+    if not pid:
+        try:
+            _child(case, ready)
+        except SystemExit as end:
+            os._exit(end.code if isinstance(end.code, int) else 98)
+        os._exit(99)
+    os.close(ready)
+    if case["do"] == "wait" and select.select([heard], [], [], 60)[0]:
+        os.kill(pid, case["signal"])
+    status = os.waitpid(pid, 0)[1]
+    os.close(heard)
+    return os.waitstatus_to_exitcode(status)
+
+
+COMMANDS = list(leaves(cli.chaosday))  # type: ignore[arg-type]
+
+if __name__ == "__main__":
+    print(json.dumps([list(words) for words, _ in COMMANDS]), flush=True)
+    for line in sys.stdin:
+        print(json.dumps(_answered(json.loads(line))), flush=True)
