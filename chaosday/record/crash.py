@@ -55,7 +55,8 @@ def known_secrets() -> Iterator[str]:
             yield each.get_secret_value()
         elif isinstance(each, SecretBytes):
             yield each.get_secret_value().decode(errors="replace")
-    yield from (value for name, value in os.environ.items() if _NAMES.search(name))
+    # PWD is where we are, and no password.
+    yield from (value for name, value in os.environ.items() if _NAMES.search(name) and not name.endswith("PWD"))
 
 
 def run_of(error: BaseException) -> Path | None:
