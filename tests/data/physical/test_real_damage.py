@@ -24,6 +24,7 @@ from chaosday.model.check import Check
 from chaosday.model.evidence import Evidence
 from chaosday.model.finding import Finding, Outcome
 from tests.data.reconcile import servers
+from tests.lab.seaweedfs import ACCESS_KEY, SECRET_KEY, SeaweedFS
 
 
 def judged(check: Check, said: object) -> Finding:
@@ -129,10 +130,10 @@ def test_a_backup_against_its_manifest(server: servers.Postgres, tmp_path: Path,
 
 
 @pytest.mark.lab
-def test_rot_below_a_real_object_store_is_found(seaweed: tuple[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rot_below_a_real_object_store_is_found(weed: SeaweedFS, monkeypatch: pytest.MonkeyPatch) -> None:
     """One bit flipped in the store's own file: HEAD goes on answering, and reading the object tells."""
-    endpoint, volumes = seaweed
-    for name, value in (("AWS_ENDPOINT_URL", endpoint), ("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "b"),
+    for name, value in (("AWS_ENDPOINT_URL", weed.url), ("AWS_ACCESS_KEY_ID", ACCESS_KEY),
+                        ("AWS_SECRET_ACCESS_KEY", SECRET_KEY),
                         ("AWS_DEFAULT_REGION", "us-east-1"), ("AWS_MAX_ATTEMPTS", "1")):  # fmt: skip
         monkeypatch.setenv(name, value)
     client = boto3.client("s3")
@@ -141,13 +142,13 @@ def test_rot_below_a_real_object_store_is_found(seaweed: tuple[str, Path], monke
     for name in ("a", "b", "victim"):
         client.put_object(Bucket="rot", Key=name, Body=body + name.encode(), ChecksumAlgorithm="SHA256")
     assert judged(S3Checksums(), observe_objects(Bucket("rot"))).outcome is Outcome.PASS
-    for path in volumes.rglob("*.dat"):
+    for path in weed.volumes.rglob("*.dat"):
         at = path.read_bytes().find(body + b"victim")
         if at >= 0:
             with path.open("r+b") as file:
                 file.seek(at + 1000)
                 file.write(bytes([body[1000] ^ 1]))
     assert client.head_object(Bucket="rot", Key="victim")["ContentLength"] == 50_006
-    finding = judged(S3Checksums(), observe_objects(Bucket("rot", read_timeout_s=4)))
+    finding = judged(S3Checksums(), observe_objects(Bucket("rot", read_timeout_s=10)))
     assert finding.outcome is Outcome.VIOLATED
     assert finding.damaged_keys() == {"victim"}

@@ -40,14 +40,6 @@ def mariadb() -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(scope="session")
-def s3_endpoint() -> Iterator[str]:
-    """The endpoint of a moto S3 server."""
-    pytest.importorskip("moto")
-    with servers.moto() as endpoint:
-        yield endpoint
-
-
 @pytest.fixture
 def schema(server: servers.Postgres) -> str:
     """A new schema of its own."""

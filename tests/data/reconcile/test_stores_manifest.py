@@ -16,9 +16,9 @@ pytestmark = pytest.mark.lab
 
 
 @pytest.fixture
-def client(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[BaseClient]:
+def client(moto: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[BaseClient]:
     """An S3 client, and the environment that the code under test finds the same server by."""
-    for name, value in (("AWS_ENDPOINT_URL", s3_endpoint), ("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "b"),
+    for name, value in (("AWS_ENDPOINT_URL", moto), ("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "b"),
                         ("AWS_DEFAULT_REGION", "us-east-1")):  # fmt: skip
         monkeypatch.setenv(name, value)
     made = boto3.client("s3")

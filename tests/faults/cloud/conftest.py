@@ -1,4 +1,4 @@
-"""Real parts, started once: moto for AWS' APIs, SeaweedFS for S3, the fault proxy before both."""
+"""The fault proxy, started once, and stores on the two servers of objects that all tests share."""
 
 from __future__ import annotations
 
@@ -8,22 +8,7 @@ import pytest
 
 from chaosday.mechanisms.http_proxy.client import HttpProxyProcess
 from chaosday.targets.s3_store import S3Store
-from tests.lab.moto import moto_server
-from tests.lab.seaweedfs import ACCESS_KEY, SECRET_KEY, SeaweedFS, seaweedfs
-
-
-@pytest.fixture(scope="session")
-def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of a moto server."""
-    with moto_server(tmp_path_factory.mktemp("moto")) as url:
-        yield url
-
-
-@pytest.fixture(scope="session")
-def weed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeaweedFS]:
-    """A running SeaweedFS."""
-    with seaweedfs(tmp_path_factory.mktemp("weed")) as server:
-        yield server
+from tests.lab.seaweedfs import ACCESS_KEY, SECRET_KEY
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -24,17 +25,21 @@ from chaosday.workloads.s3 import S3Workload
 from tests.faults.cloud.conftest import store_at
 from tests.faults.cloud.living import struck
 from tests.lab.seaweedfs import SeaweedFS
+from tests.workloads.enough import OK, UNKNOWN, asked, once
 
 S = SHARED_FROM
 
 
-def worked(store: S3Store, directory: Path, seconds: float, **fields: object) -> tuple[S3Workload, History]:
+def worked(
+    store: S3Store, directory: Path, wanted: dict[str, int], end: Callable[[], object] | None = None, **fields: object
+) -> tuple[S3Workload, History]:
+    """Work until as much as ``wanted`` was recorded, and then do ``end``."""
     workload = S3Workload.model_validate({"clients": 3, "size_bytes": 300, "versions": True, "scope": "test", **fields})
     workload.prepare(store)
-    stop = threading.Event()
-    threading.Timer(seconds, stop.set).start()
-    workload.run(store, directory / "history", stop, seed=3)
-    return workload, seal(directory / "history")
+    stop, history = threading.Event(), directory / "history"
+    with once(history, wanted, lambda: (end and end(), stop.set())):
+        workload.run(store, history, stop, seed=3)
+    return workload, seal(history)
 
 
 def judged(workload: S3Workload, store: S3Store, directory: Path, history: History) -> tuple[Outcome, set[str]]:
@@ -45,9 +50,9 @@ def judged(workload: S3Workload, store: S3Store, directory: Path, history: Histo
 
 def test_healthy_stores_pass_and_are_left_clean(store: S3Store, tmp_path: Path) -> None:
     """Puts, parts, deletes, conditions and versions of an unhurt store are all found again; then nothing is left."""
-    workload, history = worked(store, tmp_path, 2.5, multipart_share=0.05, shared_keys=1, shared_share=0.4)
-    asked = set(history.table["f"].to_pylist())
-    assert {"put", "delete", "get", "look", "create", "replace"} <= asked
+    wanted = {OK: 150} | {asked(f): 1 for f in ("put", "delete", "get", "look", "create", "replace")}
+    workload, history = worked(store, tmp_path, wanted, multipart_share=0.05, shared_keys=1, shared_share=0.4)
+    assert {"put", "delete", "get", "look", "create", "replace"} <= set(history.table["f"].to_pylist())
     outcome, names = judged(workload, store, tmp_path, history)
     assert (outcome, names) == (Outcome.PASS, set())
     workload.clean_up(store)
@@ -64,7 +69,7 @@ def test_sees_what_a_fault_left(weed: SeaweedFS, tmp_path: Path, kind: str, expe
 
     store = store_at(weed.url, f"lab-ledger-{kind[9:]}")
     mark_as_scratch(store)
-    workload, history = worked(store, tmp_path, 1.5, versions=False)
+    workload, history = worked(store, tmp_path, {OK: 60}, versions=False)
     fault = member("faults", kind).model_validate({"target": "s", "accept_weak_lease": True, "count": 3})
     with struck(fault, store):  # type: ignore[arg-type]
         outcome, names = judged(workload, store, tmp_path, history)
@@ -83,7 +88,7 @@ def test_faults_on_the_way_lose_nothing(weed: SeaweedFS, proxy: HttpProxyProcess
         member("faults", "cloud.api.reset").model_validate({"target": "r", "probability": 0.1, "upload": True}),
     ]
     with struck(faults[0], route, number=1), struck(faults[1], route, number=2):  # type: ignore[arg-type]
-        workload, history = worked(store.through(route), tmp_path, 3)
+        workload, history = worked(store.through(route), tmp_path, {OK: 60, UNKNOWN: 3})
     statuses = set(history.table["status"].to_pylist())
     assert {"ok", "unknown"} <= statuses
     assert judged(workload, store, tmp_path, history) == (Outcome.PASS, set())
@@ -95,11 +100,9 @@ def test_acknowledged_objects_survive_a_kill(tmp_path_factory: pytest.TempPathFa
 
     with seaweedfs(tmp_path_factory.mktemp("killed")) as server:
         store = store_at(server.url, "lab-killed")
-        threading.Timer(1.5, server.kill).start()
-        workload, history = worked(store, tmp_path, 3, versions=False, multipart_share=0.0)
+        workload, history = worked(store, tmp_path, {OK: 60}, server.kill, versions=False, multipart_share=0.0)
         server.start()
-        server.wait()
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 200
         while judged(workload, store, tmp_path, history)[0] is not Outcome.PASS:
             assert time.monotonic() < deadline
             time.sleep(1)
@@ -110,7 +113,7 @@ def test_acknowledged_objects_survive_a_kill(tmp_path_factory: pytest.TempPathFa
         )
         key, value = next((k, v) for k, v in zip(keys.tolist(), values.tolist(), strict=True) if held.get(k) == v)
         body = body_of(key, value, 300)
-        for file in server.directory.glob("*.dat"):
+        for file in server.volumes.glob("*.dat"):
             data = file.read_bytes()
             if (place := data.find(body)) >= 0:
                 with file.open("r+b") as disk:
