@@ -10,13 +10,14 @@ import time
 from pathlib import Path
 
 from chaosday.clock import SystemClock
-from chaosday.drills.execution import Execution
+from chaosday.drills.experiment.kind import ExperimentKind
 from chaosday.drills.finding_file import ArmName, experiment_of, load_finding
-from chaosday.drills.playing import play
 from chaosday.errors import ChaosdayError
 from chaosday.lab.stands import stand
 from chaosday.model.experiment import parse
 from chaosday.record.run_directory import RunDirectory
+from chaosday.running.playing import play
+from chaosday.running.run import Run
 
 
 def judged(file: Path, arm: ArmName) -> dict[str, object]:
@@ -29,7 +30,7 @@ def judged(file: Path, arm: ArmName) -> dict[str, object]:
         with stand(finding.lab, folder, finding.arm(arm).lab) as facts:
             experiment = parse(experiment_of(finding, arm, facts))
             directory = RunDirectory.create(folder / "runs", experiment.title, SystemClock())
-            with Execution(experiment, directory) as run:
+            with Run(ExperimentKind(experiment), directory) as run:
                 cleans = play(run)
                 findings = run.verify()
             return {

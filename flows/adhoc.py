@@ -14,13 +14,14 @@ from blocks.guardrails import Guardrails
 from blocks.postgresql import PostgreSQLDatabase
 from blocks.ssh_host import SSHHost
 from chaosday.clock import SystemClock
-from chaosday.drills.execution import Execution
+from chaosday.drills.experiment.kind import ExperimentKind
 from chaosday.errors import InvalidExperiment
 from chaosday.model.experiment import Experiment, parse
 from chaosday.record.run_directory import RunDirectory, runs_root
 from chaosday.reporting.plan_page import plan_markdown
-from flows.experiment import as_state, permission_for, pipeline
+from chaosday.running.run import Run
 from flows.form import Checks, ConnectionFault, Durations, Guards, HostFault, experiment_of
+from flows.pipeline import as_state, permission_for, pipeline
 from tasks.preflight import preflight
 
 HYPOTHESIS = "No acknowledged write is lost, corrupted or contradicted."
@@ -101,7 +102,7 @@ def _run(experiment: Experiment, guardrails: Guardrails | None, dry_run: bool) -
     if dry_run:
         return _planned(experiment, guardrails)
     directory = RunDirectory.create(runs_root(), experiment.title, SystemClock())
-    with Execution(experiment, directory, permission=permission_for(directory, guardrails)) as run:
+    with Run(ExperimentKind(experiment), directory, permission=permission_for(directory, guardrails)) as run:
         verdict = pipeline(run)
     return as_state(verdict)
 
@@ -110,7 +111,7 @@ def _planned(experiment: Experiment, guardrails: Guardrails | None) -> Any:
     """What would be touched, as an artifact. The plan is kept nowhere else: a run that did not run has no evidence."""
     with tempfile.TemporaryDirectory(prefix="chaosday-plan-") as scratch:
         directory = RunDirectory.create(Path(scratch), experiment.title, SystemClock())
-        with Execution(experiment, directory, permission=permission_for(directory, guardrails)) as run:
+        with Run(ExperimentKind(experiment), directory, permission=permission_for(directory, guardrails)) as run:
             plan = preflight(run)
             shortfalls = list(run.shortfalls)
     create_markdown_artifact(

@@ -6,7 +6,7 @@ from prefect import pause_flow_run
 from prefect.exceptions import FlowPauseTimeout
 from prefect.input import RunInput
 
-from chaosday.model.experiment import Experiment
+from chaosday.model.intent import Intent
 from chaosday.safety.guardrails import Guardrails
 from chaosday.safety.permission import Approved
 
@@ -21,15 +21,13 @@ class Approval(RunInput):
     why: str = ""
 
 
-def approval_of(experiment: Experiment, limits: Guardrails, requested_by: str, wait_s: int) -> Approved | None:
+def approval_of(intent: Intent, limits: Guardrails, requested_by: str, wait_s: int) -> Approved | None:
     """Wait for consent where a fault needs it; None where none does, where nobody is named who asks (there is nobody
     to tell apart from the approver), or where consent did not come: the plan then says what is missing."""
-    kinds = limits.needs_approval(experiment)
+    kinds = limits.needs_approval(intent)
     if not kinds or not requested_by.strip():
         return None
-    words = (
-        f"**{requested_by}** asks to run *{experiment.title}*: {', '.join(kinds)}. Approve it, with your name and why."
-    )
+    words = f"**{requested_by}** asks to run *{intent.title}*: {', '.join(kinds)}. Approve it, with your name and why."
     try:
         said = pause_flow_run(wait_for_input=Approval.with_initial_data(description=words), timeout=wait_s)
     except FlowPauseTimeout:

@@ -1,4 +1,4 @@
-"""The detection drill, as a pipeline."""
+"""The detection drill, as a flow."""
 
 from __future__ import annotations
 
@@ -7,31 +7,29 @@ from typing import Any
 
 from prefect import flow
 
-from chaosday.clock import SystemClock
+from blocks.guardrails import Guardrails
 from chaosday.drills.detection.drill import DetectionDrill
-from chaosday.drills.detection.run import DetectionRun
-from chaosday.record.run_directory import RunDirectory, runs_root
-from flows.experiment import as_state
-from tasks.detect import damage, listen, preflight, prove, verify
-from tasks.report import report
+from chaosday.drills.detection.kind import DetectionKind
+from flows.approval import PATIENCE_S
+from flows.pipeline import Asked, carried_out
 
 
 @flow(name="detection drill", flow_run_name="{drill.title}", retries=0, persist_result=False)
-def detection_drill(drill: DetectionDrill, directory: Path | None = None) -> Any:
+def detection_drill(
+    drill: DetectionDrill,
+    directory: Path | None = None,
+    guardrails: Guardrails | None = None,
+    requested_by: str = "",
+    approval_wait_s: int = PATIENCE_S,
+) -> Any:
     """Plant real damage where it is marked as scratch, undo it, and say whose monitors noticed, and how soon.
 
     Args:
         drill: What is damaged, and whose monitors ought to notice.
         directory: The run directory that takes the evidence; a new one under chaosday-runs by default.
+        guardrails: What runs may do here; without them only production is refused.
+        requested_by: Who asks. Faults that need a second person wait for somebody else's consent in the UI.
+        approval_wait_s: How long they wait, in seconds.
     """
-    kept = RunDirectory(directory) if directory else RunDirectory.create(runs_root(), drill.title, SystemClock())
-    with DetectionRun(drill, kept) as run:
-        preflight(run)
-        if run.ready:
-            listen(run)
-        if run.ready:
-            damage(run)
-        verify(run)
-        prove(run)
-        verdict = report(run)
-    return as_state(verdict)
+    asked = Asked(guardrails, requested_by, approval_wait_s)
+    return carried_out(DetectionKind(drill), directory, asked)

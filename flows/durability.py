@@ -7,11 +7,12 @@ from typing import Any, Literal
 from prefect import flow
 
 from chaosday.clock import SystemClock
-from chaosday.drills.execution import Execution
+from chaosday.drills.experiment.kind import ExperimentKind
 from chaosday.lab.failover import failover_lab
 from chaosday.record.run_directory import RunDirectory, runs_root
 from chaosday.running.placebo import is_placebo_turn
-from flows.experiment import as_state, permission_for, pipeline
+from chaosday.running.run import Run
+from flows.pipeline import as_state, permission_for, pipeline
 
 
 @flow(name="durability demo", flow_run_name="{arm}", retries=0, persist_result=False)
@@ -30,7 +31,7 @@ def durability(
     directory = RunDirectory.create(root, f"{arm} durability", SystemClock())
     with (
         failover_lab(arm, directory.path / "servers", seed=seed) as lab,
-        Execution(lab.experiment, directory, placebo=placebo, permission=permission_for(directory)) as run,
+        Run(ExperimentKind(lab.experiment), directory, placebo=placebo, permission=permission_for(directory)) as run,
     ):
         verdict = pipeline(run)
     return as_state(verdict)

@@ -14,6 +14,7 @@ from rich import box
 from rich.table import Table
 
 from chaosday.clock import SystemClock
+from chaosday.drills.experiment.kind import ExperimentKind
 from chaosday.drills.finding_file import ARMS, ArmName, FindingFile, experiment_of, load_finding
 from chaosday.errors import ChaosdayError
 from chaosday.judging.example import example
@@ -22,7 +23,7 @@ from chaosday.lab.stands import stand
 from chaosday.model.base import Model
 from chaosday.model.experiment import parse
 from chaosday.record.run_directory import RunDirectory, runs_root
-from flows.run_one import run_one
+from flows.run_one import Runner
 from flows.terminal import COLOURS, console
 
 
@@ -51,7 +52,7 @@ class ArmResult(Model):
         return self.got == self.expected
 
 
-def run_arm(finding: FindingFile, arm: ArmName, *, quiet: bool) -> ArmResult:
+def run_arm(finding: FindingFile, arm: ArmName, runner: Runner) -> ArmResult:
     """Start the system, run the arm's experiment on it, and take the system away."""
     expects = finding.arm(arm).anomalies
     began = time.monotonic()
@@ -71,7 +72,7 @@ def run_arm(finding: FindingFile, arm: ArmName, *, quiet: bool) -> ArmResult:
         with stand(finding.lab, folder, finding.arm(arm).lab) as facts:
             experiment = parse(experiment_of(finding, arm, facts))
             directory = RunDirectory.create(runs_root(), experiment.title, SystemClock())
-            verdict = run_one(experiment, directory, quiet=quiet)
+            verdict = runner.run(ExperimentKind(experiment), directory)
             return result.model_copy(update=_read(directory, verdict, expects) | {"s": time.monotonic() - began})
     except ChaosdayError as error:
         return result.model_copy(update={"why": str(error), "s": time.monotonic() - began})
@@ -95,14 +96,12 @@ def _read(directory: RunDirectory, verdict: Verdict, expects: Sequence[str]) -> 
 
 def run_findings(files: Iterable[Path], *, quiet: bool, as_json: bool, arms: Sequence[ArmName] = ARMS) -> int:
     """Each arm of each file in turn; the table in the end. 0 where every arm said what it should."""
-    from flows.session import prefect_session
-
     found = [load_finding(path) for path in files]  # all of them are read before any is run
     results = []
-    with prefect_session():
+    with Runner(quiet or as_json) as runner:
         for finding in found:
             for arm in arms:
-                results.append(run_arm(finding, arm, quiet=quiet or as_json))
+                results.append(run_arm(finding, arm, runner))
                 if as_json:
                     click.echo(orjson.dumps(results[-1].model_dump() | {"right": results[-1].right}))
                 elif not quiet:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from prefect import flow
-from prefect.states import Completed, Failed
 
-from chaosday.clock import SystemClock
+from blocks.guardrails import Guardrails
+from chaosday.drills.gameday.board import Board
 from chaosday.drills.gameday.day import GameDay, Phase
-from chaosday.drills.gameday.run import GameDayRun
-from chaosday.record.run_directory import RunDirectory, runs_root
-from flows.experiment import permission_for
+from chaosday.drills.gameday.kind import GameDayKind
+from chaosday.running.run import Run
+from flows.approval import PATIENCE_S
 from flows.phases import Pause, at_terminal, in_prefect, without
-from tasks.gameday import check, hunt, reveal, seal
+from flows.pipeline import Asked, Turns, carried_out
 
 PAUSE_S = 3600
 CLOSING = Phase(name="the end", instructions="Last notes and action items; then the flags are revealed.")
@@ -26,6 +27,9 @@ def gameday(
     directory: Path | None = None,
     pauses: Literal["prefect", "terminal", "none"] = "prefect",
     pause_wait_s: int = PAUSE_S,
+    guardrails: Guardrails | None = None,
+    requested_by: str = "",
+    approval_wait_s: int = PATIENCE_S,
 ) -> Any:
     """Check that everything is known, hide sealed flags, let people find and mitigate them, and score it.
 
@@ -34,28 +38,39 @@ def gameday(
         directory: The run directory that takes the evidence; a new one under chaosday-runs by default.
         pauses: Where a person says go before each phase.
         pause_wait_s: How long each pause in Prefect waits, in seconds, before the day ends.
+        guardrails: What runs may do here; without them only production is refused.
+        requested_by: Who asks. Faults that need a second person wait for somebody else's consent in the UI.
+        approval_wait_s: How long they wait, in seconds.
     """
-    kept = RunDirectory(directory) if directory else RunDirectory.create(runs_root(), day.title, SystemClock())
     ask: Pause = {"prefect": in_prefect(pause_wait_s), "terminal": at_terminal, "none": without}[pauses]
-    with GameDayRun(day, kept, permission=permission_for(kept)) as run:
-        if check(run):
-            seal(run)
-            play(run, ask)
-        game = reveal(run)
-    state = Completed if game["outcome"] == "pass" else Failed
-    return state(name=game["outcome"], message="; ".join(game["reasons"])[:1000] or "played to its end")
+    kind = GameDayKind(day)
+    hunt = next((n for n, phase in enumerate(day.phases) if phase.kind == "hunt"), len(day.phases) - 1)
+
+    def briefing(run: Run) -> None:
+        """Up to the hunt, which begins when it was said go to."""
+        run.pause(lambda: _phases(run, kind, day.phases[: hunt + 1], ask))
+
+    def debriefing(run: Run) -> None:
+        """It has ended when somebody says so: what it decided is on the board by then."""
+        if run.ready:
+            run.pause(lambda: _phases(run, kind, day.phases[hunt + 1 :], ask))
+        if run.ready and any(phase.pause for phase in day.phases):
+            run.pause(lambda: _closing(run, ask))
+
+    asked = Asked(guardrails, requested_by, approval_wait_s)
+    return carried_out(kind, directory, asked, turns=Turns(briefing, debriefing))
 
 
-def play(run: GameDayRun, ask: Pause) -> None:
+def _phases(run: Run, kind: GameDayKind, phases: Sequence[Phase], ask: Pause) -> None:
     """Phase after phase, each after its pause; nothing is hurt while anybody waits for an answer."""
-    for phase in run.day.phases:
-        if phase.pause and (why := ask(phase, run.board)):
+    board = Board.of(run.directory.path)
+    for phase in phases:
+        if phase.pause and (why := ask(phase, board)):
             run.stop(why)
         if not run.ready:
             return
-        run.begin(phase)
-        if phase.kind == "hunt":
-            hunt(run)
-    # The debriefing has ended when somebody says so: what it decided is on the board by then.
-    if any(phase.pause for phase in run.day.phases):
-        ask(CLOSING, run.board)
+        kind.begin(run, phase)
+
+
+def _closing(run: Run, ask: Pause) -> None:
+    ask(CLOSING, Board.of(run.directory.path))

@@ -10,12 +10,11 @@ import orjson
 
 from chaosday.clock import SystemClock
 from chaosday.drills.gameday.day import load_day
+from chaosday.drills.gameday.kind import GAME, GameDayKind
 from chaosday.drills.gameday.readiness import gaps
-from chaosday.drills.gameday.run import GAME
 from chaosday.record.run_directory import RunDirectory, runs_root
-from flows.terminal import console, watching
-
-EXIT_CODES = {"pass": 0, "inconclusive": 2, "revert_failed": 3}
+from flows.run_one import Runner
+from flows.terminal import console
 
 
 @click.command("gameday", short_help="Check readiness, hide sealed flags, and score who finds them.")
@@ -41,18 +40,14 @@ def command(file: Path, only_check: bool, pauses: Literal["terminal", "prefect",
         return 2 if missing else 0
     directory = RunDirectory.create(runs_root(), day.title, SystemClock())
     click.echo(f"run: {directory.path}", err=as_json)
-    from flows.session import prefect_session
-
-    with prefect_session(), watching(quiet=True):
-        from flows.gameday import gameday
-
-        gameday(day, directory.path, pauses=pauses, return_state=True)
+    with Runner() as runner:
+        verdict = runner.run(GameDayKind(day), directory, pauses=pauses)
     game = directory.read_json(GAME)
     if as_json:
         click.echo(orjson.dumps(game))
     else:
         _show(game, directory)
-    return EXIT_CODES[game["outcome"]]
+    return verdict.exit_code
 
 
 def _show(game: dict[str, Any], directory: RunDirectory) -> None:

@@ -8,12 +8,13 @@ from typing import Any
 from prefect import flow
 
 from chaosday.clock import SystemClock
-from chaosday.drills.execution import Execution
+from chaosday.drills.experiment.kind import ExperimentKind
 from chaosday.lab.failover import failover_lab
 from chaosday.lab.scenarios import Scenario
 from chaosday.record.run_directory import RunDirectory, runs_root
 from chaosday.running.placebo import is_placebo_turn
-from flows.experiment import as_state, permission_for, pipeline
+from chaosday.running.run import Run
+from flows.pipeline import as_state, permission_for, pipeline
 
 
 @flow(name="lab", flow_run_name="{scenario}", retries=0, persist_result=False)
@@ -35,7 +36,7 @@ def lab(
     arm = "asynchronous" if scenario == "replica lag" else "synchronous"
     with (
         failover_lab(arm, kept.path / "servers", seed=seed, scenario=scenario) as made,
-        Execution(made.experiment, kept, placebo=placebo, permission=permission_for(kept)) as run,
+        Run(ExperimentKind(made.experiment), kept, placebo=placebo, permission=permission_for(kept)) as run,
     ):
         verdict = pipeline(run)
     return as_state(verdict)

@@ -1,4 +1,4 @@
-"""The restore drill, as a pipeline."""
+"""The restore drill, as a flow."""
 
 from __future__ import annotations
 
@@ -7,29 +7,29 @@ from typing import Any
 
 from prefect import flow
 
-from chaosday.clock import SystemClock
+from blocks.guardrails import Guardrails
 from chaosday.drills.restoring.drill import RestoreDrill
-from chaosday.drills.restoring.run import RestoreRun
-from chaosday.record.run_directory import RunDirectory, runs_root
-from flows.experiment import as_state
-from tasks.report import report
-from tasks.restore import back_up, compare, preflight, prove, restore
+from chaosday.drills.restoring.kind import RestoreKind
+from flows.approval import PATIENCE_S
+from flows.pipeline import Asked, carried_out
 
 
 @flow(name="restore drill", flow_run_name="{drill.title}", retries=0, persist_result=False)
-def restore_drill(drill: RestoreDrill, directory: Path | None = None) -> Any:
+def restore_drill(
+    drill: RestoreDrill,
+    directory: Path | None = None,
+    guardrails: Guardrails | None = None,
+    requested_by: str = "",
+    approval_wait_s: int = PATIENCE_S,
+) -> Any:
     """Take a backup while clients write, restore it beside the source, and compare it with what was acknowledged.
 
     Args:
         drill: What is backed up, how, and what is promised of it.
         directory: The run directory that takes the evidence; a new one under chaosday-runs by default.
+        guardrails: What runs may do here; without them only production is refused.
+        requested_by: Who asks. Faults that need a second person wait for somebody else's consent in the UI.
+        approval_wait_s: How long they wait, in seconds.
     """
-    kept = RunDirectory(directory) if directory else RunDirectory.create(runs_root(), drill.title, SystemClock())
-    with RestoreRun(drill, kept) as run:
-        preflight(run)
-        back_up(run)
-        restore(run)
-        compare(run)
-        prove(run)
-        verdict = report(run)
-    return as_state(verdict)
+    asked = Asked(guardrails, requested_by, approval_wait_s)
+    return carried_out(RestoreKind(drill), directory, asked)

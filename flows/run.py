@@ -1,70 +1,105 @@
-"""``chaosday run`` and ``chaosday plan``: an experiment file through the pipeline, or only to its plan."""
+"""``chaosday run`` and ``chaosday plan``: a run of any kind through the pipeline, or only to its plan."""
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, Literal
 
 import click
 import orjson
+from rich import box
+from rich.table import Column, Table
+from rich.text import Text
 
 from chaosday.clock import SystemClock
-from chaosday.drills.execution import Execution
 from chaosday.drills.finding_file import is_finding
+from chaosday.drills.kinds import load_run
 from chaosday.errors import UsageError
-from chaosday.model.experiment import load
+from chaosday.judging.verdict import Verdict
+from chaosday.model.experiment import read_mapping, validated
 from chaosday.record.run_directory import RunDirectory, runs_root
+from chaosday.running.kind import Kind
 from chaosday.running.placebo import is_placebo_turn
-from flows.run_one import run_one
-from flows.terminal import show_plan, show_verdict
+from chaosday.running.run import Run
+from chaosday.safety.guardrails import Guardrails
+from flows.run_one import Runner
+from flows.terminal import console, show_plan, show_verdict
+
+SUFFIXES = (".yaml", ".yml", ".json")
+PAUSES = click.Choice(["terminal", "prefect", "none"])
+Pauses = Literal["terminal", "prefect", "none"]
 
 
-@click.command("run", short_help="Run experiments as Prefect flows.")
+@click.command("run", short_help="Run files of any kind as Prefect flows.")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per run on standard output, nothing else.")
 @click.option("--quiet", is_flag=True, help="No progress, only the verdict.")
 @click.option("--placebo", is_flag=True, help="Everything but the injection: damage then convicts the tool.")
 @click.option("--placebo-every", type=click.IntRange(0), default=0, help="One in so many runs of a file is a placebo.")
-def command(files: tuple[Path, ...], as_json: bool, quiet: bool, placebo: bool, placebo_every: int) -> int:
-    """Run each experiment FILE (YAML or JSON) and exit with the worst verdict.
+@click.option("--guardrails", type=click.Path(path_type=Path), help="A file with limits that hold for all of them.")
+@click.option("--due", type=click.DateTime(), help="When they were due, UTC: for cron. Late runs hurt nothing.")
+@click.option("--pauses", type=PAUSES, default="terminal", show_default=True, help="Where a game day waits for a go.")
+def command(files: tuple[Path, ...], as_json: bool, quiet: bool, **options: Any) -> int:
+    """Run each FILE (YAML or JSON) and exit with the worst verdict.
 
-    A folder stands for the files in it. Files of findings (deployments/findings) bring their own systems: each is run
-    on the configuration that has it and on the one that has not, and a table says what was expected and found.
+    A FILE is an experiment, a detection or restore drill, or a game day: its field 'kind' says which; without one it
+    is an experiment. A folder stands for the files in it. Files of findings (deployments/findings) bring their own
+    systems: each is run on the configuration that has it and on the one that has not, and a table says what was
+    expected and found.
     """
-    files = tuple(each for file in files for each in (sorted(file.glob("*.yaml")) if file.is_dir() else [file]))
-    if findings := [file for file in files if is_finding(file)]:
+    found = _files(files)
+    if findings := [file for file in found if is_finding(file)]:
         from flows.findings import run_findings
 
-        if len(findings) < len(files):
-            raise UsageError("findings and experiments do not go together: run them apart")
+        if len(findings) < len(found):
+            raise UsageError("findings and runs do not go together: run them apart")
         return run_findings(findings, quiet=quiet, as_json=as_json)
-    experiments = [(path, load(path)) for path in files]  # all of them are read before any is run
-    from flows.session import prefect_session
+    return run_files(found, as_json=as_json, quiet=quiet, **options)
 
+
+def run_files(
+    files: Sequence[Path],
+    *,
+    as_json: bool,
+    quiet: bool,
+    placebo: bool = False,
+    placebo_every: int = 0,
+    guardrails: Path | None = None,
+    due: datetime | None = None,
+    pauses: Pauses = "terminal",
+) -> int:
+    """Run files of any kind, show each verdict, and return the worst exit code."""
+    limits = validated(Guardrails, read_mapping(guardrails), f"{guardrails}: ") if guardrails else None
+    due_ns = int(due.replace(tzinfo=UTC).timestamp() * 1e9) if due else None
+    kinds = [load_run(path) for path in files]  # all of them are read before any is run
+    if placebo and (other := [kind.kind for kind in kinds if not kind.has_placebo]):
+        raise UsageError(f"--placebo: a run of kind {other[0]} has none")
     worst = 0
-    with prefect_session():
-        for _, value in experiments:
-            directory = RunDirectory.create(runs_root(), value.title, SystemClock())
-            at_zero = placebo or is_placebo_turn(runs_root(), value.title, placebo_every, value.seed)
-            verdict = run_one(value, directory, quiet=quiet or as_json, placebo=at_zero)
+    with Runner(quiet or as_json, limits, due_ns) as runner:
+        for kind in kinds:
+            title, seed = kind.intent().title, kind.intent().seed
+            directory = RunDirectory.create(runs_root(), title, SystemClock())
+            options: dict[str, Any] = {"pauses": pauses} if kind.sealed else {}
+            if kind.has_placebo:
+                options["placebo"] = placebo or is_placebo_turn(runs_root(), title, placebo_every, seed)
+            verdict = runner.run(kind, directory, **options)
             worst = max(worst, verdict.exit_code)
-            if as_json:
-                click.echo(orjson.dumps({"run": str(directory.path), **verdict.model_dump(mode="json")}))
-            else:
-                show_verdict(directory, verdict)
+            _show(kind, directory, verdict, as_json=as_json)
     return worst
 
 
-@click.command("plan", short_help="What an experiment would touch, by name, and how it would be undone.")
+@click.command("plan", short_help="What a run would touch, by name, and how it would be undone.")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="The plan as JSON.")
 def plan_command(file: Path, as_json: bool) -> int:
-    """Reach the targets of FILE and plan its faults; nothing is touched and nothing is kept."""
-    import tempfile
-
-    value = load(file)
+    """Reach the targets of FILE and plan what it does; nothing is touched and nothing is kept."""
+    kind = load_run(file)
     with tempfile.TemporaryDirectory(prefix="chaosday-plan-") as scratch:
-        directory = RunDirectory.create(Path(scratch), value.title, SystemClock())
-        with Execution(value, directory) as run:
+        directory = RunDirectory.create(Path(scratch), kind.intent().title, SystemClock())
+        with Run(kind, directory) as run:
             plan = run.preflight()
             shortfalls = list(run.shortfalls)
     if as_json:
@@ -72,3 +107,28 @@ def plan_command(file: Path, as_json: bool) -> int:
     else:
         show_plan(plan, shortfalls)
     return 2 if shortfalls else 0
+
+
+def _files(files: Iterable[Path]) -> list[Path]:
+    """The files named, and those in the folders named; ``UsageError`` where that is none."""
+    found = [
+        each
+        for file in files
+        for each in (sorted(f for f in file.iterdir() if f.suffix in SUFFIXES) if file.is_dir() else [file])
+    ]
+    if not found:
+        raise UsageError(f"there is nothing to run: no {', '.join(SUFFIXES)} in {', '.join(map(str, files))}")
+    return found
+
+
+def _show(kind: Kind, directory: RunDirectory, verdict: Verdict, *, as_json: bool) -> None:
+    if as_json:
+        click.echo(orjson.dumps({"run": str(directory.path), **verdict.model_dump(mode="json")}))
+        return
+    for table in kind.shown(directory):
+        columns = list(dict.fromkeys(name for row in table.rows for name in row))
+        drawn = Table(*(Column(Text(name)) for name in columns), box=box.SIMPLE_HEAD)
+        for row in table.rows:
+            drawn.add_row(*(Text(str(row.get(name, ""))) for name in columns))
+        console.print(drawn)
+    show_verdict(directory, verdict)

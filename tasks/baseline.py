@@ -1,18 +1,16 @@
-"""Baseline: the steady state, and a workload that runs undisturbed for a while."""
+"""Baseline: what comes before any harm, undisturbed for a while."""
 
 from __future__ import annotations
 
 from prefect import task
 
-from chaosday.drills.execution import Execution
-from chaosday.model.probe import ProbeReading
-from tasks.progress import progressed
+from chaosday.running.run import Run
+from tasks.progress import over
 from tasks.settings import ACT
 
 
 @task(name="baseline", **ACT)
-def baseline(run: Execution) -> list[ProbeReading]:
-    """What the steady-state probes said before anything was touched."""
-    readings = run.baseline()
-    progressed(run.directory, "baseline")
-    return readings
+def baseline(run: Run) -> None:
+    """Steady state, clients at work, monitors that are healthy, flags that are sealed."""
+    run.baseline()
+    over(run, "baseline")

@@ -1,14 +1,14 @@
-"""Observe: let the faults act on the running workload, under the eyes of the guards."""
+"""Observe: let the harm act, under the eyes of the guards."""
 
 from __future__ import annotations
 
 from prefect import task
 
-from chaosday.drills.execution import Execution
+from chaosday.running.run import Run
 from tasks.settings import ACT
 
 
 @task(name="observe", **ACT)
-def observe(run: Execution) -> None:
-    """Ends at the fault window's end, or as soon as a guard trips."""
+def observe(run: Run) -> None:
+    """Ends when its time is over, or as soon as a guard trips."""
     run.observe()

@@ -1,4 +1,4 @@
-"""Preflight: reach everything, plan everything, touch nothing."""
+"""Preflight: ask for permission, reach everything, plan everything, touch nothing."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from typing import Any
 
 from prefect import task
 
-from chaosday.drills.execution import Execution
-from tasks.progress import progressed
+from chaosday.running.run import Run
+from tasks.progress import over
 from tasks.settings import ACT
 
 
 @task(name="preflight", **ACT)
-def preflight(run: Execution) -> dict[str, Any]:
+def preflight(run: Run) -> dict[str, Any]:
     """The plan: what would be touched, by name, and how it would be undone."""
     plan = run.preflight()
-    progressed(run.directory, "preflight")
+    over(run, "preflight")
     return plan

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from prefect import task
 
-from chaosday.drills.execution import Execution
 from chaosday.judging.proof import KillMatrix
-from tasks.progress import progressed
+from chaosday.running.run import Run
+from tasks.progress import over
 from tasks.settings import ACT
 
 
 @task(name="prove the detectors", **ACT)
-def prove(run: Execution) -> KillMatrix | None:
+def prove(run: Run) -> KillMatrix | None:
     """The second proof: check x corruption."""
     matrix = run.prove()
-    progressed(run.directory, "prove")
+    over(run, "prove")
     return matrix

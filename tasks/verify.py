@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from prefect import task
 
-from chaosday.drills.execution import Execution
 from chaosday.model.finding import Finding
-from tasks.progress import progressed
+from chaosday.running.run import Run
+from tasks.progress import over
 from tasks.settings import ACT
 
 
 @task(name="verify data integrity", **ACT)
-def verify(run: Execution) -> list[Finding]:
+def verify(run: Run) -> list[Finding]:
     """What each check found; a check that crashed is an inconclusive finding."""
     findings = run.verify()
-    progressed(run.directory, "verify")
+    over(run, "verify")
     return findings

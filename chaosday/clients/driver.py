@@ -70,12 +70,16 @@ class Driver:
     def alive(self) -> bool:
         return self._process.poll() is None
 
+    def working(self) -> bool:
+        """Whether it has not been asked to stop yet."""
+        return self._process.stdin is not None and not self._process.stdin.closed
+
     def stop(self, grace_s: float = STOP_GRACE_S) -> str:
         """Ask it to stop, and say what was wrong with how it ended, if anything was; said once.
 
         After the grace it is killed: what was open is ``unknown``.
         """
-        if self._process.stdin is None or self._process.stdin.closed:
+        if self._process.stdin is None or not self.working():
             return ""
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.close()

@@ -69,7 +69,7 @@ def board(run: Path | None) -> int:
 @RUN
 def verify(run: Path | None) -> int:
     """Hash the revealed flags again, compare them with the commitments, and score the claims again."""
-    from chaosday.drills.gameday.run import COMMITMENTS, GAME
+    from chaosday.drills.gameday.kind import COMMITMENTS, GAME
     from chaosday.drills.gameday.scoring import PlayedFlag, score
     from chaosday.drills.gameday.sealing import Sealed, broken
 

@@ -99,22 +99,9 @@ def conclude(
     """
     sight = sight_of(matrix, must_see)
     proofs = {"bite": _bite(bites, faults), "sight": _sight(sight), "clean": _clean(cleans, bites)}
-    doubts = [*shortfalls]
-    if not proofs["bite"].held:
-        doubts += [f"bite: {line}" for line in _no_bite(bites, faults)]
-    doubts += sight.reasons
-    doubts += _unexamined(findings)
-    doubts += _too_few(findings, loss_rate_to_see)
-    damage = [f"{finding.check}: {_found(finding)}" for finding in findings if finding.outcome is Outcome.VIOLATED]
-    unclean = [] if proofs["clean"].held else [f"clean: {line}" for line in _not_clean(cleans, bites)]
-    outcome = worst(
-        [
-            Outcome.REVERT_FAILED if unclean else Outcome.PASS,
-            Outcome.INCONCLUSIVE if doubts else Outcome.PASS,
-            *(finding.outcome for finding in findings),
-        ]
-    )
-    reasons = list(dict.fromkeys([*unclean, *damage, *doubts]))
+    doubts = [*shortfalls, *_bite_doubts(bites, faults)]
+    doubts += [*sight.reasons, *_unexamined(findings), *_too_few(findings, loss_rate_to_see)]
+    outcome, reasons = _merged(_unclean(cleans, bites), findings, doubts)
     return Verdict(
         outcome=outcome,
         words=_words(outcome, reasons, findings),
@@ -123,6 +110,33 @@ def conclude(
         bites=list(bites),
         cleans=list(cleans),
     )
+
+
+def conclude_played(
+    words: str, bites: Sequence[Bite], faults: int, cleans: Sequence[Clean], shortfalls: Sequence[str]
+) -> Verdict:
+    """The verdict of a run that judges no data, by the same rule; ``words`` say what a pass of it means."""
+    proofs = {"bite": _bite(bites, faults), "clean": _clean(cleans, bites)}
+    outcome, reasons = _merged(_unclean(cleans, bites), [], [*shortfalls, *_bite_doubts(bites, faults)])
+    said = f"{words}." if outcome is Outcome.PASS else _words(outcome, reasons, [])
+    return Verdict(outcome=outcome, words=said, reasons=reasons, proofs=proofs, bites=list(bites), cleans=list(cleans))
+
+
+def _merged(unclean: Sequence[str], findings: Sequence[Finding], doubts: Sequence[str]) -> tuple[Outcome, list[str]]:
+    """The outcome, and every reason for not saying something better."""
+    damage = [f"{finding.check}: {_found(finding)}" for finding in findings if finding.outcome is Outcome.VIOLATED]
+    outcome = worst(
+        [
+            Outcome.REVERT_FAILED if unclean else Outcome.PASS,
+            Outcome.INCONCLUSIVE if doubts else Outcome.PASS,
+            *(finding.outcome for finding in findings),
+        ]
+    )
+    return outcome, list(dict.fromkeys([*unclean, *damage, *doubts]))
+
+
+def _bite_doubts(bites: Sequence[Bite], faults: int) -> list[str]:
+    return [f"bite: {line}" for line in _no_bite(bites, faults)] if faults else []
 
 
 def of_placebo(verdict: Verdict, faults: int) -> Verdict:
@@ -169,6 +183,10 @@ def _clean(cleans: Sequence[Clean], bites: Sequence[Bite]) -> Proof:
     if not cleans and not bites:
         lines.append("nothing was injected")
     return Proof(held=not dirty, lines=[*lines, *dirty])
+
+
+def _unclean(cleans: Sequence[Clean], bites: Sequence[Bite]) -> list[str]:
+    return [f"clean: {line}" for line in _not_clean(cleans, bites)]
 
 
 def _not_clean(cleans: Sequence[Clean], bites: Sequence[Bite]) -> list[str]:

@@ -20,3 +20,7 @@ class Action(Model):
     @abstractmethod
     def act(self, targets: Mapping[str, Target]) -> str:
         """Do it and say in words what was done; raises a ``ChaosdayError`` if it did not work."""
+
+    def commands(self) -> list[str]:
+        """Commands that somebody wrote into it, which it has run on a target; none, for most actions."""
+        return []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import reduce
 from operator import or_
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, TypeVar
 
 import yaml
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
@@ -15,7 +15,13 @@ from chaosday.model.base import Model
 from chaosday.model.target import Target
 from chaosday.registry import member, members
 
+ENVIRONMENT = r"^[A-Za-z0-9_.-]{1,40}$"
+KIND = ("kind", "experiment")
+"""What a file may say of itself, for whoever takes runs of any kind."""
 _BOOLEAN = "tag:yaml.org,2002:bool"
+
+
+M = TypeVar("M", bound=Model)
 
 
 def any_of(family: str) -> Any:
@@ -80,7 +86,7 @@ class Experiment(Model):
     """Read once more after everything has settled, and kept for the checks."""
     checks: list[any_of("checks")] = []  # type: ignore[valid-type]
     blast_radius: BlastRadius = BlastRadius()
-    environment: str = Field(default="test", pattern=r"^[A-Za-z0-9_.-]{1,40}$")
+    environment: str = Field(default="test", pattern=ENVIRONMENT)
     """Where the targets belong; ``production`` is refused unless the guardrails name it."""
     rehearsal_s: float = Field(default=0, ge=0, le=60)
     """Before the full dose, inject each fault for so long and undo it; 0 is no rehearsal."""
@@ -130,7 +136,7 @@ class Experiment(Model):
 def load(path: Path) -> Experiment:
     """Read an experiment from YAML or JSON through the strict door: an unknown field is an error that names it."""
     try:
-        return parse(read_mapping(path))
+        return parse({name: value for name, value in read_mapping(path).items() if (name, value) != KIND})
     except InvalidExperiment as error:
         raise InvalidExperiment(_placed(path, error)) from None
 
@@ -183,12 +189,17 @@ _TARGETS: TypeAdapter[dict[str, Target]] = TypeAdapter(dict[str, any_of("targets
 
 def parse(data: dict[str, Any]) -> Experiment:
     """Validate plain data through the strict door."""
+    return validated(Experiment, data)
+
+
+def validated(model: type[M], data: dict[str, Any], where: str = "") -> M:
+    """A value of ``model`` from plain data, an unknown field being an error; ``where`` goes before its words."""
     try:
-        return Experiment.model_validate(data, extra="forbid")
+        return model.model_validate(data, extra="forbid")
     except ValidationError as error:
-        raise InvalidExperiment(in_words(error)) from None
+        raise InvalidExperiment(f"{where}{in_words(error)}") from None
     except RecursionError:
-        raise InvalidExperiment("nested too deeply") from None
+        raise InvalidExperiment(f"{where}nested too deeply") from None
 
 
 def in_words(error: ValidationError) -> str:

@@ -32,6 +32,10 @@ class Probe(Model):
     def read(self, target: Target) -> ProbeReading:
         """Ask once; an unreachable target is ``healthy=None`` with the reason in words."""
 
+    def commands(self) -> list[str]:
+        """Commands that somebody wrote into it, which it has run on the target; none, for most probes."""
+        return []
+
     def collect(self, target: Target, scratch: Path) -> dict[str, Any]:
         """What to keep for the checks, as observations by name; ``scratch`` is a folder for copies."""
         return {self.kind: self.read(target).model_dump(mode="json")}

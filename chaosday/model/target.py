@@ -14,6 +14,22 @@ from chaosday.errors import CapabilityMissing
 from chaosday.model.base import Model
 
 T = TypeVar("T")
+HOW = frozenset(
+    [
+        "kind",
+        "user",
+        "via",
+        "sslmode",
+        "token_header",
+        "restart",
+        "helper_image",
+        "state_dir",
+        "known_hosts",
+        "key_file",
+        "hello_hex",
+    ]
+)
+"""Fields of targets that say how something is reached or undone, and not what it is."""
 
 
 class ShellResult(Model):
@@ -196,9 +212,33 @@ class Target(Model):
         fields = json.dumps(_without_secrets(self), sort_keys=True, default=str)
         return [f"{self.kind} {fields}"]
 
+    def things(self) -> list[str]:
+        """What it is, in the words that guardrails protect: hosts, addresses, databases, buckets, files, labels.
+
+        Every word of its fields counts but those that say how it is reached (an account, the name of a variable).
+        """
+        fields = {name: value for name, value in self.public().items() if not _says_how(name)}
+        return [word for word in _words_in(fields) if word]
+
+    def commands(self) -> list[str]:
+        """Commands that somebody wrote into it, which undoing may run; none, for most targets."""
+        return []
+
     def public(self) -> dict[str, Any]:
         """Its fields without secrets, fit for plan, journal and report; enough to find it again."""
         return cast(dict[str, Any], _without_secrets(self))
+
+
+def _says_how(field: str) -> bool:
+    return field in HOW or field.endswith("_env")
+
+
+def _words_in(value: Any) -> list[str]:
+    if isinstance(value, Mapping):
+        return [word for item in value.values() for word in _words_in(item)]
+    if isinstance(value, list):
+        return [word for item in value for word in _words_in(item)]
+    return [value] if isinstance(value, str) else []
 
 
 def _without_secrets(value: Any) -> Any:

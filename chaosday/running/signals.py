@@ -11,12 +11,17 @@ from types import FrameType
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
+def words_of(number: int) -> str:
+    """What a signal did to the run."""
+    return f"stopped by {signal.Signals(number).name}"
+
+
 class Stopped(KeyboardInterrupt):
     """Somebody asked the run to stop; ``number`` is the signal's, ``exit_code`` what a shell expects."""
 
     def __init__(self, number: int) -> None:
         self.number = number
-        super().__init__(f"stopped by {signal.Signals(number).name}")
+        super().__init__(words_of(number))
 
     @property
     def exit_code(self) -> int:
@@ -58,6 +63,33 @@ class StopSignals:
         finally:
             self._shields -= 1
         self._raise()
+
+    def taken(self) -> int:
+        """The number of a signal that was received, else 0; whoever asks sees to it, and nothing is raised any more."""
+        self._raised = self._raised or bool(self.received)
+        return self.received
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Only remember signals within the block, but where it is ``interruptible``; raises nothing at its end.
+
+        For a run between two of its verbs: whoever calls them must not see a signal in the middle of their own work.
+        """
+        self._shields += 1
+        try:
+            yield
+        finally:
+            self._shields -= 1
+
+    @contextlib.contextmanager
+    def interruptible(self) -> Iterator[None]:
+        """Within ``held``: a signal that comes now, or came before, ends the block at once."""
+        self._shields -= 1
+        try:
+            self._raise()
+            yield
+        finally:
+            self._shields += 1
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         # The first one counts: the second Ctrl-C of an impatient person must not cut the undo of the first.

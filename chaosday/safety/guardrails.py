@@ -1,7 +1,9 @@
-"""What experiments may do here, whatever their files say: judged on what was resolved, before anything is touched."""
+"""What runs of any kind may do here, whatever their files say: judged on what was resolved, before it is touched."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from datetime import UTC, datetime, time
 from fnmatch import fnmatchcase
 from typing import Literal, Self
@@ -10,11 +12,13 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import Field, field_validator, model_validator
 
 from chaosday.model.base import Model
-from chaosday.model.experiment import Experiment
+from chaosday.model.intent import Intent
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 PRODUCTION = ("prod", "production", "live")
+_SEPARATORS = re.compile(r"[\s/@:,=\[\]()]+")
+_SHELL = re.compile(r"[;&|`$<>()\\\n\r]")
 
 
 class Window(Model):
@@ -73,9 +77,14 @@ class Guardrails(Model):
     environments: list[str] = []
     """Environments that experiments may run in; empty is all that do not sound like production."""
     protected_names: list[str] = []
-    """Shell patterns of targets that no experiment may name, and of things that none may hurt."""
+    """Shell patterns of what no run may touch, whatever its file calls it: names of targets, hosts, addresses,
+    databases, buckets, files, and what faults resolve to. Upper and lower case are the same; parts of an address count.
+    """
     allowed_faults: list[str] = ["*"]
     """Shell patterns of fault kinds."""
+    allowed_commands: list[str] = ["*"]
+    """Shell patterns of the commands that probes, actions and targets may run; no wildcard but a lone ``*`` stands for
+    what a shell would take for a second command."""
     max_targets: int = Field(default=1, ge=1, le=10_000)
     """How many things one experiment may hurt at once, counted on what was resolved."""
     max_duration_s: float = Field(default=900, gt=0)
@@ -90,75 +99,71 @@ class Guardrails(Model):
     approval_for: list[str] = []
     """Shell patterns of fault kinds for which a second person has to agree; irreversible ones always need it."""
 
-    def refusals(self, experiment: Experiment, moment: datetime) -> list[str]:
-        """Every reason why this experiment may not run now, as far as its own words tell."""
+    def refusals(self, intent: Intent, moment: datetime) -> list[str]:
+        """Every reason why this run may not begin now, as far as its own words tell."""
         return [
-            *self._where(experiment),
-            *self._what(experiment),
-            *self._how_long(experiment),
-            *self._when(experiment, moment),
+            *self._where(intent),
+            *self._what(intent),
+            *self._how_long(intent),
+            *self._when(intent, moment),
         ]
 
     def refusals_of(self, affected: list[str]) -> list[str]:
         """Every reason why what its faults resolved to may not be hurt: a name, or their number."""
-        named = sorted(thing for thing in affected if _fits(thing, self.protected_names))
-        reasons = [f"protected_names: {', '.join(named)} may not be touched"] if named else []
+        reasons = self._protected(affected)
         if len(affected) > self.max_targets:
             limit = f"the guardrails allow {self.max_targets}"
             reasons.append(f"max_targets: the experiment resolves to {len(affected)}, {limit}")
         return reasons
 
-    def needs_approval(self, experiment: Experiment) -> list[str]:
+    def needs_approval(self, intent: Intent) -> list[str]:
         """The kinds of its faults to which a second person has to agree."""
-        kinds = {each.fault.kind: each.fault.irreversible for each in experiment.faults}
+        kinds = {fault.kind: fault.irreversible for fault in intent.faults}
         return sorted(kind for kind, lasting in kinds.items() if lasting or _fits(kind, self.approval_for))
 
-    def _where(self, experiment: Experiment) -> list[str]:
-        environment = experiment.environment
+    def _where(self, intent: Intent) -> list[str]:
+        environment = intent.environment
         if self.environments:
             allowed = environment in self.environments
             return [] if allowed else [f"environments: {environment} is none of {', '.join(self.environments)}"]
-        if environment.lower() in PRODUCTION:
+        if {*re.split(r"[-_.]", environment.lower())} & {*PRODUCTION}:
             return [f"environments: {environment} is refused unless the guardrails name it"]
         return []
 
-    def _what(self, experiment: Experiment) -> list[str]:
-        reasons = []
-        if named := sorted(name for name in experiment.targets if _fits(name, self.protected_names)):
-            reasons.append(f"protected_names: {', '.join(named)} may not be touched")
-        strange = sorted({f.fault.kind for f in experiment.faults if not _fits(f.fault.kind, self.allowed_faults)})
-        if strange:
+    def _what(self, intent: Intent) -> list[str]:
+        reasons = self._protected(intent.things())
+        if strange := sorted({fault.kind for fault in intent.faults if not _fits(fault.kind, self.allowed_faults)}):
             reasons.append(f"allowed_faults: {', '.join(strange)} is not among them")
-        if (count := experiment.blast_radius.max_targets) > self.max_targets:
+        if strange := [command for command in intent.commands if not _may_run(command, self.allowed_commands)]:
+            reasons.append(f"allowed_commands: {' '.join(strange[0].split())[:100]!r} is not among them")
+        if (count := intent.max_targets) > self.max_targets:
             limit = f"the guardrails allow {self.max_targets}"
             reasons.append(f"max_targets: the experiment allows itself {count}, {limit}")
         return reasons
 
-    def _how_long(self, experiment: Experiment) -> list[str]:
+    def _protected(self, things: Iterable[str]) -> list[str]:
+        named = sorted(thing for thing in set(things) if _is_protected(thing, self.protected_names))
+        return [f"protected_names: {', '.join(named)} may not be touched"] if named else []
+
+    def _how_long(self, intent: Intent) -> list[str]:
         reasons = []
-        if (length_s := length_of(experiment)) > self.max_duration_s:
+        if intent.length_s > self.max_duration_s:
             limit = f"the guardrails allow {self.max_duration_s:g} s"
-            reasons.append(f"max_duration_s: the experiment takes {length_s:g} s, {limit}")
-        for each in experiment.faults:
-            if each.fault.ttl_s > self.max_ttl_s:
+            reasons.append(f"max_duration_s: the experiment takes {intent.length_s:g} s, {limit}")
+        for fault in intent.faults:
+            if fault.ttl_s > self.max_ttl_s:
                 limit = f"the guardrails allow {self.max_ttl_s:g} s"
-                reasons.append(f"max_ttl_s: {each.fault.kind} asks for {each.fault.ttl_s:g} s, {limit}")
+                reasons.append(f"max_ttl_s: {fault.kind} asks for {fault.ttl_s:g} s, {limit}")
         return reasons
 
-    def _when(self, experiment: Experiment, moment: datetime) -> list[str]:
-        length_s = length_of(experiment)
+    def _when(self, intent: Intent, moment: datetime) -> list[str]:
+        length_s = intent.length_s
         reasons = [f"freezes: {freeze.why}, until {freeze.last}" for freeze in self.freezes if freeze.holds(moment)]
         if self.windows and not any(window.holds(moment, length_s) for window in self.windows):
             reasons.append(
                 f"windows: {length_s:g} s from {moment.isoformat(timespec='minutes')} on lie in none of them"
             )
         return reasons
-
-
-def length_of(experiment: Experiment) -> float:
-    """How long it disturbs anything, in seconds, settling apart."""
-    last_s = max((each.at_s for each in experiment.faults), default=0)
-    return experiment.baseline_s + last_s + experiment.fault_window_s + experiment.after_s
 
 
 def lateness(scheduled_ns: int | None, now_ns: int, tolerance_s: float) -> str:
@@ -178,6 +183,19 @@ def moment_of(wall_ns: int) -> datetime:
 
 def _fits(name: str, patterns: list[str]) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def _is_protected(thing: str, patterns: list[str]) -> bool:
+    """Whether the thing or a part of it fits: the host of an address, the folder in a path."""
+    parts = {thing, *_SEPARATORS.split(thing)} - {""}
+    folded = [pattern.casefold() for pattern in patterns]
+    return any(_fits(part.casefold(), folded) for part in parts)
+
+
+def _may_run(command: str, patterns: list[str]) -> bool:
+    """``dbt test*`` allows ``dbt test --select orders`` and not ``dbt test; rm -rf /``."""
+    plain = not _SHELL.search(command)
+    return any(pattern in ("*", command) or (plain and fnmatchcase(command, pattern)) for pattern in patterns)
 
 
 def _seconds(text: str) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Self
 
 from chaosday.model.base import Model
-from chaosday.model.experiment import Experiment
+from chaosday.model.intent import Intent
 from chaosday.safety.fencing import Fences
 from chaosday.safety.guardrails import Guardrails, lateness, moment_of
 from chaosday.safety.halting import HaltFile, HaltSwitch, halted_by
@@ -26,7 +26,7 @@ class Approved(Model):
 
 @dataclass(frozen=True)
 class Permission:
-    """Everything beside the experiment itself that decides whether it may hurt anything.
+    """Everything beside the run itself that decides whether it may hurt anything.
 
     ``scheduled_ns`` is when the run was due, on the wall clock; None for one that a person started.
     """
@@ -52,7 +52,7 @@ class Permission:
         fences = Fences(runs / "fences")
         return cls((HaltFile(), *switches), fences, guardrails, scheduled_ns, approved)
 
-    def refusals(self, experiment: Experiment, now_ns: int) -> list[str]:
+    def refusals(self, intent: Intent, now_ns: int) -> list[str]:
         """Every reason why it may not begin; none is needed where nothing is hurt."""
         reasons = [words] if (words := halted_by(self.switches)) else []
         rails = self.guardrails
@@ -61,8 +61,8 @@ class Permission:
             reasons.append(words)
         # Production is refused even where nobody has set up guardrails.
         rails = rails or Guardrails(max_targets=10_000, max_duration_s=1e9, max_ttl_s=1e9)
-        reasons += rails.refusals(experiment, moment_of(now_ns))
-        if missing := [kind for kind in rails.needs_approval(experiment) if not self._agreed(kind)]:
+        reasons += rails.refusals(intent, moment_of(now_ns))
+        if missing := [kind for kind in rails.needs_approval(intent) if not self._agreed(kind)]:
             reasons.append(f"approval: a second person has to agree to {', '.join(missing)}, by name and with a reason")
         return reasons
 

@@ -63,6 +63,9 @@ class LocalProcess(Target):
         rows = {row.pid: row for root in roots for row in table.tree(root)}
         return [row.identity for row in rows.values()]
 
+    def commands(self) -> list[str]:
+        return [self.restart] if self.restart else []
+
     def restart_script(self) -> str:
         """``restart``, where the process of the pid file does not run; without one nobody could tell."""
         if not self.pid_file:

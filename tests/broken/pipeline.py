@@ -10,10 +10,11 @@ from typing import Any
 
 from chaosday.clients.line_server import LineServer
 from chaosday.clock import SystemClock
-from chaosday.drills.execution import Execution
-from chaosday.drills.playing import play
+from chaosday.drills.experiment.kind import ExperimentKind
 from chaosday.model.experiment import parse
 from chaosday.record.run_directory import RunDirectory
+from chaosday.running.playing import play
+from chaosday.running.run import Run
 from tests.broken.server import Broken
 
 
@@ -36,7 +37,7 @@ def run(switch: str, workload: dict[str, Any], check: dict[str, Any]) -> dict[st
     }
     with tempfile.TemporaryDirectory() as root:
         directory = RunDirectory.create(Path(root), data["title"], SystemClock())
-        with Execution(parse(data), directory) as pipeline:
+        with Run(ExperimentKind(parse(data)), directory) as pipeline:
             play(pipeline)
             findings = pipeline.verify()
             pipeline.prove()

@@ -37,11 +37,11 @@ def test_only_what_is_safe_by_itself_has_a_schedule() -> None:
 @pytest.mark.parametrize("file", sorted((ROOT / "deployments" / "drills").glob("*.yaml")), ids=lambda path: path.stem)
 def test_each_drill_can_be_read(file: Path) -> None:
     """The parameter files that the documentation points at are valid through the strict door."""
-    from chaosday.drills.detection import drill as detection
-    from chaosday.drills.restoring import drill as restoring
+    from chaosday.drills.kinds import load_run
 
-    kind = yaml.safe_load(file.read_text())["drill"]
-    assert (restoring if kind == "restore" else detection).load_drill(file).title
+    kind = load_run(file)
+    assert kind.intent().title
+    assert kind.kind == yaml.safe_load(file.read_text())["drill"]
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)

@@ -14,8 +14,7 @@ from typing import Any
 import pytest
 
 from chaosday.clock import SystemClock
-from chaosday.drills.execution import Execution
-from chaosday.drills.playing import play
+from chaosday.drills.experiment.kind import ExperimentKind
 from chaosday.errors import MalformedInput
 from chaosday.judging.verdict import Verdict, conclude, of_placebo
 from chaosday.model.experiment import parse
@@ -24,6 +23,8 @@ from chaosday.model.target import Sql
 from chaosday.record.journal import open_faults, read
 from chaosday.record.run_directory import RunDirectory
 from chaosday.running.placebo import COUNTS, is_placebo_turn
+from chaosday.running.playing import play
+from chaosday.running.run import Run
 from chaosday.servers.postgres import Node
 from tests.commands.test_bad_input import chaosday, experiment, written
 
@@ -32,12 +33,12 @@ SLOW_MACHINE = {"baseline_s": 1.0, "loss_rate_to_see": 0.9}
 
 
 def ran(
-    node: Node, root: Path, *, before_verify: Callable[[Execution], None] | None = None, **changes: Any
+    node: Node, root: Path, *, before_verify: Callable[[Run], None] | None = None, **changes: Any
 ) -> tuple[RunDirectory, Verdict]:
     """One placebo run on a real server."""
     data = experiment(node) | SLOW_MACHINE | changes
     directory = RunDirectory.create(root, "placebo", SystemClock())
-    with Execution(parse(data), directory, placebo=True) as run:
+    with Run(ExperimentKind(parse(data)), directory, placebo=True) as run:
         play(run)
         if before_verify is not None:
             before_verify(run)
@@ -72,7 +73,7 @@ def test_a_placebo_arms_everything_and_injects_nothing(pair: tuple[Node, Node], 
 def test_damage_in_a_placebo_convicts_the_tool(pair: tuple[Node, Node], tmp_path: Path) -> None:
     """A row that is lost without any fault is found, and the words say that no fault can be blamed for it."""
 
-    def lose_one(run: Execution) -> None:
+    def lose_one(run: Run) -> None:
         table = f"chaosday.ledger_{run.directory.token}"
         with run.targets["db"].capability(Sql).connect() as connection:
             connection.execute(f"delete from {table} where id = (select min(id) from {table})")

@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 
 from chaosday.clock import SystemClock
-from chaosday.drills.execution import Execution
+from chaosday.drills.experiment.kind import ExperimentKind
 from chaosday.judging.verdict import Verdict
 from chaosday.model.experiment import Experiment, parse
 from chaosday.model.finding import Outcome
 from chaosday.record.journal import open_faults, read
 from chaosday.record.run_directory import RunDirectory
+from chaosday.running.run import Run
 from chaosday.safety.guardrails import Guardrails
 from chaosday.safety.halting import HaltFile
 from chaosday.safety.permission import Permission
@@ -50,7 +51,7 @@ def experiment(node: Node, **changed: Any) -> Experiment:
 
 
 def played(value: Experiment, directory: RunDirectory, permission: Permission | None = None) -> Verdict:
-    with Execution(value, directory, permission=permission) as run:
+    with Run(ExperimentKind(value), directory, permission=permission) as run:
         try:
             run.preflight()
             if run.ready:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from chaosday.errors import InvalidExperiment
 from chaosday.model.base import Model
-from chaosday.model.experiment import any_of, in_words, read_mapping
+from chaosday.model.experiment import ENVIRONMENT, Guard, any_of, validated
 
 
 class Monitor(Model):
@@ -43,6 +41,10 @@ class DetectionDrill(Model):
     """How long each kind of damage stays, at the most, for monitors to notice it."""
     max_targets: int = Field(default=1, ge=1, le=10_000)
     """How many things one kind of damage may affect."""
+    environment: str = Field(default="test", pattern=ENVIRONMENT)
+    """Where the targets belong; ``production`` is refused unless the guardrails name it."""
+    guards: list[Guard] = []
+    """Probes that stop the drill."""
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -54,6 +56,7 @@ class DetectionDrill(Model):
         if len(set(names)) < len(names):
             raise ValueError("monitors: each needs a name of its own")
         used = [(f"damage.{n}", fault.target) for n, fault in enumerate(self.damage)]
+        used += [(f"guards.{n}", guard.probe.target) for n, guard in enumerate(self.guards)]
         used += [(f"monitors.{n}", monitor.probe.target) for n, monitor in enumerate(self.monitors)]
         for where, name in used:
             if name not in self.targets:
@@ -62,14 +65,6 @@ class DetectionDrill(Model):
         return self
 
 
-def load_drill(path: Path) -> DetectionDrill:
-    """Read a drill from YAML or JSON; an unknown field is an error that names it."""
-    return parse_drill(read_mapping(path), f"{path}: ")
-
-
 def parse_drill(data: dict[str, Any], where: str = "") -> DetectionDrill:
     """Validate plain data through the strict door."""
-    try:
-        return DetectionDrill.model_validate(data, extra="forbid")
-    except ValidationError as error:
-        raise InvalidExperiment(f"{where}{in_words(error)}") from None
+    return validated(DetectionDrill, data, where)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from chaosday.drills.detection.drill import Monitor
 from chaosday.drills.gameday.outages import OutageLedger
-from chaosday.errors import InvalidExperiment
 from chaosday.model.base import Model
-from chaosday.model.experiment import Guard, any_of, in_words, read_mapping
+from chaosday.model.experiment import ENVIRONMENT, Guard, any_of, read_mapping, validated
 
 Role = Literal["leader", "observer", "stopper", "team"]
 
@@ -94,7 +93,7 @@ class GameDay(Model):
 
     gameday: Literal["capture the flag"] = "capture the flag"
     title: str = Field(default="game day", min_length=1, max_length=120)
-    environment: str = Field(default="test", pattern=r"^[A-Za-z0-9_.-]{1,40}$")
+    environment: str = Field(default="test", pattern=ENVIRONMENT)
     """Where the targets belong; ``production`` is refused unless the guardrails name it."""
     targets: dict[str, any_of("targets")] = {}  # type: ignore[valid-type]
     systems: list[CriticalSystem] = []
@@ -151,12 +150,10 @@ class GameDay(Model):
 
 def load_day(path: Path) -> GameDay:
     """Read a game day from YAML or JSON; an unknown field is an error that names it."""
-    return parse_day(read_mapping(path), f"{path}: ")
+    fields = {name: value for name, value in read_mapping(path).items() if (name, value) != ("kind", "gameday")}
+    return parse_day(fields, f"{path}: ")
 
 
 def parse_day(data: dict[str, Any], where: str = "") -> GameDay:
     """Validate plain data through the strict door."""
-    try:
-        return GameDay.model_validate(data, extra="forbid")
-    except ValidationError as error:
-        raise InvalidExperiment(f"{where}{in_words(error)}") from None
+    return validated(GameDay, data, where)

@@ -5,19 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from chaosday.checks.ledger import LedgerCheck
 from chaosday.checks.pg_verifybackup import PgVerifybackup
 from chaosday.checks.recovery_objectives import RecoveryObjectives
 from chaosday.checks.s3_ledger import S3Ledger
 from chaosday.drills.restoring.subject import OBJECTS, RESTORED
-from chaosday.errors import InvalidExperiment
 from chaosday.model.base import Model
 from chaosday.model.check import Check
-from chaosday.model.experiment import in_words, read_mapping
+from chaosday.model.experiment import ENVIRONMENT, Guard, validated
 from chaosday.targets.postgresql import PostgreSQL
 from chaosday.targets.s3_store import S3Store
+
+SOURCE = "source"
 
 
 class RestoreDrill(Model):
@@ -47,6 +48,10 @@ class RestoreDrill(Model):
     """Recovery time objective: from the decision to restore to the first write that the copy takes, in seconds."""
     scratch: Path | None = Field(default=None, title="Scratch folder")
     """Where the backup and its copy go for the time of the drill; empty is the run directory."""
+    environment: str = Field(default="test", pattern=ENVIRONMENT)
+    """Where the source belongs; ``production`` is refused unless the guardrails name it."""
+    guards: list[Guard] = []
+    """Probes of the ``source`` that stop the drill."""
     loss_rate_to_see: float = Field(default=0.01, gt=0, lt=1)
     sight_budget_s: float = Field(default=20, gt=0, le=3600)
 
@@ -64,6 +69,9 @@ class RestoreDrill(Model):
     def _fitting(self) -> Self:
         if (self.method == "versions") != isinstance(self.source, S3Store):
             raise ValueError(f"method: {self.method} is none for a {self.source.kind}")
+        for number, guard in enumerate(self.guards):
+            if guard.probe.target != SOURCE:
+                raise ValueError(f"guards.{number}: the one target is called {SOURCE!r}, not {guard.probe.target!r}")
         return self
 
     def checks(self) -> list[Check]:
@@ -75,14 +83,6 @@ class RestoreDrill(Model):
         return [*ledger, PgVerifybackup()] if self.method == "base_backup" else ledger
 
 
-def load_drill(path: Path) -> RestoreDrill:
-    """Read a drill from YAML or JSON; an unknown field is an error that names it."""
-    return parse_drill(read_mapping(path), f"{path}: ")
-
-
 def parse_drill(data: dict[str, Any], where: str = "") -> RestoreDrill:
     """Validate plain data through the strict door."""
-    try:
-        return RestoreDrill.model_validate(data, extra="forbid")
-    except ValidationError as error:
-        raise InvalidExperiment(f"{where}{in_words(error)}") from None
+    return validated(RestoreDrill, data, where)

@@ -23,6 +23,9 @@ class Command(Probe):
     at_most: float | None = Field(default=None, title="At most")
     timeout_s: float = Field(default=30, gt=0)
 
+    def commands(self) -> list[str]:
+        return [self.run]
+
     def read(self, target: Target) -> ProbeReading:
         try:
             done = target.capability(Shell).run(self.run, timeout_s=self.timeout_s)

@@ -15,11 +15,13 @@ import yaml
 
 from chaosday.clock import SystemClock
 from chaosday.drills.detection.drill import DetectionDrill, parse_drill
-from chaosday.drills.detection.run import DetectionRun
+from chaosday.drills.detection.kind import DetectionKind
 from chaosday.errors import InvalidExperiment
 from chaosday.judging.verdict import Verdict
 from chaosday.model.finding import Outcome
 from chaosday.record.run_directory import RunDirectory
+from chaosday.running.playing import complete
+from chaosday.running.run import Run
 from chaosday.servers.postgres import Node
 from chaosday.targets.postgresql import PostgreSQL
 
@@ -77,15 +79,10 @@ def drill(table: dict[str, Any], *damage: str, **changed: Any) -> DetectionDrill
 
 def played(value: DetectionDrill, root: Path) -> tuple[Verdict, dict[str, Any]]:
     directory = RunDirectory.create(root, value.title, SystemClock())
-    with DetectionRun(value, directory) as run:
-        run.preflight()
-        if run.ready:
-            run.listen()
-        if run.ready:
-            run.damage()
-        run.verify()
-        run.prove()
-        return run.conclude(), {each["name"]: each for each in run.seen["damage"]}
+    kind = DetectionKind(value)
+    with Run(kind, directory) as run:
+        verdict = complete(run)
+    return verdict, {each["name"]: each for each in kind.seen["damage"]}
 
 
 def contents(table: dict[str, Any]) -> list[Any]:

@@ -17,11 +17,13 @@ from chaosday.clients.ledger import ROWS_SCHEMA, checksum
 from chaosday.clock import SystemClock
 from chaosday.drills.restoring.backups import BaseBackup
 from chaosday.drills.restoring.drill import RestoreDrill, parse_drill
-from chaosday.drills.restoring.run import RestoreRun, as_of_backup
+from chaosday.drills.restoring.kind import RestoreKind, as_of_backup
 from chaosday.judging.verdict import Verdict
 from chaosday.model.finding import Outcome
 from chaosday.model.history import History
 from chaosday.record.run_directory import RunDirectory
+from chaosday.running.playing import play
+from chaosday.running.run import Run
 from chaosday.servers.account import Account
 from chaosday.servers.postgres import Node
 from chaosday.targets.postgresql import PostgreSQL
@@ -43,10 +45,8 @@ def drill(node: Node, **changed: Any) -> RestoreDrill:
 
 def played(value: RestoreDrill, root: Path, spoil: Any = None) -> tuple[Verdict, RunDirectory]:
     directory = RunDirectory.create(root, value.title, SystemClock())
-    with RestoreRun(value, directory) as run:
-        run.preflight()
-        run.back_up()
-        run.restore()
+    with Run(RestoreKind(value), directory) as run:
+        play(run)
         if spoil is not None:
             spoil(directory)
         run.verify()

@@ -12,12 +12,13 @@ import psycopg
 import pytest
 
 from chaosday.clock import SystemClock
-from chaosday.drills.execution import Execution
-from chaosday.drills.playing import play
+from chaosday.drills.experiment.kind import ExperimentKind
 from chaosday.judging.verdict import Verdict
 from chaosday.lab.failover import Arm, FailoverLab, failover_lab
 from chaosday.model.finding import Outcome
 from chaosday.record.run_directory import RunDirectory
+from chaosday.running.playing import play
+from chaosday.running.run import Run
 
 pytestmark = pytest.mark.lab
 
@@ -36,7 +37,7 @@ class Done:
 def finished(arm: Arm, root: Path) -> Iterator[Done]:
     with failover_lab(arm, root / f"{arm}-servers") as lab:
         directory = RunDirectory.create(root, lab.experiment.title, SystemClock())
-        with Execution(lab.experiment, directory) as run:
+        with Run(ExperimentKind(lab.experiment), directory) as run:
             play(run)
             findings = run.verify()
             run.prove()

@@ -1,0 +1,69 @@
+"""The kinds of run there are, found by looking, and which of them a file holds."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import inspect
+import pkgutil
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from chaosday.errors import InvalidExperiment, UnknownName
+from chaosday.model.experiment import read_mapping, validated
+from chaosday.running.kind import Kind
+
+EXPERIMENT = "experiment"
+
+
+@cache
+def kinds() -> dict[str, type[Kind]]:
+    """Every kind by what files call it, sorted: a new one is a module ``chaosday/drills/NAME/kind.py``."""
+    package = importlib.import_module("chaosday.drills")
+    found: dict[str, type[Kind]] = {}
+    for info in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        if not info.name.endswith(".kind"):
+            continue
+        module = importlib.import_module(info.name)
+        for _, item in inspect.getmembers(module, inspect.isclass):
+            if item.__module__ == info.name and issubclass(item, Kind):
+                found[item.kind] = item
+    return dict(sorted(found.items()))
+
+
+def kind_called(name: str) -> type[Kind]:
+    """The kind that files call ``name``, or ``UnknownName`` with those there are."""
+    if name not in kinds():
+        near = difflib.get_close_matches(name, kinds(), 1)
+        meant = f"; did you mean {near[0]}?" if near else ""
+        raise UnknownName(f"kind: there is no kind of run called {name!r}; there are {', '.join(kinds())}{meant}")
+    return kinds()[name]
+
+
+def load_run(path: Path) -> Kind:
+    """The run in a YAML or JSON file; ``InvalidExperiment`` or ``UnknownName`` name the field at fault."""
+    try:
+        return parse_run(read_mapping(path))
+    except (InvalidExperiment, UnknownName) as error:
+        words = str(error)
+        raise type(error)(words if words.startswith(f"{path}: ") else f"{path}: {words}") from None
+
+
+def parse_run(data: dict[str, Any]) -> Kind:
+    """A run of the kind that its data say or show, through the strict door: an unknown field is an error."""
+    found = kind_called(_named(data))
+    fields = {name: value for name, value in data.items() if name != "kind"}
+    return found(validated(found.value_type, fields))
+
+
+def _named(data: dict[str, Any]) -> str:
+    """What a file says of itself: ``kind``, else ``drill: restore``, else the field ``gameday``, else an experiment.
+
+    The older two words stay in files that have them; where both are there, they have to agree.
+    """
+    older = data.get("drill") or ("gameday" if "gameday" in data else "")
+    said = data.get("kind") or older or EXPERIMENT
+    if older and said != older:
+        raise InvalidExperiment(f"kind: it says {said!r}, and the rest of the file is a {older}")
+    return str(said)

@@ -1,0 +1,208 @@
+"""The restore drill as a kind of run: a backup under load, a copy brought to life from it, and what the copy lacks."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+from chaosday.drills.restoring.backups import METHODS
+from chaosday.drills.restoring.drill import SOURCE, RestoreDrill
+from chaosday.drills.restoring.objects import ObjectVersions
+from chaosday.drills.restoring.subject import OBJECTS, RESTORED, Subject
+from chaosday.errors import CapabilityMissing, TargetUnreachable
+from chaosday.judging.verdict import Verdict
+from chaosday.model.clean import Clean
+from chaosday.model.experiment import Guard
+from chaosday.model.fault import Bite, Reading
+from chaosday.model.history import OK, STATUSES, UNKNOWN, History
+from chaosday.model.intent import Intent, commands_of
+from chaosday.record.recorder import seal
+from chaosday.reporting.page import write_report
+from chaosday.running.kind import Judgement, Kind
+from chaosday.running.live import LiveRun
+from chaosday.servers import postgres
+from chaosday.servers.account import owner_of, unprivileged
+from chaosday.targets.s3_store import S3Store
+from chaosday.undo.undoing import Attempt
+from chaosday.workloads.ledger import Ledger
+from chaosday.workloads.s3 import S3Workload
+
+ACT = "restore"
+
+
+class RestoreKind(Kind):
+    """What ``restoring.drill`` describes.
+
+    The copy's server carries the run's mark, so that the watchdog ends it when we die.
+    """
+
+    kind = "restore"
+    value_type = RestoreDrill
+    value: RestoreDrill
+
+    def __init__(self, value: RestoreDrill) -> None:
+        super().__init__(value)
+        self.measured: dict[str, Any] = {"rpo_s": None, "rto_s": None, "method": value.method}
+        self._subject: Subject | None = None
+        self._folders = contextlib.ExitStack()
+
+    def intent(self) -> Intent:
+        value = self.value
+        return Intent(
+            title=value.title,
+            hypothesis=value.hypothesis,
+            seed=value.seed,
+            environment=value.environment,
+            targets={SOURCE: value.source},
+            commands=commands_of(guard.probe for guard in value.guards),
+            length_s=value.before_s + value.after_s,
+        )
+
+    def guards(self) -> list[Guard]:
+        return self.value.guards
+
+    def resolve(self, run: LiveRun) -> None:
+        """Find the programs, and a place for the copy."""
+        self._subject = self._subject_of(run)
+        self._subject.require()
+
+    def holds(self, run: LiveRun) -> set[str]:
+        return set(self.value.source.fences([self.value.source.kind]))
+
+    def acts(self, run: LiveRun) -> list[dict[str, Any]]:
+        return [
+            {
+                "at_s": self.value.before_s,
+                "fault": {"kind": ACT, "target": SOURCE, "method": self.value.method},
+                "affects": [self._subject.described()] if self._subject else [],
+                "mechanism": self.value.method,
+                "undo": "end the copy, take away what was made for it, drop the workload's own",
+                "ends_by_itself_after_s": 0,
+                "lasting": {},
+            }
+        ]
+
+    def baseline(self, run: LiveRun) -> None:
+        """Let clients write."""
+        run.workloads.start(self._ready().workload, self.value.source)
+        run.wait("baseline", self.value.before_s, "clients write")
+
+    def inject(self, run: LiveRun) -> None:
+        """Take the backup while they write."""
+        if run.over():
+            return
+        run.injected = True
+        run.say("inject", f"taking a backup: {self.value.method}")
+        run.journal.append("backup_begins", method=self.value.method)
+        self.measured["cut_ns"] = run.clock.monotonic_ns()
+        said = self._ready().take()
+        self.measured["backup_s"] = (run.clock.monotonic_ns() - self.measured["cut_ns"]) / 1e9
+        run.journal.append("backup_ended", seconds=self.measured["backup_s"])
+        for name, observation in said.items():
+            run.keep(name, observation)
+
+    def observe(self, run: LiveRun) -> None:
+        """Let them write on for a while; then bring the copy to life, write to it, and read it back."""
+        run.wait("observe", self.value.after_s, "clients write on")
+        run.stop_workloads()
+        if run.ready and not run.over():
+            self._restore(run)
+
+    def wind_down(self, run: LiveRun) -> None:
+        """End the copy, take away what was made for it, drop the workload's own, and look."""
+        run.stop_workloads()
+        subject, self._subject = self._subject, None
+        if subject is None:
+            return
+        run.say("rollback", "taking the copy away")
+        errors, residue = subject.tidy()
+        if run.workloads.prepared:
+            tried = Attempt("the workload's tables could not be removed")
+            with tried:
+                subject.workload.clean_up(self.value.source)
+            errors += [tried.error] if tried.error else []
+        self._folders.close()
+        mark = f"cd-{run.directory.token}-restore"
+        run.cleans.append(Clean(lease_id=mark, fault=ACT, target=SOURCE, residue=residue, errors=errors))
+        run.journal.append("tidied", clean=run.cleans[-1].model_dump(mode="json"))
+
+    def collect(self, run: LiveRun) -> None:
+        if run.workloads.drivers and not (run.directory.path / "history.parquet").exists():
+            seal(run.directory.history_directory, run.directory.path / "history.parquet")
+        run.keep("recovery_objectives", self.measured)
+
+    def close(self) -> None:
+        self._folders.close()
+
+    def judgement(self) -> Judgement:
+        value = self.value
+        return Judgement(
+            checks=value.checks(),
+            bites=1,
+            loss_rate_to_see=value.loss_rate_to_see,
+            sight_budget_s=value.sight_budget_s,
+        )
+
+    def report(self, run: LiveRun, verdict: Verdict) -> None:
+        write_report(run.directory)
+
+    def public(self) -> dict[str, Any]:
+        data = self.value.model_dump(mode="json", exclude={"source"})
+        return data | {"checks": [check.model_dump(mode="json") for check in self.value.checks()]}
+
+    def _ready(self) -> Subject:
+        if self._subject is None:
+            raise TargetUnreachable("the source was not reached, so that nothing can be backed up")
+        return self._subject
+
+    def _subject_of(self, run: LiveRun) -> Subject:
+        value, source = self.value, self.value.source
+        common = {"target": SOURCE, "clients": value.clients, "rate_per_s": value.rate_per_s}
+        common |= {"scope": run.directory.token, "store": RESTORED}
+        if isinstance(source, S3Store):
+            return ObjectVersions(source, S3Workload.model_validate(common | {"store": OBJECTS}), run.directory.token)
+        # A server refuses to run as root; a source whose files are here tells which account to take.
+        account = owner_of(source.data_directory) if source.data_directory else unprivileged()
+        base = value.scratch or run.directory.path
+        if not base.is_dir():
+            raise CapabilityMissing(f"scratch: there is no folder {base}")
+        folder = self._folders.enter_context(postgres.scratch(base.resolve() / "copy"))
+        folder.chmod(0o700)
+        account.own(folder)
+        return METHODS[value.method](source, Ledger.model_validate(common), account, folder)
+
+    def _restore(self, run: LiveRun) -> None:
+        subject = self._ready()
+        whole = seal(run.directory.history_directory, run.directory.path / "history-whole.parquet")
+        as_of_backup(whole, self.measured["cut_ns"]).write(run.directory.path / "history.parquet")
+        run.say("observe", "restoring")
+        run.journal.append("restore_begins")
+        began_ns = run.clock.monotonic_ns()
+        subject.restore()
+        self.measured["rto_s"] = (run.clock.monotonic_ns() - began_ns) / 1e9
+        run.journal.append("restored", seconds=self.measured["rto_s"])
+        rows = subject.read()
+        run.directory.write_rows(subject.rows, rows)
+        missing, rpo_s = subject.behind(whole, rows)
+        self.measured |= {"rpo_s": rpo_s, "acknowledged_after_it": missing}
+        run.bites.append(_bite(len(rows), missing))
+
+
+def _bite(held: int, missing: int) -> Bite:
+    """A copy that also has what was written after the backup is not a restored backup, but the source itself."""
+    by = "acknowledged writes looked up in the restored store"
+    return Bite(
+        fault=ACT,
+        target=SOURCE,
+        bit=held > 0 and missing > 0,
+        baseline=Reading(value=0, unit="acknowledged writes missing", by=by),
+        during=Reading(value=missing, unit="acknowledged writes missing", by=by),
+        why=f"the restored store has {held:,} rows, and lacks {missing:,} writes acknowledged after the backup",
+    )
+
+
+def as_of_backup(history: History, cut_ns: int) -> History:
+    """The history as a backup begun at ``cut_ns`` promises it: what ended later may be in it, or may not."""
+    status = history.statuses().copy()
+    status[(status == OK) & (history.ends_ns() > cut_ns)] = UNKNOWN
+    return history.with_column("status", [STATUSES[code] for code in status])

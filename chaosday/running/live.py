@@ -1,0 +1,224 @@
+"""A run while it lives: what it may do, what it has seen so far, and how it is stopped, whatever its kind."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from chaosday.clock import Clock, SystemClock
+from chaosday.errors import ChaosdayError, Halted, Refused
+from chaosday.model.action import Action
+from chaosday.model.clean import Clean
+from chaosday.model.experiment import Guard
+from chaosday.model.fault import Bite, Fault, FaultPlan
+from chaosday.model.finding import Finding
+from chaosday.model.intent import Intent, bound
+from chaosday.model.probe import Probe, ProbeReading
+from chaosday.model.target import Target
+from chaosday.progress import Step, say
+from chaosday.record.journal import Journal
+from chaosday.record.run_directory import RunDirectory
+from chaosday.running.lifecycle import Lifecycle
+from chaosday.running.signals import words_of
+from chaosday.running.workloads import Workloads
+from chaosday.safety.guarding import Guarding
+from chaosday.safety.halting import HaltWatch, halted_by
+from chaosday.safety.holding import Holding
+from chaosday.safety.permission import Permission
+
+T = TypeVar("T")
+HEARTBEAT_SLACK_S = 3600.0
+"""How much longer than its file says a run may keep its leases alive: people at a game day take their time."""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A fault with its plan, and when it begins, in seconds after the baseline."""
+
+    at_s: float
+    fault: Fault
+    plan: FaultPlan
+
+
+class LiveRun:
+    """Means and memory of a run; a kind works with these and has no others.
+
+    What falls short is collected in ``shortfalls``, in words; each one alone makes the verdict inconclusive. Nothing
+    between the first injection and the end of the undo waits for anybody else's API.
+    """
+
+    def __init__(
+        self,
+        intent: Intent,
+        directory: RunDirectory,
+        clock: Clock | None = None,
+        *,
+        guards: Sequence[Guard] = (),
+        permission: Permission | None = None,
+    ) -> None:
+        self.intent = intent
+        self.directory = directory
+        self.clock = clock or SystemClock()
+        self.permission = permission or Permission.of(directory.path.parent)
+        self.targets: Mapping[str, Target] = bound(intent.targets)
+        self.journal = Journal.create(directory.journal_path, directory.run, clock=self.clock)
+        self.lifecycle = Lifecycle(
+            directory.run,
+            self.journal,
+            self.targets,
+            clock=self.clock,
+            seed=intent.seed,
+            max_affected=intent.max_targets,
+        )
+        self.workloads = Workloads(directory, self.journal, self.clock, intent.seed)
+        self.plans: list[Planned] = []
+        self.refusals: list[str] = []
+        self.shortfalls: list[str] = []
+        self.bites: list[Bite] = []
+        self.cleans: list[Clean] = []
+        self.findings: list[Finding] = []
+        self.injected = False
+        self.stopped = ""
+        self.when_stopped: list[Callable[[str], None]] = []
+        """Told once, by whichever thread it was that stopped the run."""
+        self._guarding = Guarding(guards, self.targets)
+        self._halting = HaltWatch(self.permission.switches, self.stop)
+        self._holding = Holding(self.permission.fences, directory.run)
+        self._stopping = threading.Lock()
+        self._stop = threading.Event()
+
+    @property
+    def ready(self) -> bool:
+        """Whether nothing has gone wrong yet: the condition for going on to hurt anything."""
+        return not self.shortfalls
+
+    def fall_short(self, reason: str) -> None:
+        """Note why this run cannot prove what it set out to; journaled, and part of the verdict."""
+        self.shortfalls.append(reason)
+        # A disk that is full may be the reason.
+        with contextlib.suppress(OSError, ChaosdayError):
+            self.journal.append("shortfall", reason=reason)
+
+    def stop(self, reason: str) -> None:
+        """End the run early from any thread: waits are cut short, everything is undone, the verdict says why."""
+        with self._stopping:
+            if self.stopped:
+                return
+            self.stopped = reason
+        self.fall_short(reason)
+        self._stop.set()
+        for tell in self.when_stopped:
+            self.guarded(lambda tell=tell: tell(reason))  # type: ignore[misc]
+
+    def over(self) -> bool:
+        """Whether the run has to end: stopped, signalled, a guard tripped, a hold lost, a workload gone."""
+        if received := self.lifecycle.signals.taken():
+            self.stop(words_of(received))
+        if self._guarding.tripped.is_set():
+            self.stop(f"aborted: {self._guarding.why}")
+        if self._holding.lost:
+            self.stop(f"aborted: {self._holding.lost}")
+        if not self._stop.is_set() and (lost := self.workloads.lost()):
+            self.stop(lost)
+        return self._stop.is_set()
+
+    def guarded(self, act: Callable[[], T]) -> T | None:
+        """Do it; an error on purpose, or one of the machine's, becomes a shortfall; a defect of ours is heard."""
+        try:
+            return act()
+        except ChaosdayError as error:
+            self.fall_short(str(error))
+        except OSError as error:
+            self.fall_short(" ".join(str(error).split()))
+        return None
+
+    def plan(self, fault: Fault, at_s: float = 0) -> FaultPlan:
+        """Resolve a fault, and have what it resolves to permitted; touches nothing."""
+        if not self.ready:
+            raise Refused("nothing is planned any more: the run has fallen short already")
+        plan = self.lifecycle.plan(fault)
+        self.plans.append(Planned(at_s, fault, plan))
+        return plan
+
+    def strike(self, plan: FaultPlan, *, injected: Callable[[], None] = lambda: None) -> Bite:
+        """Arm, inject and measure; heartbeats keep the lease alive from here on. ``injected`` is called in between."""
+        self.require_leave(plan)
+        self.injected = True
+        self.lifecycle.arm(plan)
+        self.keep_alive()
+        self.lifecycle.inject(plan)
+        injected()
+        bite = self.lifecycle.attest(plan)
+        self.bites.append(bite)
+        return bite
+
+    def keep_alive(self) -> None:
+        """Renew the leases for as long as the run may take, and no longer."""
+        self.lifecycle.start_heartbeat(limit_s=self.intent.length_s + HEARTBEAT_SLACK_S)
+
+    def require_leave(self, plan: FaultPlan) -> None:
+        """The last questions before anything is armed; ``Refused`` where the answer is no."""
+        if self.over():
+            raise Halted(self.stopped)
+        self._holding.check()
+        # Only the switches that answer at once: between inject and heal nothing waits for anybody's API.
+        if words := halted_by([switch for switch in self.permission.switches if switch.local]):
+            self.stop(words)
+            raise Halted(words)
+        if refused := self.permission.refusals_of(plan.affected):
+            raise Refused("; ".join(refused))
+
+    def hold(self, names: Iterable[str]) -> None:
+        """Nobody else may hurt at the same time what this run will hurt; ``Refused`` names who does."""
+        fences = sorted(set(names))
+        self._holding.take(fences)
+        self.journal.append("holding", fences=fences)
+
+    def fences(self) -> set[str]:
+        """What its plans will hurt, in the words of ``hold``."""
+        return {name for each in self.plans for name in self.targets[each.fault.target].fences(each.plan.affected)}
+
+    def read(self, probes: Sequence[Probe], what: str) -> list[ProbeReading]:
+        """Ask each; one that is not healthy, or gives no answer, falls short."""
+        readings = []
+        for probe in probes:
+            reading = probe.read(self.targets[probe.target])
+            readings.append(reading)
+            if reading.healthy is not True:
+                self.fall_short(f"{what}: {probe.kind} on {probe.target}: {reading.words}")
+        return readings
+
+    def act(self, phase: str, actions: Sequence[Action]) -> None:
+        """Do what an operator would do; each journaled before it is done."""
+        for action in actions:
+            self.say(phase, f"{action.kind} on {action.target}")
+            self.journal.append("action", action=action.model_dump(mode="json"))
+            words = self.guarded(lambda action=action: action.act(self.targets))  # type: ignore[misc]
+            self.journal.append("action_done", kind=action.kind, words=words)
+
+    def wait(self, phase: str, seconds: float, words: str = "", until: Callable[[], bool] = lambda: False) -> None:
+        """Wait in small steps, cut short by ``until`` or the end of the run, telling how far along."""
+        began_ns = self.clock.monotonic_ns()
+        while (gone_s := (self.clock.monotonic_ns() - began_ns) / 1e9) < seconds:
+            if self.over() or until():
+                return
+            say(Step(self.directory.run, phase, words, gone_s, seconds, self.workloads.per_s()))
+            self.clock.sleep(min(0.1, seconds - gone_s))
+
+    def stop_workloads(self) -> None:
+        """Let the clients come to an end; what was wrong with it falls short."""
+        if self.workloads.alive():
+            self.say("rollback", "letting the workloads finish")
+        for wrong in self.workloads.stop(at_once=self._stop.is_set()):
+            self.fall_short(wrong)
+
+    def say(self, phase: str, words: str) -> None:
+        """Tell whoever listens what is being done."""
+        say(Step(self.directory.run, phase, words))
+
+    def keep(self, name: str, said: Any) -> None:
+        """Keep an observation for the checks."""
+        self.directory.write_json(f"observations/{name}.json", said)
