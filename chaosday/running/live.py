@@ -30,6 +30,7 @@ from chaosday.safety.holding import Holding
 from chaosday.safety.permission import Permission
 
 T = TypeVar("T")
+FIRST_ANSWER_S = 30.0
 HEARTBEAT_SLACK_S = 3600.0
 """How much longer than its file says a run may keep its leases alive: people at a game day take their time."""
 
@@ -207,6 +208,15 @@ class LiveRun:
                 return
             say(Step(self.directory.run, phase, words, gone_s, seconds, self.workloads.per_s()))
             self.clock.sleep(min(0.1, seconds - gone_s))
+
+    def let_work(self, seconds: float, words: str = "") -> None:
+        """The baseline: clients work undisturbed for so long, counted from the first acknowledgement.
+
+        On a busy machine a client needs longer to begin than a short baseline lasts; one that never gets an answer is
+        not waited for any longer than ``FIRST_ANSWER_S``.
+        """
+        self.wait("baseline", FIRST_ANSWER_S, "clients begin", lambda: self.workloads.acknowledged() > 0)
+        self.wait("baseline", seconds, words)
 
     def stop_workloads(self) -> None:
         """Let the clients come to an end; what was wrong with it falls short."""

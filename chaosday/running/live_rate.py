@@ -16,6 +16,7 @@ class LiveRate:
     def __init__(self, directory: Path, clock: Clock) -> None:
         self._directory, self._clock = directory, clock
         self._read: dict[Path, int] = {}
+        self._total = self._before = 0
         self._since_ns = clock.monotonic_ns()
         self._per_s = 0.0
 
@@ -24,9 +25,15 @@ class LiveRate:
         now_ns = self._clock.monotonic_ns()
         seconds = (now_ns - self._since_ns) / 1e9
         if seconds >= WINDOW_S:
-            self._per_s = sum(self._new(path) for path in self._directory.glob("client-*.jsonl")) / seconds
+            total = self.total()
+            self._per_s, self._before = (total - self._before) / seconds, total
             self._since_ns = now_ns
         return self._per_s
+
+    def total(self) -> int:
+        """Acknowledged operations so far."""
+        self._total += sum(self._new(path) for path in self._directory.glob("client-*.jsonl"))
+        return self._total
 
     def _new(self, path: Path) -> int:
         """Those in whole lines after where the last look ended: the last line may be half written."""

@@ -45,6 +45,10 @@ class Workloads:
         grace_s = HALT_GRACE_S if at_once else STOP_GRACE_S
         return [wrong for driver in self.drivers if (wrong := driver.stop(grace_s))]
 
+    def acknowledged(self) -> int:
+        """Operations that were acknowledged so far."""
+        return self._rate.total()
+
     def per_s(self) -> float:
         """Acknowledged operations a second, now."""
         return self._rate.per_s()

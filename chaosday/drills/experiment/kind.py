@@ -54,7 +54,7 @@ class ExperimentKind(Kind):
             return
         for workload in self.value.workloads:
             run.workloads.start(workload, run.targets[workload.target])
-        run.wait("baseline", self.value.baseline_s)
+        run.let_work(self.value.baseline_s)
 
     def inject(self, run: LiveRun) -> None:
         """Every fault at its time. A placebo run does all of it but the injection."""

@@ -85,7 +85,7 @@ class RestoreKind(Kind):
     def baseline(self, run: LiveRun) -> None:
         """Let clients write."""
         run.workloads.start(self._ready().workload, self.value.source)
-        run.wait("baseline", self.value.before_s, "clients write")
+        run.let_work(self.value.before_s, "clients write")
 
     def inject(self, run: LiveRun) -> None:
         """Take the backup while they write."""

@@ -40,7 +40,9 @@ def drill(node: Node, **changed: Any) -> RestoreDrill:
         "data_directory": str(node.data),
         "bin_directory": str(node.bin),
     }
-    return parse_drill({"source": source, "before_s": 0.7, "after_s": 0.5, "sight_budget_s": 60} | changed)
+    return parse_drill(
+        {"source": source, "before_s": 0.7, "after_s": 0.5, "sight_budget_s": 60, "loss_rate_to_see": 0.9} | changed
+    )
 
 
 def played(value: RestoreDrill, root: Path, spoil: Any = None) -> tuple[Verdict, RunDirectory]:
