@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree as xml
 
+from benchmarks._suites import run_suites
 from chaosday.judging.simulated import simulate_ledger
 from chaosday.reporting.page import write_report
 from tests.docs.pages import commands, pages
@@ -20,8 +17,7 @@ from tests.lab.browser import OUTPUT
 from tests.notebooks.test_notebooks import BOOKS
 from tests.reporting.test_machines import a_run
 
-ROOT = Path(__file__).resolve().parent.parent
-SUITES = ("tests/pages", "tests/docs", "tests/notebooks", "tests/flows/test_gameday.py")
+SUITES = ("tests/reporting/pages", "tests/docs", "tests/notebooks", "tests/flows/test_gameday.py")
 
 
 def run(*, quick: bool) -> dict[str, Any]:
@@ -29,7 +25,7 @@ def run(*, quick: bool) -> dict[str, Any]:
     for old in OUTPUT.glob("*-axe.json"):
         old.unlink()
     (OUTPUT / "game-day.json").unlink(missing_ok=True)
-    failed = _failures()
+    failed = run_suites("-n", "2", *SUITES).failed
     looked = {path.stem.removesuffix("-axe"): json.loads(path.read_text()) for path in OUTPUT.glob("*-axe.json")}
     game = json.loads((OUTPUT / "game-day.json").read_text())
     told = [each.line for page in pages() for each in commands(page) if each.line not in RUN_ELSEWHERE]
@@ -43,23 +39,8 @@ def run(*, quick: bool) -> dict[str, Any]:
         "notebooks_failed": sum("tests.notebooks" in name for name in failed),
         "flags_sealed": len(game["commitments"]),
         "flags_scored": max((team["captured"] for team in game["scores"]), default=0),
-        "failed": failed,
+        "failed": list(failed),
     }
-
-
-def _failures() -> list[str]:
-    """The tests of all of these that fail, by name; a lab that is missing is a failure too."""
-    with tempfile.TemporaryDirectory() as scratch:
-        said = Path(scratch) / "junit.xml"
-        command = [sys.executable, "-m", "pytest", "-q", "-n", "2", f"--junitxml={said}", *SUITES]
-        environment = {**os.environ, "CHAOSDAY_REQUIRE_LAB": "1"}
-        subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=False)
-        cases = xml.parse(said).iter("testcase")
-        return [
-            f"{case.get('classname')}.{case.get('name')}"
-            for case in cases
-            if case.find("failure") is not None or case.find("error") is not None
-        ]
 
 
 def _large(operations: int) -> dict[str, float]:
