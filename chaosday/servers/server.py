@@ -16,6 +16,9 @@ from typing import Any
 
 from chaosday.errors import CapabilityMissing, ChaosdayError, TargetUnreachable
 
+START_S = 180
+"""A server that is still starting is waited for as long as a busy machine takes; one that has ended is not."""
+
 
 def program(name: str, package: str) -> str:
     """The path of a program, or which package brings it."""
@@ -54,8 +57,8 @@ class Server:
             f"    echo $! > {pid_file} ;;\nesac\n"
         )
 
-    def start(self, answers: Callable[[], Any], timeout_s: float = 30) -> None:
-        """Start it and wait until ``answers`` raises no error of ours."""
+    def start(self, answers: Callable[[], Any], timeout_s: float = START_S) -> None:
+        """Start it and wait until ``answers`` raises no error of ours; where its process ends first, that is said."""
         self.folder.mkdir(parents=True, exist_ok=True)
         subprocess.run(["sh", "-c", self.start_script()], check=True, stdin=subprocess.DEVNULL)
         until = time.monotonic() + timeout_s
@@ -63,6 +66,8 @@ class Server:
             try:
                 answers()
             except ChaosdayError as error:
+                if not self._runs():
+                    raise TargetUnreachable(f"{self.name} ended while it started; {self.last_words()}") from None
                 if time.monotonic() > until:
                     raise TargetUnreachable(f"{self.name} did not start: {error}; {self.last_words()}") from None
                 time.sleep(0.05)
@@ -100,15 +105,19 @@ class Server:
             return True
         until = time.monotonic() + patience_s
         while time.monotonic() < until:
-            # A child that nobody has waited for stays in the process table as a zombie.
-            try:
-                state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-            except OSError:
-                return True
-            if state == "Z":
+            if not self._runs():
                 return True
             time.sleep(0.01)
         return False
+
+    def _runs(self) -> bool:
+        """Whether its process is there; a child that nobody has waited for stays in the table as a zombie."""
+        import psutil
+
+        try:
+            return psutil.Process(int(self.pid_file.read_text())).status() != psutil.STATUS_ZOMBIE
+        except (OSError, ValueError, psutil.Error):
+            return False
 
     def last_words(self) -> str:
         """The end of its log."""

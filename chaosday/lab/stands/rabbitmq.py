@@ -95,7 +95,7 @@ def stand(
             server = Server(f"rabbitmq{node.port}", [*node.start, str(BROKER)], folder, environment)
             undo.callback(server.stop_tree)
             # A node takes clients when it has joined the others, and not before.
-            server.start(RabbitMQ(host=node.host, port=node.port).reach, timeout_s=60)
+            server.start(RabbitMQ(host=node.host, port=node.port).reach)
             facts = {"server": node.target(), "process": server.process(folder / "leases") | {"tree": True}}
         if mirrored:
             _control(common, made[0], "set_policy", "--apply-to", "queues", "mirrored", ".*", '{"ha-mode": "all"}')
