@@ -36,7 +36,7 @@ def calls_by_key(history: History, model: SequentialModel) -> Iterator[tuple[Any
     """Each key (None if the history has none) with its calls."""
     status, start, end = history.statuses(), history.integers("start_ns"), history.ends_ns()
     f = history.table["f"].to_pylist()
-    values, results = history.values("value"), history.values("result")
+    values, results = history.tokens("value"), history.tokens("result")
     index = history.integers("index")
     codes = coded(history, "key")
     key = codes.columns[0]

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute
 from numpy.typing import NDArray
 
-from chaosday.model.history import History, numbers_of
+from chaosday.model.history import History, numbers_of, to_json
 from chaosday.record.transactions import coded_integers
 
 Ints = NDArray[Any]
@@ -103,4 +103,4 @@ def _text(column: Any) -> Any:
 
 
 def _same(name: Any, value: Any) -> bool:
-    return type(name) is type(value) and bool(name == value)
+    return type(name) is type(value) and to_json(name) == to_json(value)

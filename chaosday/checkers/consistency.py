@@ -114,6 +114,14 @@ def canonical(model: str) -> str:
     return name
 
 
+def known_anomaly(name: str) -> str:
+    """``name``, if it is that of an anomaly; ``UnknownName`` otherwise."""
+    known = _implied().keys() | {one for forbids in _forbids().values() for one in forbids}
+    if name not in known:
+        raise UnknownName(f"no anomaly {name!r}; there are {', '.join(sorted(known))}")
+    return name
+
+
 def forbidden_by(models: Iterable[str]) -> frozenset[str]:
     """Every anomaly that must not be there if all of ``models`` hold."""
     implied = _reach(_models(), map(canonical, models))

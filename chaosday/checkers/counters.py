@@ -9,7 +9,7 @@ import numpy as np
 from chaosday.checkers.base import ResultMap, merge_valid, quiet, result_map
 from chaosday.checkers.coding import coded
 from chaosday.errors import MalformedHistory
-from chaosday.model.history import FAILED, OK, STATUSES, History, numbers_of
+from chaosday.model.history import FAILED, OK, STATUSES, History, in_order, numbers_of, token_of, value_of
 
 
 def check_counter(history: History) -> ResultMap:
@@ -25,6 +25,9 @@ def check_counter(history: History) -> ResultMap:
     examined = int(added.sum()) + len(reads)
     if (asked[added] < 0).any():
         return result_map({}, examined=examined, unsure=["an addition is negative: this counter only grows"])
+    answered = np.array([value is not None for value in history.tokens("result")], dtype=bool)[reads]
+    unsure = [] if answered.all() else [f"{int((~answered).sum())} reads answered nil"]
+    reads = reads[answered]
     reads = reads[np.argsort(end[reads], kind="stable")]
     sure, maybe = np.flatnonzero(added & (status == OK)), np.flatnonzero(added & (status != FAILED))
     lower = _sum_before(end[sure], asked[sure], start[reads], "left")
@@ -37,7 +40,7 @@ def check_counter(history: History) -> ResultMap:
         {"index": int(reads[n]), "lower": listed[n][0], "value": listed[n][1], "upper": listed[n][2]}
         for n in np.flatnonzero(bad)
     ]
-    return result_map({"out-of-bounds": cases}, examined=examined, reads=listed, errors=errors)
+    return result_map({"out-of-bounds": cases}, examined=examined, unsure=unsure, reads=listed, errors=errors)
 
 
 def check_unique_ids(history: History) -> ResultMap:
@@ -45,12 +48,12 @@ def check_unique_ids(history: History) -> ResultMap:
     codes = coded(history, "result")
     generated = history.is_f("generate")
     rows = np.flatnonzero(generated & (history.statuses() == OK))
-    ids = codes.columns[0][rows]
-    ids = ids[ids >= 0]
+    answers = codes.columns[0][rows]
+    ids = answers[answers >= 0]
     times = np.bincount(ids, minlength=codes.distinct)
     duplicated = {str(codes.name(int(code))): int(times[code]) for code in np.flatnonzero(times > 1)}
     seen = [codes.name(int(code)) for code in np.flatnonzero(times)]
-    comparable = sorted(seen, key=lambda item: (str(type(item)), item)) if seen else [None]
+    comparable = list(map(value_of, in_order(map(token_of, seen)))) or [None]
     counts: dict[str, Any] = {
         "attempted-count": int(generated.sum()),
         "acknowledged-count": len(rows),
@@ -59,7 +62,10 @@ def check_unique_ids(history: History) -> ResultMap:
         "range": [comparable[0], comparable[-1]],
     }
     cases = [{"element": word, "times": count} for word, count in duplicated.items()]
-    return result_map({"duplicated": cases}, examined=int(generated.sum()), **counts)
+    unsure = (
+        [] if len(ids) == len(rows) else [f"{len(rows) - len(ids)} operations answered nil, which identifies nothing"]
+    )
+    return result_map({"duplicated": cases}, examined=int(generated.sum()), unsure=unsure, **counts)
 
 
 def check_stats(history: History) -> ResultMap:
@@ -99,8 +105,10 @@ def _numbers(history: History, name: str, needed: Any) -> Any:
     for row in wanted:
         if values[row] is None:
             continue
-        if not isinstance(values[row], int):
-            raise MalformedHistory(f"operation {quiet(row)}: a counter holds whole numbers, not {values[row]!r}")
+        if type(values[row]) is not int or abs(values[row]) >= 2**62:
+            raise MalformedHistory(
+                f"operation {quiet(row)}: a counter holds whole numbers, not {str(values[row])[:80]}"
+            )
         numbers[row] = values[row]
     return numbers
 

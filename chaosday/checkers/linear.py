@@ -17,7 +17,7 @@ from typing import Any
 from chaosday.checkers.base import SHOWN, ResultMap, foreign_to, result_map
 from chaosday.checkers.calls import Calls, calls_by_key
 from chaosday.checkers.models import NO, SequentialModel
-from chaosday.model.history import History
+from chaosday.model.history import History, value_of
 
 STEPS = 4_000_000
 CONFIGURATIONS = 200_000
@@ -119,7 +119,7 @@ class Search:
         op = self.calls.ops[self.verdict.stuck_at]
         return {
             "key": key,
-            "operation": {"f": op.f, "value": op.value, "result": op.result},
+            "operation": {"f": op.f, "value": _shown(op.value), "result": _shown(op.result)},
             "operations": [self.calls.rows[self.verdict.stuck_at]],
             "possible-states": list(self.verdict.states),
         }
@@ -208,6 +208,10 @@ class Search:
             if self._pure[op] and not mask & self._bit[op] and self.model.step(state, self.calls.ops[op]) is not NO:
                 mask |= self._bit[op]
         return mask
+
+
+def _shown(payload: Any) -> Any:
+    return [value_of(token) for token in payload] if isinstance(payload, tuple) else value_of(payload)
 
 
 def _keep(configurations: Configurations, key: tuple[Any, int], used: int) -> bool:

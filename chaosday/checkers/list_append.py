@@ -19,7 +19,7 @@ from chaosday.checkers.elle import EXPECTED, Cyclic, Expected, Timeline, add_ord
 from chaosday.checkers.graph import PROCESS, REALTIME, RW, WR, WW, Graph
 from chaosday.checkers.lookup import Ints, Lookup, products
 from chaosday.model.history import FAILED, History
-from chaosday.record.transactions import APPEND, READ, WRITE, Transactions
+from chaosday.record.transactions import APPEND, NIL, READ, WRITE, Transactions
 
 _PAIRS = 40_000_000
 _STRONGEST = (WW, WR, RW, PROCESS, REALTIME)
@@ -33,6 +33,8 @@ def check_list_append(history: History, expected: Expected = EXPECTED) -> Result
         return elle_result(
             {}, expected, examined=examined, unsure=["it holds writes: only reads and appends are judged"]
         )
+    if ((txns.f == READ) & (txns.value != NIL)).any():
+        return elle_result({}, expected, examined=examined, unsure=["it reads single values: only lists are judged"])
     columns = Columns.of(txns)
     appended = _Appends(txns, columns)
     if len(appended.twice):

@@ -12,6 +12,9 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Protocol
 
+from chaosday.errors import MalformedHistory
+from chaosday.model.history import Token, to_json, token_of, value_of
+
 NO = object()
 UNSEEN = "a value that no later operation can see"
 State = Hashable
@@ -19,7 +22,10 @@ State = Hashable
 
 @dataclass(frozen=True)
 class Op:
-    """An operation as models see it: what was asked, what came back, and whether it was refused."""
+    """An operation as models see it: what was asked, what came back (both tokens), and whether it was refused.
+
+    A compare-and-set asks for a pair of tokens, old and new.
+    """
 
     f: str
     value: Any = None
@@ -64,8 +70,7 @@ class Register:
     asks: ClassVar[tuple[str, ...]] = ("read", "r", "write", "w", "cas")
 
     def initial(self) -> State:
-        start: State = _frozen(self.start)
-        return start
+        return token_of(self.start)
 
     def step(self, state: Any, op: Op) -> Any:
         if op.f in ("read", "r"):
@@ -124,7 +129,11 @@ class Mutex:
 
 @dataclass(frozen=True)
 class KeyValue:
-    """Get, put and append of one key's text; a key that is not there reads as ``start``."""
+    """Get, put and append of one key's text; a key that is not there reads as ``start``.
+
+    A state is a text, or the token of what is none: ``1`` and ``"1"`` are two things to put. Nothing
+    can be appended to what is no text.
+    """
 
     start: str = ""
     seen: tuple[str, ...] | None = None
@@ -132,16 +141,16 @@ class KeyValue:
     asks: ClassVar[tuple[str, ...]] = ("get", "read", "put", "write", "append")
 
     def initial(self) -> State:
-        return self.start
+        return to_json(self.start)
 
     def step(self, state: Any, op: Op) -> Any:
         if op.f in ("get", "read"):
             return state if self._answer(op) == state else NO
         if op.f in ("put", "write"):
-            return self._told(str(op.value))
+            return self._told(op.value)
         if op.f != "append":
             return NO
-        return state if state is UNSEEN else self._told(f"{state}{op.value}")
+        return state if state is UNSEEN else self._told(_appended(state, op.value))
 
     def pure(self, op: Op) -> bool:
         return op.f in ("get", "read")
@@ -150,17 +159,30 @@ class KeyValue:
         return not op.refused and not (unknown and self.pure(op))
 
     def prepared(self, ops: Sequence[Op]) -> KeyValue:
-        return replace(self, seen=tuple(sorted({self._answer(op) for op in ops if self.pure(op)})))
+        return replace(self, seen=tuple(sorted({_grown(self._answer(op)) for op in ops if self.pure(op)})))
 
-    def _answer(self, op: Op) -> str:
-        return self.start if op.result is None else str(op.result)
+    def _answer(self, op: Op) -> Token:
+        return to_json(self.start) if op.result is None else op.result
 
-    def _told(self, text: str) -> Any:
+    def _told(self, token: Any) -> Any:
         """The text if some get can still see it grow; n appends in an order nobody saw are not n! states."""
         if self.seen is None:
-            return text
+            return token
+        text = _grown(token)
         at = bisect_left(self.seen, text)
-        return text if at < len(self.seen) and self.seen[at].startswith(text) else UNSEEN
+        return token if at < len(self.seen) and self.seen[at].startswith(text) else UNSEEN
+
+
+def _grown(token: Token | None) -> str:
+    """A token as a text of which that of every longer text begins with: a JSON text without its closing quote."""
+    return token[:-1] if isinstance(token, str) and token[0] == '"' else f"{token}\0"
+
+
+def _appended(token: Token | None, more: Token | None) -> Token:
+    text, end = value_of(token), value_of(more)
+    if not (isinstance(text, str) and isinstance(end, str)):
+        raise MalformedHistory(f"only a text can be appended to a text, not {more} to {token}")
+    return to_json(text + end)
 
 
 @dataclass(frozen=True)
@@ -197,16 +219,17 @@ class FifoQueue:
 _ANY = object()
 
 
-def op_of(f: str, value: Any, result: Any, *, refused: bool, unknown: bool) -> Op:
-    """An operation with its payloads made hashable; an unanswered dequeue may have taken anything."""
+def op_of(f: str, value: Token | None, result: Token | None, *, refused: bool, unknown: bool) -> Op:
+    """An operation of two payloads as tokens; an unanswered dequeue may have taken anything."""
     if unknown and f == "dequeue":
         return Op(f, None, _ANY)
-    return Op(f, _frozen(value), _frozen(result), refused)
+    if f == "cas":
+        return Op(f, _old_and_new(value), result, refused)
+    return Op(f, value, result, refused)
 
 
-def _frozen(value: Any) -> Any:
-    if isinstance(value, list):
-        return tuple(map(_frozen, value))
-    if isinstance(value, dict):
-        return tuple(sorted((key, _frozen(item)) for key, item in value.items()))
-    return value
+def _old_and_new(value: Token | None) -> tuple[Token | None, Token | None]:
+    pair = value_of(value)
+    if not isinstance(pair, list) or len(pair) != 2:
+        raise MalformedHistory(f"a compare-and-set asks for [old new], not {value}")
+    return token_of(pair[0]), token_of(pair[1])

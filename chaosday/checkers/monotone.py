@@ -9,8 +9,8 @@ import numpy as np
 from chaosday.checkers.base import ResultMap, result_map
 from chaosday.checkers.graph import Graph, components, realtime_edges, session_edges
 from chaosday.errors import MalformedHistory
-from chaosday.model.history import OK, History
-from chaosday.record.transactions import COLUMN, Transactions
+from chaosday.model.history import OK, History, Token, token_of
+from chaosday.record.transactions import COLUMN, READ, Transactions
 
 Order = Literal["none", "session", "realtime"]
 
@@ -45,28 +45,33 @@ def check_monotonic(history: History, *, order: Order = "realtime") -> ResultMap
         graph.add(*realtime_edges(graph, history.integers("start_ns")[rows], history.ends_ns()[rows]))
     found = [[int(rows[n]) for n in members if n < nodes] for members in components(graph)]
     cases = [{"operations": members[:16], "size": len(members)} for members in found if len(members) > 1]
-    return result_map({"nonmonotonic": cases}, examined=nodes)
+    unsure = ["transactions write: only reads of registers that grow are judged"] if _writes(history) else []
+    return result_map({"nonmonotonic": cases}, examined=nodes, unsure=unsure)
+
+
+def _writes(history: History) -> bool:
+    return COLUMN in history.table.column_names and bool((Transactions.of(history).f != READ).any())
 
 
 def _readings(history: History) -> tuple[Any, Any, Any, Any]:
     rows = np.flatnonzero(history.is_f("read", "txn", "inc") & (history.statuses() == OK))
-    names: dict[Any, int] = {}
+    names: dict[Token | None, int] = {}
     reads: list[int] = []
     keys: list[int] = []
     values: list[int] = []
-    results, own = history.values("result"), history.values("key")
+    results, own = history.values("result"), history.tokens("key")
     txns = Transactions.of(history) if COLUMN in history.table.column_names else None
     for n, row in enumerate(rows.tolist()):
         said = results[row]
         if txns is not None:
-            seen = {str(key): value for _, key, value in txns.mops(row)}
+            seen = {token_of(key): value for _, key, value in txns.mops(row)}
         else:
-            seen = said if isinstance(said, dict) else {own[row]: said}
+            seen = {token_of(key): value for key, value in said.items()} if isinstance(said, dict) else {own[row]: said}
         for key, value in seen.items():
             if value is None:
                 continue
-            if not isinstance(value, int):
-                raise MalformedHistory(f"operation {row}: {value!r} is not a number that can grow")
+            if type(value) is not int or abs(value) >= 2**62:
+                raise MalformedHistory(f"operation {row}: {str(value)[:80]} is not a number that can grow")
             reads.append(n)
             keys.append(names.setdefault(key, len(names)))
             values.append(value)

@@ -10,12 +10,14 @@ import numpy as np
 
 from chaosday.checkers.base import ResultMap, foreign_to, result_map
 from chaosday.checkers.coding import NULL, Coded, Ints, coded
-from chaosday.model.history import FAILED, NEVER_NS, OK, UNKNOWN, History
+from chaosday.errors import MalformedHistory
+from chaosday.model.history import FAILED, NEVER_NS, OK, UNKNOWN, History, Token, in_order, token_of, value_of
 
 
 def check_queue(history: History) -> ResultMap:
     """Every dequeue must come from somewhere: from an enqueue begun before it ended (Jepsen's ``queue``).
 
+    A dequeue that is answered with nil took out nil; only ``fifo-queue`` takes it for one of an empty queue.
     Order is not looked at, nor whether everything came out.
     """
     codes, enqueues, dequeues = _queue(history)
@@ -40,14 +42,14 @@ def check_total_queue(history: History, *, once: bool = False) -> ResultMap:
     says that all is lost since nobody could ask the queue, the answer here is that it is not known.
     """
     status, f = history.statuses(), history.is_f
-    values, results = history.values("value"), history.values("result")
+    values, results = history.tokens("value"), history.tokens("result")
     puts = f("enqueue")
-    attempts = Counter(_hashable(values[row]) for row in np.flatnonzero(puts))
-    enqueues = Counter(_hashable(values[row]) for row in np.flatnonzero(puts & (status == OK)))
-    dequeues = Counter(_hashable(results[row]) for row in np.flatnonzero(f("dequeue") & (status == OK)))
+    attempts = Counter(values[row] for row in np.flatnonzero(puts))
+    enqueues = Counter(values[row] for row in np.flatnonzero(puts & (status == OK)))
+    dequeues = Counter(results[row] for row in np.flatnonzero(f("dequeue") & (status == OK)))
     drains = f("drain")
     for row in np.flatnonzero(drains & (status == OK)):
-        dequeues.update(_hashable(item) for item in results[row] or [])
+        dequeues.update(_drained(results[row], int(row)))
     ok = dequeues & attempts
     unexpected = Counter({item: times for item, times in dequeues.items() if item not in attempts})
     duplicated = dequeues - attempts - unexpected
@@ -103,6 +105,10 @@ def check_fifo_queue(history: History) -> ResultMap:
     status, start, ends = history.statuses(), history.integers("start_ns"), history.ends_ns()
     live = status != FAILED
     puts, takes = np.flatnonzero(enqueues & live), np.flatnonzero(dequeues & (status == OK))
+    if (nils := puts[asked[puts] == NULL]).size:
+        raise MalformedHistory(
+            f"operation {int(nils[0])}: an enqueue puts in a value: nil is what an empty queue gives"
+        )
     examined = len(puts) + len(takes)
     open_takes = int((dequeues & (status == UNKNOWN)).sum())
     put_row, twice_put = _row_of(asked, puts, codes.distinct)
@@ -175,9 +181,12 @@ def _running_by(groups: Ints, step: Ints) -> Ints:
     return running
 
 
-def _elements(found: Counter[Any]) -> list[Any]:
-    return sorted(found.elements(), key=lambda item: (str(type(item)), item))
+def _elements(found: Counter[Token | None]) -> list[Any]:
+    return list(map(value_of, in_order(found.elements())))
 
 
-def _hashable(item: Any) -> Any:
-    return tuple(map(_hashable, item)) if isinstance(item, list) else item
+def _drained(said: Token | None, row: int) -> list[Token | None]:
+    listed = value_of(said) if said is not None else []
+    if not isinstance(listed, list):
+        raise MalformedHistory(f"operation {row}: a drain brings a list of elements, not {str(said)[:80]}")
+    return list(map(token_of, listed))

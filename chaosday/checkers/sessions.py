@@ -6,9 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
-
-from chaosday.model.history import FAILED, OK, History
+from chaosday.model.history import FAILED, OK, History, token_of, value_of
 from chaosday.record.transactions import Transactions
 
 INITIAL = "initial state"
@@ -59,7 +57,7 @@ def sessions(history: History, initial: Any) -> Sessions:
             read.members.append([])
         read.members[number[int(process[t])]].append(len(read.names))
         read.names.append(int(index[t]))
-        read.writes.append({_key(key) for f, key, _ in mops if f == "w"})
+        read.writes.append({token_of(key) for f, key, _ in mops if f == "w"})
     origin = len(read.names)
     final, between = _written([mops for _, mops in committed], read)
     aborted = {
@@ -85,13 +83,13 @@ def _written(mops_of: list[list[list[Any]]], read: Sessions) -> tuple[dict[Any, 
         last: dict[Any, Any] = {}
         for f, key, value in mops:
             if f == "w":
-                if _key(key) in last:
-                    between[last[_key(key)]] = t
-                last[_key(key)] = _pair(key, value)
+                if token_of(key) in last:
+                    between[last[token_of(key)]] = t
+                last[token_of(key)] = _pair(key, value)
         for pair in last.values():
             if pair in final:
                 read.anomalies["repeated-write"].append(
-                    {"operations": [read.names[final[pair]], read.names[t]], "key": pair[0]}
+                    {"operations": [read.names[final[pair]], read.names[t]], "key": value_of(pair[0])}
                 )
             final[pair] = t
     return final, between
@@ -108,7 +106,7 @@ def _external(
     final, between, aborted = written
     own: dict[Any, Any] = {}
     for f, key, value in mops:
-        pair, name = _pair(key, value), _key(key)
+        pair, name = _pair(key, value), token_of(key)
         if f == "w":
             own[name] = pair
             continue
@@ -127,15 +125,11 @@ def _external(
         elif pair in between:
             kind = "future-read" if between[pair] == t else "G1b"
             read.anomalies[kind].append(case)
-        elif value is None or value == initial:
+        elif value is None or pair[1] == token_of(initial):
             yield name, origin
         else:
             read.anomalies["unwritten-read"].append(case)
 
 
-def _key(key: Any) -> Any:
-    return orjson.dumps(key).decode() if isinstance(key, (list, dict)) else key
-
-
 def _pair(key: Any, value: Any) -> tuple[Any, Any]:
-    return _key(key), _key(value)
+    return token_of(key), token_of(value)

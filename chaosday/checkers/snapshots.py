@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import orjson
 
 from chaosday.checkers.base import ResultMap, quiet, result_map
+from chaosday.checkers.sets import elements_read
 from chaosday.errors import MalformedHistory
-from chaosday.model.history import OK, History
+from chaosday.model.history import OK, History, to_json, token_of, value_of
 from chaosday.record.transactions import COLUMN, Transactions
 
 
@@ -55,8 +55,8 @@ def check_long_fork(history: History, *, group_size: int = 2) -> ResultMap:
     mops = [txns.mops(t) for t in range(len(txns))]
     ok = history.statuses() == OK
     reads = [t for t in np.flatnonzero(ok) if all(mop[0] == "r" for mop in mops[t])]
-    writes = Counter(_hashable(one[0][1]) for one in mops if len(one) == 1 and one[0][0] == "w")
-    seen = [{_hashable(key): value for _, key, value in mops[t]} for t in reads]
+    writes = Counter(token_of(one[0][1]) for one in mops if len(one) == 1 and one[0][0] == "w")
+    seen = [{token_of(key): token_of(value) for _, key, value in mops[t]} for t in reads]
     counts: dict[str, Any] = {
         "reads-count": len(reads),
         "early-read-count": sum(all(value is None for value in one.values()) for one in seen),
@@ -86,21 +86,28 @@ def check_causal_reverse(history: History) -> ResultMap:
     """Whoever sees a write also sees every write that had been acknowledged before that one began."""
     status, start, end = history.statuses(), history.integers("start_ns"), history.integers("end_ns", null=-1)
     writes = np.flatnonzero(history.is_f("write"))
-    values = history.values("value")
-    began = {_hashable(values[row]): int(start[row]) for row in writes[np.argsort(start[writes], kind="stable")]}
+    values = history.tokens("value")
+    began = {values[row]: int(start[row]) for row in writes[np.argsort(start[writes], kind="stable")]}
     done = writes[status[writes] == OK]
     done = done[np.argsort(end[done], kind="stable")]
-    done_at, done_value = end[done], [_hashable(values[row]) for row in done]
+    done_at, done_value = end[done], [values[row] for row in done]
     reads = np.flatnonzero(history.is_f("read") & (status == OK))
-    results, cases = history.values("result"), []
+    results, cases, nils = history.values("result"), [], 0
     for row in reads:
-        seen = {_hashable(item) for item in results[row] or []}
+        read = elements_read(results, int(row))
+        if read is None:
+            nils += 1
+            continue
+        seen = set(read)
         latest = max((began[item] for item in seen if item in began), default=-1)
         expected = done_value[: int(np.searchsorted(done_at, latest, side="left"))]
         missing = [item for item in expected if item not in seen]
         if missing:
-            cases.append({"index": int(row), "missing": missing, "expected-count": len(set(expected))})
-    return result_map({"causal-reverse": cases}, examined=len(writes) + len(reads), errors=cases)
+            cases.append(
+                {"index": int(row), "missing": list(map(value_of, missing)), "expected-count": len(set(expected))}
+            )
+    unsure = [f"{nils} reads answered nil"] if nils else []
+    return result_map({"causal-reverse": cases}, examined=len(writes) + len(reads), unsure=unsure, errors=cases)
 
 
 def _balances(history: History) -> list[tuple[int, dict[str, Any]]]:
@@ -142,7 +149,9 @@ def _bank_error(
 
 
 def _number(balance: Any) -> Any:
-    return balance if isinstance(balance, (int, float)) else 0
+    if isinstance(balance, bool) or not isinstance(balance, (int, float)):
+        raise MalformedHistory(f"a balance is a number, not {to_json(balance)[:80]}")
+    return balance
 
 
 def _plain(key: Any) -> str:
@@ -155,7 +164,3 @@ def _forks(seen: list[dict[Any, Any]], members: list[int]) -> list[tuple[int, in
     sets = [frozenset(key for key, value in one.items() if value is not None) for one in seen]
     order = sorted(range(len(sets)), key=lambda n: (len(sets[n]), members[n]))
     return [(members[a], members[b]) for a, b in itertools.pairwise(order) if not sets[a] <= sets[b]]
-
-
-def _hashable(item: Any) -> Any:
-    return orjson.dumps(item).decode() if isinstance(item, (list, dict)) else item

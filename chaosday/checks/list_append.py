@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
+from pydantic import field_validator
+
 from chaosday.checkers.base import HistoryCheck, ResultMap
+from chaosday.checkers.consistency import known_anomaly
 from chaosday.checkers.elle import DEFAULT_MODELS, Expected
 from chaosday.checkers.list_append import check_list_append
 from chaosday.model.history import History
@@ -19,6 +22,11 @@ class ListAppend(HistoryCheck):
     """The consistency models that the history should hold."""
     anomalies: tuple[str, ...] = ()
     """Anomalies that must not be there either."""
+
+    @field_validator("anomalies")
+    @classmethod
+    def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(map(known_anomaly, names))
 
     def analyse(self, history: History) -> ResultMap:
         """Judge all transactions together."""

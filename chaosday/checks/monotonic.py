@@ -14,6 +14,7 @@ class Monotonic(HistoryCheck):
 
     kind: Literal["monotonic"] = "monotonic"
     model: ClassVar[str] = "monotonic"
+    asks: ClassVar[tuple[str, ...]] = ("read", "txn", "inc")
     order: Literal["none", "session", "realtime"] = "realtime"
     """Which order reads have beside what they saw."""
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from pydantic import JsonValue
+from pydantic import JsonValue, field_validator
 
 from chaosday.checkers.base import HistoryCheck, ResultMap
+from chaosday.checkers.consistency import known_anomaly
 from chaosday.checkers.elle import DEFAULT_MODELS, Expected
 from chaosday.checkers.isolation import check_sessions, sessions_only
 from chaosday.checkers.rw_register import check_rw_register
@@ -33,6 +34,11 @@ class RwRegister(HistoryCheck):
     """From a transaction's index to its place in the order of writes, where that is known."""
     initial: JsonValue = None
     """What a key holds before anybody writes it; only histories of sessions ask."""
+
+    @field_validator("anomalies")
+    @classmethod
+    def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(map(known_anomaly, names))
 
     def analyse(self, history: History) -> ResultMap:
         """Judge all transactions together."""

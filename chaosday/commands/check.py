@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +11,18 @@ import click
 import orjson
 from pydantic import ValidationError
 
-from chaosday.checkers.base import HistoryCheck, ResultMap, foreign_to
+from chaosday.checkers.base import UNKNOWN, HistoryCheck, ResultMap, foreign_to
 from chaosday.data import formats
 from chaosday.data.formats.events import Imported
-from chaosday.errors import MalformedHistory, UnknownName, UsageError
+from chaosday.errors import ChaosdayError, MalformedHistory, UnknownName, UsageError
+from chaosday.model.history import History
 from chaosday.record.outputs import write_output
 from chaosday.registry import members
 
 EXIT = {True: 0, False: 1, "unknown": 2}
-_WORST = {True: 0, "unknown": 1, False: 2}
 _PRINTED = ("file", "valid?", "anomaly-types", "not", "examined", "reason")
+_MILD = {0: 0, 2: 1, 1: 3, 3: 4}
+_UNREAD: dict[str, Any] = {"valid?": None, "anomaly-types": [], "not": [], "examined": 0}
 _CASES_PRINTED = 3
 
 
@@ -30,32 +33,44 @@ def models() -> dict[str, type[HistoryCheck]]:
 
 
 def configured(model: str, imported: Imported, given: Mapping[str, Any]) -> HistoryCheck:
-    """The check of a model with its options: those given, else those that the file states, else its defaults."""
+    """The check of a model with its options: those given, else those that the file states, else its defaults.
+
+    An option given that the model lacks is an error; what a published test case states of other checks is left out.
+    """
     known = models()
     if model not in known:
         raise UnknownName(f"no model {model!r}; there are {', '.join(known)}")
     check = known[model]
-    stated = {_option(name): value for name, value in imported.options.items() if name != "arguments"}
-    for name, value in zip(check.arguments, imported.options.get("arguments", ()), strict=False):
-        stated[name] = value
-    for argument in imported.options.get("arguments", ()):
-        if isinstance(argument, Mapping):
-            stated |= {_option(name): value for name, value in argument.items()}
-    options = {name: value for name, value in {**stated, **given}.items() if name in check.model_fields}
-    strange = [name for name in given if name not in check.model_fields]
+    fields = check.model_fields.keys() - {"kind"}
+    strange = [name for name in given if name not in fields]
     if strange:
-        raise UsageError(f"{model} has no option {strange[0].replace('_', '-')}")
+        options = ", ".join(sorted(name.replace("_", "-") for name in fields)) or "none"
+        raise UsageError(f"{model} has no option {strange[0].replace('_', '-')}; it has {options}")
+    options_of_file = {name: value for name, value in _stated(check, imported).items() if name in fields}
     try:
-        return check(**options)
+        return check.model_validate({**options_of_file, **given})
     except ValidationError as error:
         first = error.errors()[0]
-        raise UsageError(f"option {first['loc'][0]} of {model}: {first['msg']}") from None
+        raise UsageError(f"option {'.'.join(map(str, first['loc']))} of {model}: {first['msg']}") from None
 
 
-def judged(path: Path, model: str, format: str | None, given: Mapping[str, Any]) -> tuple[ResultMap, Imported]:
+def _stated(check: type[HistoryCheck], imported: Imported) -> dict[str, Any]:
+    """The options that a file states: by name, by position, or as one map among its arguments."""
+    stated = {_option(str(name)): value for name, value in imported.options.items() if name != "arguments"}
+    arguments = imported.options.get("arguments", ())
+    stated |= dict(zip(check.arguments, arguments, strict=False))
+    for argument in arguments:
+        if isinstance(argument, Mapping):
+            stated |= {_option(str(name)): value for name, value in argument.items()}
+    return stated
+
+
+def judged(
+    path: Path, model: str, format: str | None, given: Mapping[str, Any], *, independent: bool = False
+) -> tuple[ResultMap, Imported]:
     """The result map of one file, with ``file``, ``model``, ``format``, ``not`` and ``reason`` filled in."""
     try:
-        imported = formats.read(path, format)
+        imported = formats.read(path, format, independent=independent)
         check = configured(model, imported, given)
         result = check.analyse(imported.history)
     except MalformedHistory as error:
@@ -66,6 +81,9 @@ def judged(path: Path, model: str, format: str | None, given: Mapping[str, Any])
     notes = list(imported.notes)
     if check.asks and (foreign := foreign_to(imported.history, check.asks)):
         notes.append(f"not looked at: {foreign}")
+        if result["valid?"] is True and not imported.published:
+            why = f"{foreign} are no operations of {model}: what they did is not known"
+            result |= {"valid?": UNKNOWN, "reason": why}
     if notes:
         result["notes"] = notes
     return result, imported
@@ -77,18 +95,38 @@ def recheck(runs: Sequence[Path], *, as_json: bool) -> int:
     from chaosday.judging.verdict import EXIT_CODES, worst
     from chaosday.record.run_directory import RunDirectory
 
-    outcomes = []
-    for run in runs:
+    def judged_again(run: Path) -> int:
         if not run.is_dir():
             raise UsageError(f"say what {run} is to be judged as: --as MODEL, of {', '.join(models())}")
         findings = judge_again(RunDirectory.open(run))
-        outcomes += [finding.outcome for finding in findings]
         click.echo(orjson.dumps([f.model_dump(mode="json") for f in findings]) if as_json else shown(findings))
-    return EXIT_CODES[worst(outcomes)]
+        return EXIT_CODES[worst([finding.outcome for finding in findings])]
+
+    return each_of(runs, judged_again, as_json=as_json)
+
+
+def each_of(paths: Sequence[Path], judge: Callable[[Path], int], *, as_json: bool) -> int:
+    """Every path's answer or its own error, and the worst exit code of all; the error of one alone is raised.
+
+    Worse than 0 is 2, then whatever kept a path from being read, then 1, then 3: damage that was found is not hidden.
+    """
+    if len(paths) == 1:
+        return judge(paths[0])
+    codes = []
+    for path in paths:
+        try:
+            codes.append(judge(path))
+        except ChaosdayError as error:
+            said = str(error) if str(path) in str(error) else f"{path}: {error}"
+            codes.append(error.exit_code)
+            if as_json:
+                click.echo(orjson.dumps({"file": str(path), **_UNREAD, "reason": said, "error": said}))
+            click.echo(f"chaosday: {said}", err=True)
+    return max(codes, key=lambda code: (_MILD.get(code, 2), code))
 
 
 @click.command("check")
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--as", "model", metavar="MODEL", help="What it is a history of: register, list-append, set-full, ...")
 @click.option(
     "--format", "format", type=click.Choice(formats.FORMATS), help="The file's format; by default it is found out."
@@ -104,18 +142,30 @@ def recheck(runs: Sequence[Path], *, as_json: bool) -> int:
 @click.option(
     "--html", type=click.Path(path_type=Path, dir_okay=False), help="Write a timeline of the offending operations."
 )
+@click.option("--independent", is_flag=True, help="Every value is a key and a value, [k v]: judge key by key.")
 @click.option("--json", "as_json", is_flag=True, help="One result map a line, and nothing else.")
 def command(
-    files: tuple[Path, ...], model: str | None, format: str | None, html: Path | None, as_json: bool, **options: Any
+    files: tuple[Path, ...],
+    model: str | None,
+    format: str | None,
+    html: Path | None,
+    independent: bool,
+    as_json: bool,
+    **options: Any,
 ) -> None:
-    """Judge histories. Exit 0 valid, 1 invalid, 2 unknown, the worst of several; 64 for what cannot be read."""
-    if model is None:
-        raise SystemExit(recheck(files, as_json=as_json))
+    """Judge histories. Exit 0 valid, 1 invalid, 2 unknown, 64 for what cannot be read; of several the worst."""
     given = _given(**options)
-    results = []
-    for path in files:
-        result, imported = judged(path, model, format, given)
-        results.append(result)
+    if model is None:
+        if given or format or html or independent:
+            raise UsageError("a saved run is judged by its own checks: options are for --as MODEL")
+        raise SystemExit(recheck(files, as_json=as_json))
+    configured(model, Imported(History.from_rows([]), ""), given)  # a mistake on the line is no fault of any file
+    if html is not None and html.resolve() in [path.resolve() for path in files]:
+        raise UsageError(f"--html would overwrite {html}, which is to be judged")
+    numbers = count(1)
+
+    def answer(path: Path) -> int:
+        result, imported = judged(path, model, format, given, independent=independent)
         if as_json:
             click.echo(orjson.dumps(_printed(result), option=orjson.OPT_NON_STR_KEYS, default=str))
         else:
@@ -123,9 +173,11 @@ def command(
         if html is not None:
             from chaosday.reporting.anomaly_timeline import page
 
-            name = html if len(files) == 1 else html.with_stem(f"{html.stem}-{len(results)}")
+            name = html if len(files) == 1 else html.with_stem(f"{html.stem}-{next(numbers)}")
             write_output(name, page(imported.history, result))
-    raise SystemExit(EXIT[max((result["valid?"] for result in results), key=_WORST.__getitem__)])
+        return EXIT[result["valid?"]]
+
+    raise SystemExit(each_of(files, answer, as_json=as_json))
 
 
 def _given(
@@ -158,7 +210,7 @@ def _json(word: str) -> Any:
 
 
 def _option(name: str) -> str:
-    return name.rstrip("?").replace("-", "_")
+    return name.removesuffix("?").replace("-", "_")
 
 
 def _printed(result: ResultMap) -> dict[str, Any]:

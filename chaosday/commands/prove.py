@@ -23,6 +23,9 @@ from chaosday.reporting.matrix import matrix_table
 def command(run: Path, budget_s: float, seed: int, as_json: bool) -> int:
     """Print the kill matrix of RUN: check x corruption. Exits 0 if every promised class was seen, 2 if not."""
     directory = RunDirectory.open(run)
+    if altered := directory.altered():
+        click.echo(f"{run}: inconclusive: evidence altered: {', '.join(altered[:5])}", err=True)
+        return 2
     matrix = prove(directory.evidence(), checks_of(directory), budget_s=budget_s, seed=seed, clock=SystemClock())
     sight = sight_of(matrix)
     if as_json:

@@ -7,6 +7,8 @@ from pathlib import Path
 import click
 import orjson
 
+from chaosday.commands.check import each_of
+from chaosday.errors import UsageError
 from chaosday.record.outputs import write_output
 from chaosday.record.run_directory import RunDirectory
 from chaosday.reporting.junit import as_json, as_junit
@@ -14,14 +16,26 @@ from chaosday.reporting.page import write_report
 
 
 @click.command("report", short_help="Write a run's report again from its evidence.")
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), help="Also write JUnit XML to this file.")
 @click.option("--json", "json_wanted", is_flag=True, help="Plan, verdict and findings as one JSON object.")
-def command(run: Path, junit: Path | None, json_wanted: bool) -> int:
-    """Write RUN/report.html from what the run directory holds, and print its path."""
-    directory = RunDirectory.open(run)
-    page = write_report(directory)
-    if junit is not None:
-        write_output(junit, as_junit(directory))
-    click.echo(orjson.dumps(as_json(directory)) if json_wanted else page)
-    return 0
+def command(runs: tuple[Path, ...], junit: Path | None, json_wanted: bool) -> int:
+    """Write RUN/report.html from what the run directory holds, and print its path.
+
+    A run whose evidence no longer matches its hashes is reported as inconclusive (exit 2), and nothing is written:
+    a new report would seal what was altered."""
+    if junit is not None and len(runs) > 1:
+        raise UsageError("--junit writes one run: name one")
+
+    def report(run: Path) -> int:
+        directory = RunDirectory.open(run)
+        if altered := directory.altered():
+            click.echo(f"{run}: inconclusive: evidence altered: {', '.join(altered[:5])}", err=True)
+            return 2
+        page = write_report(directory)
+        if junit is not None:
+            write_output(junit, as_junit(directory))
+        click.echo(orjson.dumps(as_json(directory)) if json_wanted else page)
+        return 0
+
+    return each_of(runs, report, as_json=json_wanted)

@@ -17,13 +17,16 @@ column         type                    meaning
 ``error``      string                  why it is not ok, in the store's words
 =============  ======================  ==========================================================
 
-``key``, ``value`` and ``result`` are int64 when every one of them is a whole number, and JSON text
-otherwise (so that ``1`` and ``"1"`` stay apart). An operation that never ended is ``unknown`` and
+``key``, ``value`` and ``result`` are int64 when every one of them is a whole number, and canonical
+JSON text otherwise (``to_json``): two values are the same exactly if their texts are, so that ``1``,
+``1.0``, ``true`` and ``"1"`` stay apart for every check. An operation that never ended is ``unknown`` and
 stays concurrent with everything that follows (Jepsen's ``info``).
 """
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,6 +42,10 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+Token = int | str
+"""What stands for a value where values are compared: a whole number, or the JSON text of anything else."""
+DEPTH_MOST = 100
+_WHOLE = re.compile(r"-?\d+")
 STATUSES = ("ok", "failed", "unknown")
 OK, FAILED, UNKNOWN = range(3)
 NEVER_NS = np.iinfo(np.int64).max
@@ -125,6 +132,15 @@ class History:
             return [None if text is None else orjson.loads(text) for text in listed]
         return listed
 
+    def tokens(self, name: str) -> list[Token | None]:
+        """A payload column as what can be compared and hashed (``token_of``); null stays None.
+
+        Python's own equality would take ``1``, ``1.0`` and ``True`` for one value.
+        """
+        column = self.table[name]
+        listed: list[Any] = column.to_pylist()
+        return list(map(_token, listed)) if pa.types.is_string(column.type) else listed
+
     def ends_ns(self) -> NDArray[np.int64]:
         """Completion times, ``NEVER_NS`` for what is unknown or never ended."""
         ends = self.integers("end_ns", null=NEVER_NS)
@@ -202,8 +218,53 @@ def numbers_of(array: Any) -> NDArray[Any]:
 
 
 def to_json(value: Any) -> str:
-    """The JSON text under which a value that is not a whole number is stored."""
-    return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY).decode()
+    """The one JSON text of a value: the keys of a map sorted, no negative zero, ``NaN`` and the infinities as texts.
+
+    :raises MalformedHistory: for what JSON cannot hold: half a surrogate pair, a map of which two keys are one as text
+    """
+    kind = type(value)
+    if kind is dict or kind is list or kind is tuple or kind is float:
+        value = _canonical(value)
+    try:
+        return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY).decode()
+    except (orjson.JSONEncodeError, UnicodeError) as error:
+        raise MalformedHistory(f"a value that cannot be kept: {error}") from None
+
+
+def _canonical(value: Any, depth: int = 0) -> Any:
+    if depth > DEPTH_MOST:
+        raise MalformedHistory(f"a value is nested more than {DEPTH_MOST} deep")
+    if isinstance(value, float):
+        return value + 0.0 if math.isfinite(value) else {math.inf: "##Inf", -math.inf: "##-Inf"}.get(value, "##NaN")
+    if isinstance(value, (list, tuple)):
+        return [_canonical(item, depth + 1) for item in value]
+    if not isinstance(value, dict):
+        return value
+    named = {key if isinstance(key, str) else to_json(key): _canonical(item, depth + 1) for key, item in value.items()}
+    if len(named) < len(value):
+        raise MalformedHistory("a map has two keys that are one as text")
+    return dict(sorted(named.items()))
+
+
+def token_of(value: Any) -> Token | None:
+    """A value as something to compare and to hash: a whole number is itself, anything else its JSON text."""
+    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
+        return value
+    return to_json(value)
+
+
+def value_of(token: Token | None) -> Any:
+    """The inverse of ``token_of``, for showing."""
+    return orjson.loads(token) if isinstance(token, str) else token
+
+
+def in_order(tokens: Iterable[Token | None]) -> list[Token | None]:
+    """Sorted: nothing, numbers by size, texts."""
+    return sorted(tokens, key=lambda token: (token is not None, isinstance(token, str), token or 0))
+
+
+def _token(text: str | None) -> Token | None:
+    return int(text) if text is not None and _WHOLE.fullmatch(text) else text
 
 
 def _status_column(values: Any) -> pa.DictionaryArray:

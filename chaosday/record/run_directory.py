@@ -96,18 +96,42 @@ class RunDirectory:
         path = self.path / name
         if not path.is_file():
             raise EvidenceMissing(f"{self.run} holds no {name}: the run ended before that")
-        return orjson.loads(path.read_bytes())
+        try:
+            return orjson.loads(path.read_bytes())
+        except (OSError, orjson.JSONDecodeError) as error:
+            raise EvidenceMissing(f"{self.run}: {name} cannot be read, it is cut or damaged: {error}") from None
 
     def write_rows(self, name: str, table: pa.Table) -> None:
         """Keep what a store was found to hold."""
         pq.write_table(table, self.path / "rows" / f"{name}.parquet", compression="zstd", write_page_checksum=True)
 
+    def altered(self) -> list[str]:
+        """The files of a sealed run that are gone or hold something else than when it was sealed; the report may.
+
+        A run that ended before its seal has nothing to be compared with.
+        """
+        if not (self.path / "hashes.json").exists():
+            return []
+        sealed = self.read_json("hashes.json")
+        if not isinstance(sealed, dict):
+            return ["hashes.json"]
+        return [name for name, told in sealed.items() if name != "report.html" and _digest(self.path / name) != told]
+
     def seal(self) -> dict[str, str]:
         """SHA-256 of every file there is, written to ``hashes.json``."""
         hashes = {
-            str(path.relative_to(self.path)): hashlib.sha256(path.read_bytes()).hexdigest()
+            str(path.relative_to(self.path)): _digest(path)
             for path in sorted(self.path.rglob("*"))
             if path.is_file() and path.name not in ("hashes.json", "journal.jsonl") and "leases" not in path.parts
         }
         self.write_json("hashes.json", hashes)
         return hashes
+
+
+def _digest(path: Path) -> str:
+    """SHA-256 of a file, as hexadecimal; nothing where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return ""

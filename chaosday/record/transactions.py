@@ -154,7 +154,8 @@ def column(rows: Iterable[Sequence[Sequence[Any]]]) -> pa.ListArray:
     except (KeyError, IndexError, TypeError):
         bad = next(mop for mop in flat if not is_mop(mop))
         raise MalformedHistory(f"{bad!r} is not a read, a write or an append of a key") from None
-    is_list = [type(value) is list for value in values]
+    # A list that is read is the value of a list; one that is written or appended is one value like any other.
+    is_list = [type(value) is list and name == "r" for name, value in zip(names, values, strict=True)]
     lists, scalars, elements = _split(values, is_list)
     structs = pa.StructArray.from_arrays(
         [pa.array(f), payload_column(keys), scalars, pa.ListArray.from_arrays(pa.array(lists), elements)],

@@ -59,6 +59,14 @@ def test_the_worst_of_several_files_is_the_exit_code(tmp_path: Path) -> None:
         (["--as", "register", "-o", "total_amount=3"], UsageError, "no option total-amount"),
         (["--as", "register", "-o", "steps=-1"], UsageError, "steps"),
         (["--as", "list-append", "--consistency", "sirializable"], UnknownName, "serializable"),
+        (["--as", "list-append", "--anomaly", "G9"], UnknownName, "G1a"),
+        (["--as", "register", "-o", "kind=register"], UsageError, "no option kind"),
+        (["--as", "set-full", "-o", "linearizable??=true"], UsageError, "no option linearizable?"),
+        (["--as", "set-full", "-o", "linearizable=7"], UsageError, "linearizable"),
+        (["--as", "mutex", "--initial", "1"], UsageError, "no option initial"),
+        (["--initial", "1"], UsageError, "--as MODEL"),
+        (["--independent"], UsageError, "--as MODEL"),
+        (["--as", "register", "--independent", "--format", "awdit"], UsageError, "edn"),
         ([], UsageError, "--as MODEL"),
     ],
 )
@@ -69,6 +77,36 @@ def test_a_mistake_on_the_line_is_an_error(
     result = _check(_file(tmp_path, "good.edn", GOOD), *arguments)
     assert isinstance(result.exception, error)
     assert says in str(result.exception)
+
+
+@pytest.mark.parametrize(("others", "code"), [(GOOD, 64), (BAD, 1)])
+def test_a_file_that_cannot_be_read_does_not_end_the_batch(tmp_path: Path, others: str, code: int) -> None:
+    """Every file gets its answer or its own error, a missing one and a folder too; what is invalid is worst."""
+    files = [_file(tmp_path, f"{n}.edn", others) for n in range(3)]
+    files[1:1] = [_file(tmp_path, "cut.edn", "[{:type"), tmp_path / "missing.edn", tmp_path]
+    result = _check(*files, "--as", "register", "--json")
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert result.exit_code == code
+    assert [line["file"] for line in lines] == list(map(str, files))
+    assert [line["valid?"] for line in lines] == [code == 64, None, None, None, code == 64, code == 64]
+    assert [str(path) in line["error"] for path, line in zip(files[1:4], lines[1:4], strict=True)] == [True] * 3
+    assert result.stderr.count("chaosday: ") == 3
+
+
+def test_operations_that_a_model_does_not_know_are_never_valid(tmp_path: Path) -> None:
+    """A history of another model is unknown, not valid by what was left over to look at."""
+    add = '{"f":"add","value":1,"status":"ok","start_ns":0,"end_ns":1}\n'
+    counter = _file(tmp_path, "counter.jsonl", add + add.replace("add", "read").replace("value", "result"))
+    for model in ("monotonic", "register", "mutex", "queue", "unique-ids", "kv"):
+        assert _check(counter, "--as", model, "--json").exit_code == 2, model
+    assert _check(counter, "--as", "counter").exit_code == 0
+
+
+def test_a_page_never_overwrites_what_is_judged(tmp_path: Path) -> None:
+    """``--html`` that names an input is refused before anything is read."""
+    good = _file(tmp_path, "good.edn", GOOD)
+    assert isinstance(_check(good, "--as", "register", "--html", good).exception, UsageError)
+    assert good.read_text() == GOOD
 
 
 def test_a_broken_file_is_named_with_its_line(tmp_path: Path) -> None:

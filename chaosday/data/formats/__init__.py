@@ -11,14 +11,18 @@ import pyarrow as pa
 
 from chaosday.data.formats import jepsen, rows, sessions
 from chaosday.data.formats.events import Imported
-from chaosday.errors import MalformedHistory, UnknownName
+from chaosday.errors import MalformedHistory, UnknownName, UsageError
 from chaosday.model.history import History
 
-READERS: dict[str, Callable[[str], Imported]] = {
+EVENTS: dict[str, Callable[..., Imported]] = {
     "edn": jepsen.read_edn,
     "jepsen-json": jepsen.read_json,
     "jepsen-log": jepsen.read_log,
     "case": jepsen.read_case,
+}
+"""Formats of invocations and completions; ``independent=True`` takes every value for a key and a value."""
+READERS: dict[str, Callable[[str], Imported]] = {
+    **EVENTS,
     "jsonl": rows.read_jsonl,
     "awdit": sessions.read_awdit,
     "plume": sessions.read_plume,
@@ -36,8 +40,10 @@ _JSON_ARRAY = re.compile(r'\[\s*(?:\{\s*"|\]\s*$)')
 FORMATS = (*READERS, "parquet")
 
 
-def read(path: Path, format: str | None = None) -> Imported:
+def read(path: Path, format: str | None = None, *, independent: bool = False) -> Imported:
     """Read a history file; without ``format`` its first characters say what it is.
+
+    ``independent`` says of a file of events that its values are keys and values, ``[k v]``.
 
     Raises ``MalformedHistory``, with the line, for a file that is none of ``FORMATS``, is cut off,
     or holds operations that cannot be; ``UnknownName`` for a format that there is not.
@@ -51,12 +57,17 @@ def read(path: Path, format: str | None = None) -> Imported:
     try:
         if format == "parquet" or (format is None and data[:4] == b"PAR1"):
             return Imported(History.read(path), "parquet")
-        text = data.decode()
-        return READERS[format or detect(text)](text)
+        text = data.decode().removeprefix("\ufeff")
+        name = format or detect(text)
+        if independent and name not in EVENTS:
+            raise UsageError(f"--independent is for {', '.join(EVENTS)}; {name} names its keys itself")
+        return EVENTS[name](text, independent=independent) if name in EVENTS else READERS[name](text)
     except UnicodeDecodeError:
         raise MalformedHistory(f"{path} is neither text nor Parquet") from None
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
         raise MalformedHistory(f"{path} mixes kinds of values: {error}") from None
+    except RecursionError:
+        raise MalformedHistory(f"{path} is nested too deep") from None
 
 
 def detect(text: str) -> str:

@@ -12,6 +12,7 @@ import orjson
 
 from chaosday.data.formats import edn
 from chaosday.data.formats.events import Imported, paired
+from chaosday.data.formats.json_text import loader
 from chaosday.errors import MalformedHistory, UsageError
 from chaosday.model.history import UNKNOWN, History
 from chaosday.record.recorder import collector_off
@@ -21,15 +22,19 @@ _LOG = re.compile(r"(?:^|\s)(:?[\w-]+)\s+:(invoke|ok|fail|info)\s+:([^\s]+)(?:[ 
 _TYPES = {"ok": "ok", "failed": "fail", "unknown": "info"}
 
 
-def read_edn(text: str) -> Imported:
+def read_edn(text: str, *, independent: bool = False) -> Imported:
     """A vector of operation maps, or one map after the other."""
     found = edn.top_vector(text)
     positions = [at for _, at in found]
-    history, notes = paired([form for form, _ in found], lambda number: edn.lines_of(text, [positions[number]])[0])
+    history, notes = paired(
+        [form for form, _ in found],
+        lambda number: edn.lines_of(text, [positions[number]])[0],
+        independent=independent,
+    )
     return Imported(history, "edn", notes)
 
 
-def read_json(text: str) -> Imported:
+def read_json(text: str, *, independent: bool = False) -> Imported:
     """A JSON array of operations, or one JSON object a line."""
     if text.lstrip()[:1] == "{":
         events, line = _json_lines(text)
@@ -38,26 +43,29 @@ def read_json(text: str) -> Imported:
         if not isinstance(events, list):
             raise MalformedHistory("a JSON history is an array of operations", 1)
     with collector_off():
-        history, notes = paired(events, line)
+        history, notes = paired(events, line, independent=independent)
     return Imported(history, "jepsen-json", notes)
 
 
-def read_case(text: str) -> Imported:
+def read_case(text: str, *, independent: bool = False) -> Imported:
     """A published test case: ``{"checker": ..., "opts": ..., "history": [...], "expected": ...}``."""
     case = _loads(text, 0)
     if not isinstance(case, dict) or not isinstance(case.get("history"), list):
         raise MalformedHistory("a test case is an object with a list called history", 1)
     start = text.find('"history"')
     first = edn.line_of(text, max(start, 0))
-    history, notes = paired(case["history"], lambda _: first, strict=False)
-    opts = case.get("opts")
-    options = dict(opts) if isinstance(opts, dict) else {"arguments": opts or []}
+    opts = case.get("opts") or []
+    if not isinstance(opts, (dict, list)):
+        raise MalformedHistory("the opts of a test case are an object or a list", first)
+    options = dict(opts) if isinstance(opts, dict) else {"arguments": opts}
     if isinstance(case.get("test"), dict):
         options = {**case["test"], **options}
+    stated = options.pop("independent", False) is True
+    history, notes = paired(case["history"], lambda _: first, strict=False, independent=independent or stated)
     return Imported(history, "case", notes, options, published=True)
 
 
-def read_log(text: str) -> Imported:
+def read_log(text: str, *, independent: bool = False) -> Imported:
     """Jepsen's log: lines that end in ``process :type :f value [error]``; other lines are counted."""
     events: list[dict[str, Any]] = []
     lines: list[int] = []
@@ -71,7 +79,7 @@ def read_log(text: str) -> Imported:
         lines.append(number)
     if not events:
         raise MalformedHistory("no line of this is an operation in Jepsen's log format", 1)
-    history, notes = paired(events, lines.__getitem__)
+    history, notes = paired(events, lines.__getitem__, independent=independent)
     if skipped:
         notes = (*notes, f"{skipped} lines of the log are not operations")
     # etcd answers nil for a key that is not there, and refuses a compare-and-set only on a mismatch.
@@ -106,6 +114,8 @@ def events_of(history: History) -> Iterator[dict[str, Any]]:
             got = txns.mops(number)
             asked = [[f, k, None if f == "r" else v] for f, k, v in got]
         common = {"process": row["process"], "f": row["f"]}
+        if key is not None:
+            common["independent"] = True
         asked, got = (_lifted(key, value) for value in (asked, got))
         events.append((row["start_ns"], 1, {"type": "invoke", **common, "value": asked, "time": row["start_ns"]}))
         if row["end_ns"] is not None:
@@ -141,7 +151,13 @@ def _logged(match: re.Match[str], number: int) -> dict[str, Any]:
         said = [form for form, _ in edn.forms(rest or "")]
     except MalformedHistory as error:
         raise MalformedHistory(str(error), number) from None
-    event: dict[str, Any] = {"process": process.lstrip(":"), "type": kind, "f": f, "value": said[0] if said else None}
+    word = process.lstrip(":")
+    event: dict[str, Any] = {
+        "process": int(word) if word.isdecimal() and len(word) < 19 else word,
+        "type": kind,
+        "f": f,
+        "value": said[0] if said else None,
+    }
     if isinstance(event["value"], edn.Keyword):  # :timed-out in the place of a value
         event["error"], event["value"] = str(event["value"]), None
     if len(said) > 1:
@@ -150,20 +166,21 @@ def _logged(match: re.Match[str], number: int) -> dict[str, Any]:
 
 
 def _json_lines(text: str) -> tuple[list[Any], Callable[[int], int]]:
+    loads = loader(text)
     events: list[Any] = []
     numbers: list[int] = []
     with collector_off():
         for number, line in enumerate(text.split("\n"), 1):
             if line.strip():
-                events.append(_loads(line, number))
+                events.append(_loads(line, number, loads))
                 numbers.append(number)
     return events, numbers.__getitem__
 
 
-def _loads(text: str, line: int) -> Any:
+def _loads(text: str, line: int, loads: Callable[[str], Any] | None = None) -> Any:
     try:
         with collector_off():
-            return orjson.loads(text)
+            return (loads or loader(text))(text)
     except orjson.JSONDecodeError as error:
         raise MalformedHistory(f"this is not JSON: {error.msg}", line or error.lineno) from None
 

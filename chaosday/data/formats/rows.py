@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -14,12 +14,14 @@ import orjson
 import pyarrow as pa
 
 from chaosday.data.formats.events import Imported
+from chaosday.data.formats.json_text import loader
 from chaosday.errors import MalformedHistory
 from chaosday.model.history import COLUMNS, STATUSES, History
 from chaosday.record.recorder import collector_off
 from chaosday.record.transactions import COLUMN, Transactions, column, is_mop, with_transactions
 
 _PART = 20_000
+_STATUSES = [*STATUSES, None]
 _PLAIN = ("process", "start_ns", "end_ns", "status", "error", "index")
 
 
@@ -33,10 +35,11 @@ def read_jsonl(text: str) -> Imported:
     while lines and not lines[-1].strip():
         lines.pop()
     with collector_off():
-        parts = [_part(lines[low : low + _PART], low) for low in range(0, len(lines), _PART)]
+        loads = loader(text)
+        parts = [_part(lines[low : low + _PART], low, loads) for low in range(0, len(lines), _PART)]
         if len({part.table.schema for part in parts}) > 1:
             # A column of numbers in one part and of texts in another has to be decided as a whole.
-            parts = [_part(lines, 0)]
+            parts = [_part(lines, 0, loads)]
     if not parts:
         return Imported(History.from_columns({"f": []}), "jsonl")
     return Imported(History(pa.concat_tables([part.table for part in parts])), "jsonl")
@@ -56,8 +59,7 @@ def write_jsonl(history: History) -> str:
     return b"\n".join(lines).decode() + ("\n" if lines else "")
 
 
-def _part(lines: list[str], before: int) -> History:
-    loads = orjson.loads
+def _part(lines: list[str], before: int, loads: Callable[[str], Any]) -> History:
     try:
         found = [loads(line) for line in lines]
     except orjson.JSONDecodeError:
@@ -80,6 +82,8 @@ def _history(found: list[Any], before: int) -> History:
     for number, row in enumerate(found, before + 1):
         if type(row) is not dict or "f" not in row:
             raise MalformedHistory("an operation is an object with at least f", number)
+        if type(row["f"]) is not str or row.get("status", "ok") not in _STATUSES:
+            raise MalformedHistory(f"f is a text, status one of {', '.join(STATUSES)}", number)
         names.update(row)
     if names - set(COLUMNS):
         raise MalformedHistory(f"{min(names - set(COLUMNS))} is no column of a history: {', '.join(COLUMNS)}")

@@ -13,12 +13,14 @@ from typing import Any
 import orjson
 
 from chaosday.data.formats.events import Imported
+from chaosday.data.formats.json_text import loader
 from chaosday.errors import MalformedHistory
 from chaosday.model.history import History
 from chaosday.record.transactions import Transactions, column, with_transactions
 
-_PLUME = re.compile(r"([rwRW])\(\s*(-?\w+)\s*,\s*(-?\w+|null|nil)\s*,\s*(-?\d+)\s*,\s*(-?\d+)\s*\)")
+_PLUME = re.compile(r"([rwRW])\(\s*(-?\w+)\s*,\s*(-?\w+|null|nil)\s*,\s*(-?\d{1,18})\s*,\s*(-?\d{1,18})\s*\)", re.ASCII)
 _AWDIT = re.compile(r"([rw])\s+(-?\w+)\s+(-?\w+)")
+_WHOLE = re.compile(r"-?[0-9]{1,18}")
 # A value nobody wrote is a finding here, unless it is the initial one.
 _OPTIONS = {"unwritten": "finding", "order": "session"}
 
@@ -69,7 +71,7 @@ def read_plume(text: str) -> Imported:
 def read_sessions_json(text: str) -> Imported:
     """``{"sessions": {"0": [txn, ...]}, "txns": {"0": [["w", "x", 1], ...]}}``."""
     try:
-        document = orjson.loads(text)
+        document = loader(text)(text)
     except orjson.JSONDecodeError as error:
         raise MalformedHistory(f"this is not JSON: {error.msg}", error.lineno) from None
     sessions, txns = (_part(document, name) for name in ("sessions", "txns"))
@@ -175,4 +177,4 @@ def _txn(txns: Any, txn: str, session: Any, placed: set[str]) -> list[list[Any]]
 def _name(word: str) -> int | str | None:
     if word in ("null", "nil"):
         return None
-    return int(word) if word.lstrip("-").isdigit() else word
+    return int(word) if _WHOLE.fullmatch(word) else word
