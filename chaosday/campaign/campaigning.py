@@ -6,9 +6,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from chaosday.campaign.coverage import Judged
-from chaosday.errors import EvidenceMissing
+from chaosday.errors import EvidenceMissing, Refused
 from chaosday.model.base import Model
+from chaosday.record.owned import read_owned
 from chaosday.record.run_directory import RunDirectory
 from chaosday.statistics import CONFIDENCE, loss_upper_bound
 
@@ -47,14 +50,19 @@ class Series(Model):
 
 
 def runs_under(folders: Iterable[Path]) -> list[Judged]:
-    """Every finished run below the folders, oldest first; a run without a verdict is not finished, and left out."""
+    """Every finished run of the folders, oldest first; a run without a verdict is not finished, and left out.
+
+    Only ``FOLDER/RUN/verdict.json``, where it is ours: what lies deeper is data that a run took in (a backup, a copy),
+    and what others may write would be pooled with what was proven.
+    """
     found: list[Judged] = []
     for folder in folders:
-        for path in folder.glob("**/verdict.json"):
+        for path in folder.glob("*/verdict.json"):
             directory = RunDirectory(path.parent)
             try:
-                plan, verdict = directory.read_json("plan.json"), directory.read_json("verdict.json")
-            except EvidenceMissing:
+                verdict = orjson.loads(read_owned(path))
+                plan = directory.read_json("plan.json")
+            except (EvidenceMissing, Refused):
                 continue
             found.append(Judged(run=directory.run, plan=plan, verdict=verdict, findings=_findings(directory)))
     return sorted(found, key=lambda each: each.run)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
@@ -10,7 +11,7 @@ import orjson
 from chaosday.model.target import Target
 from chaosday.record.run_directory import runs_root
 from chaosday.undo.fleet import leases_on, recover_hosts
-from chaosday.undo.recovery import Recovered, journals_under, recover, words
+from chaosday.undo.recovery import Recovered, journals_under, recover, words, would_run
 
 
 @click.command("recover", short_help="End what a run that died left behind.")
@@ -22,15 +23,27 @@ from chaosday.undo.recovery import Recovered, journals_under, recover, words
     help="An experiment, or any file with its 'targets': every lease on them is ended, whoever armed it.",
 )
 @click.option("--list", "only_list", is_flag=True, help="With --targets: show the leases there, and end none.")
+@click.option(
+    "--trust-unsigned",
+    "unsigned",
+    metavar="RUN",
+    multiple=True,
+    help="Show what the journal of RUN, which this worker did not sign, would have us run, and run it once you agree.",
+)
+@click.option("--yes", is_flag=True, help="With --trust-unsigned: agree beforehand.")
 @click.option("--json", "as_json", is_flag=True, help="What was done, as JSON.")
-def command(runs: Path | None, file: Path | None, only_list: bool, as_json: bool) -> int:
-    """Read every journal under RUNS (by default chaosday-runs) and undo what is still open.
+def command(
+    runs: Path | None, file: Path | None, only_list: bool, unsigned: tuple[str, ...], yes: bool, as_json: bool
+) -> int:
+    """Read the journal of every run in RUNS (by default chaosday-runs) and undo what is still open.
 
+    Only journals that are ours alone and signed with this worker's key are believed; others are listed.
     With --targets no journal is needed, so that any machine that reaches them can do it. Goes on past what
     cannot be reached; exits 0 when nothing is left, 3 otherwise."""
     if only_list and file is None:
         raise click.UsageError("--list needs --targets FILE: leases are listed on targets")
-    did = recover(journals_under(runs or runs_root())) if file is None or runs is not None else []
+    journals = journals_under(runs or runs_root()) if file is None or runs is not None else []
+    did = recover(journals, trust_unsigned=_agreed(journals, unsigned, yes))
     if file is not None:
         from chaosday.model.experiment import load_targets
         from chaosday.model.lease import LeaseHolder
@@ -43,6 +56,15 @@ def command(runs: Path | None, file: Path | None, only_list: bool, as_json: bool
         for line in words(did):
             click.echo(line)
     return 0 if all(each.ok for each in did) else 3
+
+
+def _agreed(journals: list[Path], unsigned: tuple[str, ...], yes: bool) -> tuple[str, ...]:
+    """Those of the unsigned runs whose undos somebody has read, or has agreed to unread."""
+    for line in (said := would_run(journals, unsigned)):
+        click.echo(line, err=True)
+    if yes or not said:
+        return unsigned
+    return unsigned if sys.stdin.isatty() and click.confirm("Run this with our rights?", err=True) else ()
 
 
 def _listed(holders: dict[str, Target]) -> list[Recovered]:

@@ -30,8 +30,15 @@ def start(lease_id: str, command: str) -> str:
 
 
 def find(lease_id: str) -> str:
-    """Shell text that prints the pid of every process with the mark, one a line."""
-    return f"grep -lsF {quote(mark(lease_id))} /proc/[0-9]*/environ | sed 's#^/proc/\\([0-9]*\\)/.*#\\1#'"
+    """Shell text that prints the pid of every process of ours with the mark, one a line.
+
+    Ours by its real user: anybody can write the mark into an environment of their own, and a set-uid program that is
+    started with it runs under the effective user of somebody else.
+    """
+    return (
+        f"grep -lsF {quote(mark(lease_id))} /proc/[0-9]*/environ | while IFS=/ read -r _ _ p _; do "
+        'grep -qs "^Uid:[[:space:]]*$(id -ru)[[:space:]]" "/proc/$p/status" && echo "$p"; done'
+    )
 
 
 def end(lease_id: str) -> str:

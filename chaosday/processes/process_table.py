@@ -124,7 +124,7 @@ def identity(pid: int) -> ProcessIdentity:
             raw = Path(f"/proc/{pid}/stat").read_text(errors="replace")
         except OSError:
             return ProcessIdentity(pid=pid, started="")
-        row = _stat_row(raw, _local_boot(), {})
+        row = _stat_row(raw, boot(), {})
         return row.identity if row and row.alive else ProcessIdentity(pid=pid, started="")
     listed = subprocess.run(
         ["ps", "-o", "state=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
@@ -136,6 +136,14 @@ def identity(pid: int) -> ProcessIdentity:
 def is_running(process: ProcessIdentity) -> bool:
     """Whether that very process still runs on this machine."""
     return bool(process.started) and identity(process.pid).started == process.started
+
+
+def boot() -> str:
+    """The id of this machine's boot, empty where the system has none."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
 
 
 def signal_script(processes: Sequence[ProcessIdentity], signal: str) -> str:
@@ -164,13 +172,6 @@ def alive_script(processes: Sequence[ProcessIdentity], *, state: str = "") -> st
 
 def _quoted(text: str) -> str:
     return text.replace("'", "'\\''")
-
-
-def _local_boot() -> str:
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        return ""
 
 
 def _linux_rows(out: str) -> list[ProcessRow]:

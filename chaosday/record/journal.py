@@ -5,6 +5,9 @@ A write that was cut short leaves a last line without its end: nothing was done 
 so it is dropped (and said). Any other damage is ``MalformedJournal``. A journal cannot tell that whole
 records are missing from its end; the hashes of a finished run directory can.
 
+Each record also carries a MAC with the worker's key: hashes tell what was changed by accident, the
+MAC who wrote it. Reading needs no key; what a journal holds is *run* (an undo) only where it is ``authentic``.
+
 Several processes may append, one after the other (the run, its watchdog, ``chaosday recover``): each
 append takes the file's lock, and reads on from where it last was.
 """
@@ -18,7 +21,7 @@ import os
 import socket
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +31,11 @@ from chaosday.clock import Clock, SystemClock
 from chaosday.errors import MalformedJournal
 from chaosday.model.fault import FaultPlan
 from chaosday.model.lease import Lease
+from chaosday.processes.process_table import boot, identity
+from chaosday.record.key import is_mac, mac
+from chaosday.record.owned import open_owned
 
+_PURPOSE = "record of a journal"
 GENESIS = "0" * 64
 _CANONICAL = orjson.OPT_SORT_KEYS
 
@@ -44,6 +51,8 @@ class Record:
     data: dict[str, Any]
     prev: str
     hash: str
+    mac: str = ""
+    """Of ``signed``, with the key of whoever wrote it; empty in the journals of versions that had none."""
 
     def line(self) -> bytes:
         """The record as it stands on disk, newline included."""
@@ -57,7 +66,12 @@ class Record:
             "event": self.event,
             "data": self.data,
             "prev": self.prev,
+            **({"mac": self.mac} if self.mac else {}),
         }
+
+    def signed(self) -> bytes:
+        """What the MAC is over: everything but itself, the hash of the record before included."""
+        return orjson.dumps({name: each for name, each in self._body().items() if name != "mac"}, option=_CANONICAL)
 
     def digest(self) -> str:
         """SHA-256 of everything but the hash itself."""
@@ -83,6 +97,10 @@ class JournalReading:
     def run(self) -> str:
         """The run that it belongs to, or empty while it holds nothing."""
         return str(self.records[0].data.get("run", "")) if self.records else ""
+
+    def authentic(self) -> bool:
+        """Whether every record was written by this worker, for this run; the hash of each holds all before it."""
+        return bool(self.records) and all(is_mac(each.mac, _PURPOSE, each.signed()) for each in self.records)
 
 
 @dataclass(frozen=True)
@@ -119,8 +137,8 @@ class Journal:
     @classmethod
     def create(cls, path: Path, run: str, *, clock: Clock | None = None) -> Journal:
         """Start the journal of ``run`` at ``path``, which must not exist; durable before it returns."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_APPEND, 0o600)
+        path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW, 0o600)
         journal = cls(path, clock or SystemClock(), descriptor)
         # Without this a power cut can take the name away and leave the records nowhere to be found.
         directory = os.open(path.parent, os.O_RDONLY)
@@ -128,16 +146,14 @@ class Journal:
             os.fsync(directory)
         finally:
             os.close(directory)
-        from chaosday.processes.process_table import identity
-
-        owner = identity(os.getpid())
-        journal.append("opened", run=run, host=socket.gethostname(), pid=owner.pid, started=owner.started)
+        owner, here = identity(os.getpid()), {"host": socket.gethostname(), "boot": boot()}
+        journal.append("opened", run=run, **here, pid=owner.pid, started=owner.started)
         return journal
 
     @classmethod
     def resume(cls, path: Path, *, clock: Clock | None = None) -> Journal:
-        """Go on with an existing journal; ``MalformedJournal`` if its chain is broken."""
-        journal = cls(path, clock or SystemClock(), os.open(path, os.O_RDWR | os.O_APPEND))
+        """Go on with an existing journal of ours (``open_owned``); ``MalformedJournal`` if its chain is broken."""
+        journal = cls(path, clock or SystemClock(), open_owned(path, os.O_RDWR | os.O_APPEND))
         try:
             with journal._exclusive():
                 journal._catch_up()
@@ -153,7 +169,8 @@ class Journal:
             unsigned = Record(
                 self._seq, self._clock.wall_ns(), self._clock.monotonic_ns(), event, _plain(data), self._prev, ""
             )
-            record = Record(**{**unsigned.__dict__, "hash": unsigned.digest()})
+            signed = replace(unsigned, mac=mac(_PURPOSE, unsigned.signed()))
+            record = replace(signed, hash=signed.digest())
             line = record.line()
             written = 0
             while written < len(line):
@@ -163,8 +180,8 @@ class Journal:
             return record
 
     def reading(self) -> JournalReading:
-        """Everything so far."""
-        return read(self.path)
+        """Everything so far, from the very file that is open."""
+        return parse(os.pread(self._descriptor, os.fstat(self._descriptor).st_size, 0), name=self.path.name)
 
     def close(self) -> None:
         """Let go of the file; any number of times."""

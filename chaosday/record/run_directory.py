@@ -19,6 +19,7 @@ from chaosday.errors import EvidenceMissing
 from chaosday.model.evidence import Evidence
 from chaosday.record.outputs import unwritable
 
+_UNSEALED = ("hashes.json", "journal.jsonl", "leases")
 RUNS_VARIABLE = "CHAOSDAY_RUNS"
 
 
@@ -50,8 +51,10 @@ class RunDirectory:
         slug = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:40].strip("-") or "run"
         path = root / f"{moment}-{slug}-{secrets.token_hex(3)}"
         try:
+            # Whatever the umask: a folder that a group may write is one that nothing of ours believes.
+            path.mkdir(mode=0o755, parents=True)
             for part in ("history", "rows", "observations"):
-                (path / part).mkdir(parents=True)
+                (path / part).mkdir()
         except OSError as error:
             raise unwritable(path, error) from None
         return cls(path)
@@ -122,7 +125,7 @@ class RunDirectory:
         hashes = {
             str(path.relative_to(self.path)): _digest(path)
             for path in sorted(self.path.rglob("*"))
-            if path.is_file() and path.name not in ("hashes.json", "journal.jsonl") and "leases" not in path.parts
+            if path.is_file() and not path.is_symlink() and path.relative_to(self.path).parts[0] not in _UNSEALED
         }
         self.write_json("hashes.json", hashes)
         return hashes

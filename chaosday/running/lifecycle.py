@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import secrets
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -231,11 +232,12 @@ class Lifecycle:
             )
 
     def _context(self) -> PlanContext:
-        # Counted in the journal and not here: a mark is never used twice, whoever goes on with the run.
+        # Counted in the journal and not here: a seed is never used twice, whoever goes on with the run.
         number = sum(record.event == "planned" for record in self._journal.reading().records)
-        mark = hashlib.sha256(self.run.encode()).hexdigest()[:12]
         seed = int.from_bytes(hashlib.sha256(f"{self._seed}/{number}".encode()).digest()[:6], "big")
-        return PlanContext(run=self.run, lease_id=f"cd-{mark}-{number:02d}", seed=seed, clock=self._clock)
+        return PlanContext(
+            run=self.run, lease_id=f"cd-{secrets.token_hex(8)}-{number:02d}", seed=seed, clock=self._clock
+        )
 
     def _target(self, name: str) -> Target:
         if name not in self._targets:

@@ -12,19 +12,26 @@ from chaosday.errors import ChaosdayError
 from chaosday.model.target import ProcessIdentity
 from chaosday.processes.local_shell import RUN_MARK, LocalShell
 from chaosday.processes.process_table import ProcessTable, identity, is_running, read_table
+from chaosday.record.key import run_mark
 
 _ROUNDS = 20
 _PAUSE_S = 0.05
 
 
 def marked(run: str) -> list[ProcessIdentity]:
-    """Processes of this machine that have ``CHAOSDAY_RUN=run`` in the environment they were started with."""
+    """Processes of this machine that have the run's mark in the environment they were started with.
+
+    The real user has to be ours, or one that root may have stepped down to: a set-uid program keeps the environment of
+    whoever started it, under the effective user of somebody else.
+    """
     import psutil
 
-    found = []
+    found, carried, we = [], run_mark(run), os.getuid()
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
-            if process.pid != os.getpid() and process.environ().get(RUN_MARK) == run:
+            users = process.uids()
+            ours = users.real == we or (we == 0 and users.real == users.effective)
+            if ours and process.pid != os.getpid() and process.environ().get(RUN_MARK) == carried:
                 found.append(identity(process.pid))
     return [process for process in found if process.started]
 

@@ -1,19 +1,27 @@
-"""Ending what a dead run left: from its journal, from any process, on any machine that reaches the targets."""
+"""Ending what a dead run left: from its journal, from any process, on any machine that reaches the targets.
+
+A journal tells us what to run, with our rights, so that only our own are believed: ``ROOT/RUN/journal.jsonl``, files
+that nobody else may write, each record signed with the worker's key (``record.key``). Anything else is listed.
+"""
 
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
+import orjson
+
 from chaosday import registry
+from chaosday.errors import ForeignState
 from chaosday.model.base import Model
 from chaosday.model.fault import Fault
 from chaosday.model.lease import LeaseHolder
 from chaosday.model.target import ProcessIdentity, Target
-from chaosday.processes.process_table import is_running
-from chaosday.record.journal import Journal, JournalReading, OpenFault, open_faults, read
+from chaosday.processes.process_table import boot, is_running
+from chaosday.record.journal import Journal, JournalReading, OpenFault, open_faults
+from chaosday.undo.ending import end_processes
 from chaosday.undo.undoing import Attempt, undo
 
 
@@ -29,18 +37,24 @@ class Recovered(Model):
 
 
 def journals_under(runs_root: Path) -> list[Path]:
-    """The journals of all run directories directly under ``runs_root``, oldest first."""
-    return sorted(runs_root.glob("**/journal.jsonl"), key=lambda path: path.stat().st_mtime)
+    """The journals of all run directories directly under ``runs_root``, oldest first; what lies deeper is data."""
+    found = [path for path in runs_root.glob("*/journal.jsonl") if path.is_symlink() or path.exists()]
+    return sorted(found, key=lambda path: path.lstat().st_mtime)
 
 
 def recover(
-    journals: Iterable[Path], targets: Mapping[str, Target] | None = None, *, end_marked: bool = True
+    journals: Iterable[Path],
+    targets: Mapping[str, Target] | None = None,
+    *,
+    end_marked: bool = True,
+    trust_unsigned: Collection[str] = (),
 ) -> list[Recovered]:
     """End every open fault of every dead run, then every lease found on ``targets``; goes on past failures.
 
     Targets are rebuilt from the journal; give those in ``targets`` whose secrets it does not hold. A run
     whose process still lives on this machine is left alone, and so are its leases. With ``end_marked``
-    processes of this machine that carry a dead run's mark are ended as well.
+    processes of this machine that carry a dead run's mark are ended as well. A journal that this worker
+    did not sign is listed and nothing of it done, unless its run is in ``trust_unsigned``.
     """
     targets = targets or {}
     did: list[Recovered] = []
@@ -48,18 +62,33 @@ def recover(
     for path in journals:
         tried = Attempt(f"journal {path}")
         with tried:
-            reading = read(path)
-            if owner_lives(reading):
-                living.add(reading.run)
-                did.append(Recovered(run=reading.run, ok=True, words="still runs; it is left alone"))
-            else:
-                did += _recover_run(path, reading, targets, end_marked)
+            did += _recover_journal(path, targets, living, end_marked=end_marked, trust_unsigned=trust_unsigned)
         if tried.error:
             did.append(Recovered(run="", ok=False, words=tried.error))
     handled = {entry.lease_id for entry in did if entry.lease_id}
     for name, target in targets.items():
         did += _recover_leases(name, target, living, handled)
     return did
+
+
+def would_run(journals: Iterable[Path], runs: Collection[str]) -> list[str]:
+    """What recovery would do with our rights if it believed the journals of these runs: a text for a person."""
+    said = []
+    for path in journals:
+        if path.parent.absolute().name not in runs:
+            continue
+        journal = Journal.resume(path)
+        try:
+            for each in reversed(open_faults(journal.reading())):
+                undo = each.lease.undo
+                said.append(
+                    f"{each.run}: {each.fault['kind']} on {each.target_name} {orjson.dumps(each.target).decode()}"
+                )
+                said += [f"    {line}" for line in undo.script.splitlines()]
+                said += [f"    {name}: {value}" for name, value in undo.data.items()]
+        finally:
+            journal.close()
+    return said
 
 
 def heal_open(open_fault: OpenFault, targets: Mapping[str, Target], journal: Journal | None, by: str) -> Recovered:
@@ -90,41 +119,83 @@ def rebuilt_target(open_fault: OpenFault) -> Target:
 
 def owner_lives(reading: JournalReading) -> bool:
     """Whether the process that opened the journal still runs here; another machine's is not ours to see."""
-    if not reading.records:
+    if not _made_here(reading):
         return False
     opened = reading.records[0].data
-    owner = ProcessIdentity(pid=int(opened.get("pid", 0)), started=str(opened.get("started", "")))
-    return opened.get("host") == socket.gethostname() and is_running(owner)
+    return is_running(ProcessIdentity(pid=int(opened.get("pid", 0)), started=str(opened.get("started", ""))))
+
+
+def _made_here(reading: JournalReading) -> bool:
+    """Whether the journal is of this machine, and of its present boot."""
+    opened = reading.records[0].data if reading.records else {}
+    # A start in ticks names its boot as well: journals of before had no field for it.
+    booted = opened.get("boot", str(opened.get("started", "")).rpartition("@")[2])
+    return opened.get("host") == socket.gethostname() and booted == boot()
+
+
+def _doubt(run: str, reading: JournalReading) -> str:
+    """Why a journal is not to be acted upon, or nothing."""
+    if not reading.records:
+        return ""
+    if not reading.authentic():
+        return "its journal was not signed by this worker"
+    return "" if reading.run == run else f"its journal is that of {reading.run}: it was copied or moved"
+
+
+def _unsigned(run: str, reading: JournalReading, doubt: str) -> list[Recovered]:
+    """A journal that is not believed is worth a word where it holds something open."""
+    waiting = open_faults(reading)
+    if not waiting:
+        return []
+    words = (
+        f"{doubt}, {len(waiting)} open: nothing was done; to see what would be: chaosday recover --trust-unsigned {run}"
+    )
+    return [Recovered(run=run, ok=False, words=words)]
+
+
+def _recover_journal(
+    path: Path, targets: Mapping[str, Target], living: set[str], *, end_marked: bool, trust_unsigned: Collection[str]
+) -> list[Recovered]:
+    """Act on one journal, or say why not; a run that still lives is added to ``living``."""
+    run = path.parent.absolute().name
+    try:
+        journal = Journal.resume(path)
+    except ForeignState as error:
+        return [Recovered(run=run, ok=True, words=str(error))]
+    try:
+        reading = journal.reading()
+        doubt = _doubt(run, reading)
+        if doubt and run not in trust_unsigned:
+            return _unsigned(run, reading, doubt)
+        if owner_lives(reading):
+            living.add(reading.run)
+            return [Recovered(run=reading.run, ok=True, words="still runs; it is left alone")]
+        return _recover_run(journal, reading, targets, end_marked and not doubt)
+    finally:
+        journal.close()
 
 
 def _recover_run(
-    path: Path, reading: JournalReading, targets: Mapping[str, Target], end_marked: bool
+    journal: Journal, reading: JournalReading, targets: Mapping[str, Target], end_marked: bool
 ) -> list[Recovered]:
     waiting = open_faults(reading)
-    earlier = _watchdogs_work(reading, path)
+    earlier = _watchdogs_work(reading, journal)
     did = [earlier] if earlier else []
-    if waiting:
-        journal = Journal.resume(path)
-        try:
-            # Last in, first out, as the run itself would have done.
-            ended = {fault.lease.id: heal_open(fault, targets, journal, "recover") for fault in reversed(waiting)}
-            for fault in waiting:
-                # On the same target as another one, it was looked at while that one was still on.
-                if len(waiting) > 1 and not ended[fault.lease.id].ok:
-                    ended[fault.lease.id] = heal_open(fault, targets, journal, "recover")
-            did += ended.values()
-        finally:
-            journal.close()
-    if end_marked and reading.run:
-        from chaosday.undo.ending import end_processes
-
+    # Last in, first out, as the run itself would have done.
+    ended = {fault.lease.id: heal_open(fault, targets, journal, "recover") for fault in reversed(waiting)}
+    for fault in waiting:
+        # On the same target as another one, it was looked at while that one was still on.
+        if len(waiting) > 1 and not ended[fault.lease.id].ok:
+            ended[fault.lease.id] = heal_open(fault, targets, journal, "recover")
+    did += ended.values()
+    if end_marked and _made_here(reading):
         did += [Recovered(run=reading.run, ok=True, words=words) for words in end_processes(reading.run, {})]
-    if reading.torn:
-        did.append(Recovered(run=reading.run, ok=True, words=f"journal: {reading.torn}"))
+    if journal.torn:
+        did.append(Recovered(run=reading.run, ok=True, words=f"journal: {journal.torn}"))
     return did
 
 
-def _watchdogs_work(reading: JournalReading, path: Path) -> Recovered | None:
+def _watchdogs_work(reading: JournalReading, journal: Journal) -> Recovered | None:
     """What the run's own watchdog did when it died, told once."""
     ended: list[str] = []
     for record in reading.records:
@@ -134,11 +205,7 @@ def _watchdogs_work(reading: JournalReading, path: Path) -> Recovered | None:
             ended = []
     if not ended:
         return None
-    journal = Journal.resume(path)
-    try:
-        journal.append("recovered")
-    finally:
-        journal.close()
+    journal.append("recovered")
     return Recovered(run=reading.run, ok=True, words=f"its watchdog had already {'; '.join(ended)}")
 
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from chaosday.processes.local_shell import RUN_MARK
+from chaosday.record.key import run_mark
 from chaosday.undo.watchdog import Watchdog
 
 
@@ -18,7 +19,7 @@ def watched_over(run: str, journal_path: Path) -> Iterator[Watchdog]:
     Blocks may be nested: a demo watches over its servers, and each of its runs over its own faults.
     """
     before = os.environ.get(RUN_MARK)
-    os.environ[RUN_MARK] = run
+    os.environ[RUN_MARK] = run_mark(run)
     watchdog = Watchdog.start(run, journal_path)
     try:
         yield watchdog

@@ -87,7 +87,7 @@ def test_what_it_cannot_reach_is_said(tmp_path: Path, victims: list[psutil.Proce
         targets = {
             name: LocalProcess(pid=victims[n].pid, state_dir=str(tmp_path / name)) for n, name in enumerate("ab")
         }
-        journal = Journal.create(tmp_path / "journal.jsonl", "run-u")
+        journal = Journal.create(tmp_path / "run-u" / "journal.jsonl", "run-u")
         life = Lifecycle("run-u", journal, targets, max_affected=2)
         for name in "ab":
             plan = life.plan(ProcessPause(target=name, ttl_s=600))
@@ -100,12 +100,12 @@ def test_what_it_cannot_reach_is_said(tmp_path: Path, victims: list[psutil.Proce
     process = multiprocessing.get_context("fork").Process(target=run)
     process.start()
     process.join()
-    did = recover([tmp_path / "journal.jsonl"])
+    did = recover([tmp_path / "run-u" / "journal.jsonl"])
     assert [(entry.target, entry.ok) for entry in did] == [("b", False), ("a", True)]
     assert "no target called 'no_such_kind'" in did[0].words
     assert [victim.status() for victim in victims[:2]] == [psutil.STATUS_SLEEPING, psutil.STATUS_STOPPED]
-    assert [fault.target_name for fault in open_faults(read(tmp_path / "journal.jsonl"))] == ["b"]
+    assert [fault.target_name for fault in open_faults(read(tmp_path / "run-u" / "journal.jsonl"))] == ["b"]
     assert LocalProcess(pid=victims[1].pid, state_dir=str(tmp_path / "b")).capability(LeaseHolder).leases()
-    did = recover([tmp_path / "journal.jsonl"], {"b": LocalHost(state_dir=str(tmp_path / "b"))})
+    did = recover([tmp_path / "run-u" / "journal.jsonl"], {"b": LocalHost(state_dir=str(tmp_path / "b"))})
     assert [entry.ok for entry in did] == [True]
     assert victims[1].status() == psutil.STATUS_SLEEPING

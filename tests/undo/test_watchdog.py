@@ -15,6 +15,7 @@ import pytest
 from chaosday.processes.local_shell import RUN_MARK
 from chaosday.processes.process_table import identity
 from chaosday.record.journal import Journal, read
+from chaosday.record.key import run_mark
 from chaosday.undo.watchdog import Watchdog
 
 pytestmark = pytest.mark.lab
@@ -27,6 +28,7 @@ RUN = """
 import os, subprocess, sys, time
 from pathlib import Path
 from chaosday.record.journal import Journal
+from chaosday.record.key import run_mark
 from chaosday.undo.watchdog import Watchdog
 path = Path(sys.argv[1])
 run = f"run-{os.getpid()}"
@@ -39,8 +41,8 @@ while not Path(str(path) + ".child").exists() or not Path(str(path) + ".child").
     time.sleep(0.01)
 child = Path(str(path) + ".child").read_text().strip()
 watchdog.register_process(tree, first=sys.argv[2])
-marked = start("sleep", "600", CHAOSDAY_RUN=run)
-foreign = start("sleep", "600", CHAOSDAY_RUN="run-other")
+marked = start("sleep", "600", CHAOSDAY_RUN=run_mark(run))
+foreign = start("sleep", "600", CHAOSDAY_RUN=run)
 forked = os.fork()
 if forked == 0:
     time.sleep(600)
@@ -96,7 +98,7 @@ def test_told_that_all_is_well_it_goes_quietly(tmp_path: Path, cleanup: list[int
     """After ``close`` nothing is ended, and the watchdog is gone."""
     path = tmp_path / "journal.jsonl"
     Journal.create(path, "run-q").close()
-    bystander = subprocess.Popen(["sleep", "600"], env={**os.environ, RUN_MARK: "run-q"})
+    bystander = subprocess.Popen(["sleep", "600"], env={**os.environ, RUN_MARK: run_mark("run-q")})
     cleanup.append(bystander.pid)
     watchdog = Watchdog.start("run-q", path)
     watchdog.register_process(bystander.pid)

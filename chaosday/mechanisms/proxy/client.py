@@ -16,6 +16,7 @@ from chaosday.errors import AccessDenied, LeaseError, TargetUnreachable, UsageEr
 from chaosday.model.lease import Lease, LeaseState, Undo
 from chaosday.processes.forks import close_in_children
 from chaosday.processes.local_shell import RUN_MARK
+from chaosday.record.key import run_mark
 
 _ERRORS = {"lease": LeaseError, "denied": AccessDenied, "usage": UsageError}
 
@@ -74,7 +75,7 @@ class ProxyProcess:
         state_file.parent.mkdir(parents=True, exist_ok=True)
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
         if run:
-            environment[RUN_MARK] = run
+            environment[RUN_MARK] = run_mark(run)
         command = [
             sys.executable,
             "-m",
