@@ -12,7 +12,7 @@ import shlex
 from functools import cache
 from importlib import resources
 
-from chaosday.errors import AccessDenied, LeaseError, UsageError
+from chaosday.errors import AccessDenied, LeaseError, Refused, UsageError
 from chaosday.model.lease import Lease, LeaseState, Undo
 from chaosday.model.target import Shell, ShellResult
 from chaosday.processes.login import state_folder
@@ -20,6 +20,7 @@ from chaosday.processes.login import state_folder
 ROOT_STATE_DIR = "/var/lib/chaosday/leases"
 _SEPARATOR = "--residue--"
 NOT_INSTALLED = 97
+UNSAFE = 98
 _WORD = re.compile(r"^[A-Za-z0-9._:@+-]+$")
 
 
@@ -29,8 +30,18 @@ def lease_script() -> str:
     return resources.files("chaosday.undo").joinpath("lease.sh").read_text()
 
 
+@cache
+def safe_function() -> str:
+    """The text of ``safe.sh``: a function that looks whether a directory is ours alone."""
+    return resources.files("chaosday.undo").joinpath("safe.sh").read_text()
+
+
 class ShellLeases:
-    """A ``LeaseHolder`` over any ``Shell``; holds no connection and no state of its own."""
+    """A ``LeaseHolder`` over any ``Shell``; holds no connection and no state of its own.
+
+    What lies in the state directory is run, the lease script as well as the undos. It is therefore looked at first, and
+    ``Refused`` where anybody else may write it: then nothing in it is read, not even to list it.
+    """
 
     def __init__(self, shell: Shell, state_dir: str = ROOT_STATE_DIR, *, sudo: bool = False) -> None:
         self._shell = shell
@@ -57,7 +68,11 @@ class ShellLeases:
     def heal(self, lease_id: str, undo: Undo | None = None) -> None:
         """Run the undo and forget the lease; ``LeaseError`` with the undo's last words if it fails."""
         script = undo.script if undo else ""
-        self._checked(self._call("heal", lease_id, stdin=script), f"lease {lease_id} could not be healed")
+        result = self._call("heal", lease_id, stdin=script)
+        if result.code == UNSAFE and script:
+            # What is stored there is not to be believed; what the caller remembers is.
+            self._run("exec sh", script)
+        self._checked(result, f"lease {lease_id} could not be healed")
 
     def residue(self, lease_id: str, undo: Undo | None = None) -> list[str]:
         """What the residue script finds now, and the lease itself while it is stored."""
@@ -83,24 +98,30 @@ class ShellLeases:
     def _call(self, *words: str, stdin: str = "") -> ShellResult:
         """One verb. The script is read whole before it runs: the end of another lease may take its file away."""
         state, installed = shlex.quote(self._state), shlex.quote(self._installed)
+        look = f"safe {state} || exit {UNSAFE}; "
         run = f'exec sh -c "$S" {installed} ' + " ".join(shlex.quote(word) for word in (self._state, *words))
         absent = f"exit {NOT_INSTALLED}"
         if words[0] == "arm":
             run = f"CHAOSDAY_LEASE_SH=$S; export CHAOSDAY_LEASE_SH; {run}"
+            # Made first, since what is made between looking and making could be somebody else's.
+            look += f"(umask 077; mkdir -p {state} 2>/dev/null); {look}"
         if words[0] == "list":
             # Nothing of ours there means that nothing is leased; the answer needs no script.
             absent = f'for d in {state}/cd-*; do [ -d "$d" ] && exit {NOT_INSTALLED}; done; exit 0'
+        if words[0] == "renew":
+            # The end of another lease may have taken the script away while this one was being put in place.
+            gone = shlex.quote(f"lease {words[1]} is gone: it fired or was healed")
+            absent = f"[ -d {state}/{words[1]} ] && exit {NOT_INSTALLED}; echo {gone} >&2; exit 3"
         if words[0] in ("heal", "residue"):
             # No such lease: what came on standard input is all there is to run.
             places = f"{state}/{words[1]} {state}/.new-{words[1]}.*"
             absent = f'for d in {places}; do [ -d "$d" ] && exit {NOT_INSTALLED}; done; exec sh'
-        result = self._run(f"S=$(cat {installed} 2>/dev/null) || {{ {absent}; }}; {run}", stdin)
+        look = f"{safe_function()}\n{look}"
+        result = self._run(f"{look}S=$(cat {installed} 2>/dev/null) || {{ {absent}; }}; {run}", stdin)
         if result.code != NOT_INSTALLED:
             return result
-        if words[0] == "renew":
-            return ShellResult(code=3, err=f"lease {words[1]} is gone: it fired or was healed")
         # The script comes in the command, because the input is the undo's.
-        return self._run(f"S={shlex.quote(lease_script())}; {run}", stdin)
+        return self._run(f"{look}S={shlex.quote(lease_script())}; {run}", stdin)
 
     def _run(self, script: str, stdin: str = "") -> ShellResult:
         return self._shell.run(script, stdin=stdin, timeout_s=60, sudo=self._sudo)
@@ -109,6 +130,8 @@ class ShellLeases:
         if result.code == 0:
             return result.out
         lines = (result.err or result.out).strip().splitlines() or [f"exit code {result.code}"]
+        if result.code == UNSAFE:
+            raise Refused(f"{failed}: {lines[-1]}; give a state directory that only this user may write")
         if "ermission denied" in result.err:
             raise AccessDenied(f"{failed}: {lines[-1]}; choose a state directory that this user may write")
         raise LeaseError(f"{failed}: {lines[-1]}")

@@ -176,6 +176,15 @@ make_dirs() {
   mkdir -p "$1"
 }
 
+# Whether directory $1 is ours. What calls this looked before there was one: here somebody could have come between.
+owned() {
+  # shellcheck disable=SC2012
+  ls -ldn "$1" | {
+    read -r _ _ owner _
+    [ "$owner" = "$(id -u)" ]
+  }
+}
+
 # Keep the script for verbs to come, under the name that it was called by.
 keep_script() {
   [ -f "$self" ] || { cp "$1" "$self.$$" && mv -f "$self.$$" "$self"; }
@@ -187,6 +196,7 @@ arm() {
   new=$state/.new-$id.$$
   # While this stands there, nobody takes the state directory away.
   make_dirs "$new" || die "cannot make $state; give a state directory that this user may write"
+  { owned "$state" && owned "$new"; } || die "$state is not ours; give a state directory that only this user may write"
   if ! {
     printf '%s\n' "$CHAOSDAY_LEASE_SH" >"$new/lease.sh" && keep_script "$new/lease.sh" &&
       { echo "# undo of $id" && cat; } >"$new/all" && sed '/^--residue--$/,$d' "$new/all" >"$new/undo" &&

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from chaosday.campaign.campaigning import runs_under
 from chaosday.commands.recover import command
+from chaosday.errors import Refused
 from chaosday.faults.process.pause import ProcessPause
 from chaosday.model.fault import FaultPlan, Reading
 from chaosday.model.lease import Lease, Undo
@@ -22,6 +23,7 @@ from chaosday.record import key
 from chaosday.record.journal import GENESIS, Journal, Record
 from chaosday.targets.local_host import LocalHost
 from chaosday.undo.ending import marked
+from chaosday.undo.lease import ShellLeases
 from chaosday.undo.recovery import journals_under, recover
 from tests.attackers import STRANGER, needs_root, shared_folder, stranger
 
@@ -184,3 +186,35 @@ def test_a_strangers_process_carries_no_mark_of_ours() -> None:
         for process in (theirs, ours, named):
             process.kill()
             process.wait()
+
+
+def _lease(folder: Path) -> Lease:
+    return Lease(
+        id="cd-mine-01", run="r", fault="f", target="t", undo=Undo(script=f"touch {folder}/canary-ours"), ttl_s=60
+    )
+
+
+@needs_root
+@pytest.mark.parametrize("place", ["closed/leases", "open/leases", "theirs/leases", "theirs/link", "open"])
+def test_a_state_directory_of_others_is_refused(runs: Path, place: str) -> None:
+    """Where others may write or lead us elsewhere, nothing is armed, listed or healed, and a planted script not run."""
+    closed = runs / "closed"
+    closed.mkdir(mode=0o700)
+    (runs / "open").mkdir()
+    (runs / "open").chmod(0o777)
+    stranger('mkdir "$1/theirs" "$1/theirs/leases" && ln -s "$2" "$1/theirs/link"', runs, closed)
+    leases = ShellLeases(LocalShell(), str(runs / place))
+    planted = Path(leases._installed)
+    if place == "open":
+        stranger('printf "touch %s\\n" "$2" > "$1"; mkdir "$3/cd-mine-01"', planted, runs / "canary-x", runs / place)
+    if place == "closed/leases":
+        leases.arm(_lease(runs))
+        assert [each.id for each in leases.leases()] == ["cd-mine-01"]
+        leases.heal("cd-mine-01")
+        assert [each.name for each in _canaries(runs)] == ["canary-ours"]
+        return
+    for attempt in (lambda: leases.arm(_lease(runs)), leases.leases, lambda: leases.heal("cd-mine-01")):
+        with pytest.raises(Refused, match="only this user may write"):
+            attempt()
+    assert not _canaries(runs)
+    assert not list(runs.glob("**/undo"))

@@ -89,7 +89,7 @@ def _until(condition: object) -> None:
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize("name", ["undo/lease.sh", "lab/vm_build.sh"])
+@pytest.mark.parametrize("name", ["undo/lease.sh", "undo/safe.sh", "lab/vm_build.sh"])
 def test_shellcheck_has_nothing_to_say(name: str) -> None:
     """POSIX sh, no warning of any level."""
     with resources.as_file(resources.files("chaosday").joinpath(name)) as script:

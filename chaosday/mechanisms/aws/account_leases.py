@@ -22,8 +22,10 @@ from chaosday.mechanisms.aws.calls import Call
 from chaosday.mechanisms.aws.session import Access
 from chaosday.mechanisms.aws.tagging import DEADLINE, LEASE, RUN, Resource, tag_call, untag_call
 from chaosday.model.lease import Lease, LeaseState, Undo
+from chaosday.record.signing import StoredLease, listed, sealed, unsealed
 
 FOLDER = "/chaosday/leases/"
+PLACE = "aws:ssm"
 MAX_RECORD_BYTES = 8192
 STANDARD_BYTES = 4096
 
@@ -55,13 +57,14 @@ class AccountLeases:
             raise LeaseError(f"lease {lease.id} could not be armed, nothing was injected: {error}") from None
 
     def renew(self, lease_id: str, ttl_s: float) -> None:
-        lease, deadline = self._read(lease_id)
-        if lease is None or deadline < time.time():
+        stored = self._read(lease_id)
+        if stored is None or stored.deadline_s < time.time():
             raise LeaseError(f"lease {lease_id} is over: it cannot be renewed")
         until = time.time() + ttl_s
+        calls, _ = _undo_of(stored.trusted())
         if self._role:
-            self._schedule(lease_id, _undo_of(lease.undo)[0], until, again=True)
-        self._write(lease, until, None)
+            self._schedule(lease_id, calls, until, again=True)
+        self._write(stored.lease, until, None)
 
     def heal(self, lease_id: str, undo: Undo | None = None) -> None:
         """Every reverting call, every tag, every schedule, whatever becomes of the one before; then the record.
@@ -70,11 +73,12 @@ class AccountLeases:
         removes, and an injection is refused without it. To run the undo again all the same would undo
         what somebody else has changed since.
         """
-        lease, _ = self._read(lease_id)
-        if lease is None:
+        stored = self._read(lease_id)
+        if stored is None:
             return
-        calls, resources = _undo_of(lease.undo)
-        if lease.undo.data.get("fis"):
+        trusted = stored.trusted(undo)
+        calls, resources = _undo_of(trusted)
+        if trusted.data.get("fis"):
             calls = [*calls, *stops(self._access, lease_id)]
         failed = _all_tried(self._access, [*calls, *(untag_call(resource) for resource in resources)])
         if self._role:
@@ -92,7 +96,7 @@ class AccountLeases:
 
     def residue(self, lease_id: str, undo: Undo | None = None) -> list[str]:
         """Record, schedules and tags of the lease that are still there, found by tag and name alone."""
-        left = [f"parameter {FOLDER}{lease_id}"] if self._read(lease_id)[0] is not None else []
+        left = [f"parameter {FOLDER}{lease_id}"] if self._found(lease_id) else []
         asked = {"TagFilters": [{"Key": LEASE, "Values": [lease_id]}]}
         found = Call(service="resourcegroupstaggingapi", operation="get_resources", parameters=asked).run(self._access)
         left += [
@@ -113,14 +117,11 @@ class AccountLeases:
         only_ours = [{"Key": f"tag:{LEASE}"}, {"Key": "Path", "Option": "Recursive", "Values": [FOLDER[:-1]]}]
         for page in ssm.get_paginator("describe_parameters").paginate(ParameterFilters=only_ours):
             for item in page["Parameters"]:
-                lease, deadline = self._read(item["Name"].removeprefix(FOLDER))
-                if lease is not None:
-                    left_s = deadline - time.time()
-                    found.append(LeaseState(id=lease.id, run=lease.run, fault=lease.fault, remaining_s=left_s))
+                found += listed(item["Name"].removeprefix(FOLDER), self._read)
         return found
 
     def _write(self, lease: Lease, deadline: float, tags: dict[str, str] | None) -> None:
-        data = zlib.compress(orjson.dumps({"lease": lease.model_dump(mode="json"), "deadline": deadline}), 9)
+        data = zlib.compress(sealed(lease, deadline, PLACE), 9)
         text = base64.b64encode(data).decode()
         if len(text) > MAX_RECORD_BYTES:
             raise LeaseError(f"the undo of {lease.id} takes {len(text)} bytes, a parameter holds 8192: select fewer")
@@ -130,14 +131,22 @@ class AccountLeases:
         said |= {"Overwrite": True} if tags is None else {"Tags": [{"Key": k, "Value": v} for k, v in tags.items()]}
         Call(service="ssm", operation="put_parameter", parameters=said).run(self._access)
 
-    def _read(self, lease_id: str) -> tuple[Lease | None, float]:
+    def _found(self, lease_id: str) -> str:
+        """The text of the record, empty where there is none."""
         gone = ["ParameterNotFound"]
         asked = {"Name": FOLDER + lease_id}
         found = Call(service="ssm", operation="get_parameter", parameters=asked, done_if=gone).run(self._access)
-        if not found:
-            return None, 0.0
-        stored = orjson.loads(zlib.decompress(base64.b64decode(found["Parameter"]["Value"])))
-        return Lease.model_validate(stored["lease"]), float(stored["deadline"])
+        return str(found["Parameter"]["Value"]) if found else ""
+
+    def _read(self, lease_id: str) -> StoredLease | None:
+        text = self._found(lease_id)
+        if not text:
+            return None
+        try:
+            document = zlib.decompress(base64.b64decode(text))
+        except (ValueError, zlib.error):
+            document = b""
+        return unsealed(document, lease_id, PLACE)
 
     def _schedule(self, lease_id: str, calls: list[Call], at: float, *, again: bool = False) -> None:
         # Whole seconds, rounded up, so that a schedule never fires before the deadline that is promised.

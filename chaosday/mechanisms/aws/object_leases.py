@@ -19,8 +19,11 @@ from chaosday.errors import LeaseError
 from chaosday.mechanisms.aws.objects import KEPT, Objects, head, listed
 from chaosday.mechanisms.aws.session import spoken
 from chaosday.model.lease import Lease, LeaseState, Undo
+from chaosday.record.signing import StoredLease, sealed, unsealed
+from chaosday.record.signing import listed as one_listed
 
 MARK = "chaosday-lease"
+LARGEST_BYTES = 1 << 20
 
 
 class ObjectLeases:
@@ -40,15 +43,16 @@ class ObjectLeases:
             self._write(lease, lease.ttl_s)
 
     def renew(self, lease_id: str, ttl_s: float) -> None:
-        lease, deadline_s = self._read(lease_id)
-        if lease is None or deadline_s < time.time():
+        stored = self._read(lease_id)
+        if stored is None or stored.deadline_s < time.time():
             raise LeaseError(f"lease {lease_id} is over: it cannot be renewed")
-        self._write(lease, ttl_s)
+        stored.trusted()
+        self._write(stored.lease, ttl_s)
 
     def heal(self, lease_id: str, undo: Undo | None = None) -> None:
         """Put back what still carries the mark or is gone, then forget pre-images and lease."""
-        lease, _ = self._read(lease_id)
-        given = lease.undo if lease is not None else undo
+        stored = self._read(lease_id)
+        given = stored.trusted(undo) if stored is not None else undo
         for key in orjson.loads(str(given.data.get("keys", "[]"))) if given else []:
             self._put_back(lease_id, key)
         s3 = self._objects.s3()
@@ -71,13 +75,12 @@ class ObjectLeases:
         found = []
         for item in listed(self._objects, self._objects.prefix + KEPT):
             if item["Key"].endswith("/lease.json"):
-                lease, deadline_s = self._read(item["Key"].split("/")[-2])
-                if lease is not None:
-                    left_s = deadline_s - time.time()
-                    found.append(LeaseState(id=lease.id, run=lease.run, fault=lease.fault, remaining_s=left_s))
+                found += one_listed(item["Key"].split("/")[-2], self._read)
         return found
 
     def _put_back(self, lease_id: str, key: str) -> None:
+        if not key.startswith(self._objects.prefix):
+            raise LeaseError(f"lease {lease_id} names {key!r}, which is not below {self._objects.prefix!r}")
         kept = self._kept(lease_id, key)
         now = head(self._objects, key)
         if head(self._objects, kept) is None or (now is not None and now.get("Metadata", {}).get(MARK) != lease_id):
@@ -86,6 +89,10 @@ class ObjectLeases:
             source = {"Bucket": self._objects.bucket, "Key": kept}
             self._objects.s3().copy_object(Bucket=self._objects.bucket, Key=key, CopySource=source)
 
+    @property
+    def _place(self) -> str:
+        return f"s3:{self._objects.bucket}/{self._objects.prefix}"
+
     def _folder(self, lease_id: str) -> str:
         return f"{self._objects.prefix}{KEPT}{lease_id}/"
 
@@ -93,19 +100,20 @@ class ObjectLeases:
         return f"{self._folder(lease_id)}{quote(key, safe='')}"
 
     def _write(self, lease: Lease, ttl_s: float) -> None:
-        body = orjson.dumps({"lease": lease.model_dump(mode="json"), "deadline_s": time.time() + ttl_s})
+        body = sealed(lease, time.time() + ttl_s, self._place)
         with spoken(f"storing lease {lease.id}"):
             self._objects.s3().put_object(
                 Bucket=self._objects.bucket, Key=f"{self._folder(lease.id)}lease.json", Body=body
             )
 
-    def _read(self, lease_id: str) -> tuple[Lease | None, float]:
+    def _read(self, lease_id: str) -> StoredLease | None:
         key = f"{self._folder(lease_id)}lease.json"
         if head(self._objects, key) is None:
-            return None, 0.0
+            return None
         with spoken(f"reading lease {lease_id}"):
-            stored = orjson.loads(self._objects.s3().get_object(Bucket=self._objects.bucket, Key=key)["Body"].read())
-        return Lease.model_validate(stored["lease"]), float(stored["deadline_s"])
+            body = self._objects.s3().get_object(Bucket=self._objects.bucket, Key=key)["Body"]
+            document = body.read(LARGEST_BYTES)
+        return unsealed(document, lease_id, self._place)
 
 
 def _remove_every_version(s3: Any, bucket: str, key: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 LEASE = "chaosday.dev/lease"
 RUN = "chaosday.dev/run"
 UNDO = "chaosday.dev/undo"
+MAC = "chaosday.dev/mac"
 FAULT = "chaosday.dev/fault"
 HEALED = "chaosday.dev/healed"
 

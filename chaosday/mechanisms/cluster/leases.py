@@ -24,9 +24,10 @@ import orjson
 
 from chaosday.errors import AccessDenied, ChaosdayError, LeaseError
 from chaosday.mechanisms.cluster.api import MERGE, Change, Kube, RequestFailed, Thing, apply, labelled, literal
-from chaosday.mechanisms.cluster.labels import FAULT, LEASE, RUN, UNDO, marks
+from chaosday.mechanisms.cluster.labels import FAULT, LEASE, MAC, RUN, UNDO, marks
 from chaosday.mechanisms.cluster.permissions import Need, rules
 from chaosday.model.lease import Lease, LeaseState, Undo
+from chaosday.record.signing import is_ours, lease_mac, not_ours
 
 COORDINATION = "coordination.k8s.io"
 RBAC = "rbac.authorization.k8s.io"
@@ -81,7 +82,7 @@ class ClusterLeases:
             self._sweep(lease_id)
             return
         failed = []
-        for change in changes_of(stored["metadata"]["annotations"][UNDO]):
+        for change in changes_of(self._trusted(lease_id, stored, undo)):
             try:
                 apply(self._kube, change)
             except ChaosdayError as error:
@@ -99,14 +100,30 @@ class ClusterLeases:
     def leases(self) -> list[LeaseState]:
         found = []
         for item in labelled(self._kube, self._thing().path, LEASE):
-            marked = item["metadata"]["labels"]
-            state = {
-                "id": item["metadata"]["name"],
-                "run": marked[RUN],
-                "fault": item["metadata"]["annotations"][FAULT],
-            }
-            found.append(LeaseState(**state, remaining_s=_left_s(item)))
+            meta, name = item["metadata"], str(item["metadata"]["name"])
+            ours = self._is_ours(name, meta.get("annotations", {}))
+            # Anybody may have made it, with any of this missing: it must not hide the others.
+            run, fault = str(meta["labels"].get(RUN, "")), str(meta.get("annotations", {}).get(FAULT, ""))
+            left_s = _left_s(item) if ours else 0.0
+            detail = "" if ours else "not signed by this worker"
+            found.append(LeaseState(id=name, run=run, fault=fault, remaining_s=left_s, detail=detail))
         return found
+
+    def _where(self) -> str:
+        return f"kubernetes:{self._kube.namespace}"
+
+    def _is_ours(self, lease_id: str, annotations: dict[str, str]) -> bool:
+        undo = annotations.get(UNDO, "").encode()
+        return is_ours(annotations.get(MAC, ""), self._where(), lease_id, undo)
+
+    def _trusted(self, lease_id: str, stored: dict[str, Any], undo: Undo | None) -> str:
+        """The changes that may be made: those stored where we signed them, else what the caller knows by itself."""
+        annotations = stored["metadata"].get("annotations", {})
+        if self._is_ours(lease_id, annotations):
+            return str(annotations[UNDO])
+        if undo is None:
+            raise not_ours(lease_id)
+        return str(undo.data.get("changes", "[]"))
 
     def _thing(self, name: str = "") -> Thing:
         place = {"namespace": self._kube.namespace, "name": name}
@@ -132,7 +149,8 @@ class ClusterLeases:
 
     def _sweep(self, lease_id: str) -> None:
         """Delete what carries the label, rather than wait for the garbage collector to find that its owner is gone."""
-        for thing in self._marked(lease_id):
+        # By name too: whoever may set labels could otherwise have us delete what is not ours.
+        for thing in (each for each in self._marked(lease_id) if each.name.startswith(lease_id)):
             apply(self._kube, Change(verb="delete", thing=thing, body={"gracePeriodSeconds": 0}))
 
     def _marked(self, lease_id: str) -> list[Thing]:
@@ -146,13 +164,15 @@ class ClusterLeases:
         return found
 
     def _document(self, lease: Lease) -> dict[str, Any]:
+        changes = str(lease.undo.data.get("changes", "[]"))
+        signature = lease_mac(self._where(), lease.id, changes.encode())
         return {
             "apiVersion": f"{COORDINATION}/v1",
             "kind": "Lease",
             "metadata": {
                 "name": lease.id,
                 "labels": marks(lease.id, lease.run),
-                "annotations": {UNDO: str(lease.undo.data.get("changes", "[]")), FAULT: lease.fault},
+                "annotations": {UNDO: changes, MAC: signature, FAULT: lease.fault},
             },
             "spec": {
                 "holderIdentity": lease.run,
