@@ -133,23 +133,13 @@ def _made_here(reading: JournalReading) -> bool:
     return opened.get("host") == socket.gethostname() and booted == boot()
 
 
-def _doubt(run: str, reading: JournalReading) -> str:
-    """Why a journal is not to be acted upon, or nothing."""
-    if not reading.records:
-        return ""
-    if not reading.authentic():
-        return "its journal was not signed by this worker"
-    return "" if reading.run == run else f"its journal is that of {reading.run}: it was copied or moved"
-
-
-def _unsigned(run: str, reading: JournalReading, doubt: str) -> list[Recovered]:
+def _unsigned(run: str, reading: JournalReading) -> list[Recovered]:
     """A journal that is not believed is worth a word where it holds something open."""
     waiting = open_faults(reading)
     if not waiting:
         return []
-    words = (
-        f"{doubt}, {len(waiting)} open: nothing was done; to see what would be: chaosday recover --trust-unsigned {run}"
-    )
+    words = f"its journal was not signed by this worker: nothing was done about its {len(waiting)} open faults"
+    words += f"; to see what would be: chaosday recover --trust-unsigned {run}"
     return [Recovered(run=run, ok=False, words=words)]
 
 
@@ -164,13 +154,13 @@ def _recover_journal(
         return [Recovered(run=run, ok=True, words=str(error))]
     try:
         reading = journal.reading()
-        doubt = _doubt(run, reading)
-        if doubt and run not in trust_unsigned:
-            return _unsigned(run, reading, doubt)
+        ours = reading.authentic() or not reading.records
+        if not ours and run not in trust_unsigned:
+            return _unsigned(run, reading)
         if owner_lives(reading):
             living.add(reading.run)
             return [Recovered(run=reading.run, ok=True, words="still runs; it is left alone")]
-        return _recover_run(journal, reading, targets, end_marked and not doubt)
+        return _recover_run(journal, reading, targets, end_marked and ours)
     finally:
         journal.close()
 

@@ -4,6 +4,9 @@ Everything is in the schema ``chaosday_kept``: a table of pre-images for each le
 table ``leases``. Pre-images and lease are committed together before the first row is touched. Ending a fault
 puts back the rows that were taken down, and removes those that it added, in one transaction. Nobody calls
 this at the deadline, so a fault that relies on it asks for ``accept_weak_lease``.
+
+Whoever may create a schema could have made one of that name: it has to be our account's. A lease without the worker's
+MAC is not run, and a user's table is changed as its owner (``table_owner``).
 """
 
 from __future__ import annotations
@@ -14,9 +17,11 @@ from typing import Any
 
 import orjson
 
-from chaosday.errors import LeaseError
+from chaosday.errors import LeaseError, Refused
 from chaosday.model.lease import Lease, LeaseState, Undo
 from chaosday.model.target import Sql
+from chaosday.record.signing import is_ours, lease_mac, not_ours
+from chaosday.undo.table_owner import UserTable, as_owner, user_table
 
 SCHEMA = "chaosday_kept"
 
@@ -35,23 +40,27 @@ class TableLeases:
         keys = orjson.loads(str(data.get("keys", "[]")))
         with self._changing(f"lease {lease.id} could not be stored") as connection:
             connection.execute(sql.SQL("create schema if not exists {}").format(sql.Identifier(SCHEMA)))
+            _is_ours(connection)
             connection.execute(
                 sql.SQL(
                     "create table if not exists {}.leases (id text primary key, run text, fault text, undo text, "
-                    "deadline timestamptz)"
+                    "deadline timestamptz, mac text)"
                 ).format(sql.Identifier(SCHEMA))
             )
             connection.execute(
                 sql.SQL("create table {} as select * from {} where {}::text = any(%s)").format(
-                    _kept(lease.id), _table(str(data["table"])), sql.Identifier(str(data["key"]))
+                    _kept(lease.id),
+                    user_table(connection, str(data["table"])).identifier,
+                    sql.Identifier(str(data["key"])),
                 ),
                 (keys,),
             )
+            undo = lease.undo.model_dump_json()
             connection.execute(
-                sql.SQL("insert into {}.leases values (%s, %s, %s, %s, now() + %s * interval '1 second')").format(
+                sql.SQL("insert into {}.leases values (%s, %s, %s, %s, now() + %s * interval '1 second', %s)").format(
                     sql.Identifier(SCHEMA)
                 ),
-                (lease.id, lease.run, lease.fault, lease.undo.model_dump_json(), lease.ttl_s),
+                (lease.id, lease.run, lease.fault, undo, lease.ttl_s, lease_mac(SCHEMA, lease.id, undo.encode())),
             )
 
     def renew(self, lease_id: str, ttl_s: float) -> None:
@@ -76,19 +85,21 @@ class TableLeases:
         with self._changing(f"lease {lease_id} could not be undone") as connection:
             if not self._there(connection, lease_id):
                 return
-            stored = connection.execute(
-                sql.SQL("select undo from {}.leases where id = %s").format(sql.Identifier(SCHEMA)), (lease_id,)
-            ).fetchone()
-            data = Undo.model_validate_json(stored[0]).data if stored else (undo.data if undo else {})
-            table, key = _table(str(data["table"])), sql.Identifier(str(data["key"]))
-            touched = orjson.loads(str(data["keys"])) + orjson.loads(str(data.get("added", "[]")))
-            columns = sql.SQL(", ").join(map(sql.Identifier, _columns(connection, str(data["table"]))))
-            connection.execute(sql.SQL("delete from {} where {}::text = any(%s)").format(table, key), (touched,))
-            connection.execute(
-                sql.SQL("insert into {} ({}) overriding system value select {} from {}").format(
-                    table, columns, columns, _kept(lease_id)
+            trusted = self._trusted(connection, lease_id, undo).data
+            table, key = user_table(connection, str(trusted["table"])), sql.Identifier(str(trusted["key"]))
+            touched = orjson.loads(str(trusted["keys"])) + orjson.loads(str(trusted.get("added", "[]")))
+            columns = sql.SQL(", ").join(map(sql.Identifier, _columns(connection, table)))
+            with as_owner(connection, table, readable=(SCHEMA, lease_id)):
+                there = table.identifier
+                connection.execute(sql.SQL("delete from {} where {}::text = any(%s)").format(there, key), (touched,))
+                connection.execute(
+                    sql.SQL("insert into {} ({}) overriding system value select {} from {}").format(
+                        there, columns, columns, _kept(lease_id)
+                    )
                 )
-            )
+            if not table.ours:
+                hidden = sql.SQL("revoke usage on schema {} from {}")
+                connection.execute(hidden.format(sql.Identifier(SCHEMA), sql.Identifier(table.owner)))
             connection.execute(sql.SQL("drop table {}").format(_kept(lease_id)))
             connection.execute(
                 sql.SQL("delete from {}.leases where id = %s").format(sql.Identifier(SCHEMA)), (lease_id,)
@@ -104,6 +115,7 @@ class TableLeases:
         from psycopg import sql
 
         with self._changing("the leases could not be listed") as connection:
+            _is_ours(connection)
             if connection.execute("select to_regclass(%s)", (f"{SCHEMA}.leases",)).fetchone()[0] is None:
                 return []
             rows = connection.execute(
@@ -113,7 +125,22 @@ class TableLeases:
             ).fetchall()
         return [LeaseState(id=row[0], run=row[1], fault=row[2], remaining_s=float(row[3])) for row in rows]
 
+    def _trusted(self, connection: Any, lease_id: str, undo: Undo | None) -> Undo:
+        """The stored undo where we signed it, else what the caller knows by itself."""
+        from psycopg import sql
+
+        found = connection.execute(
+            sql.SQL("select * from {}.leases where id = %s").format(sql.Identifier(SCHEMA)), (lease_id,)
+        ).fetchone()
+        text, given = (str(found[3]), str(found[5]) if len(found) > 5 else "") if found else ("", "")
+        if found and is_ours(given, SCHEMA, lease_id, text.encode()):
+            return Undo.model_validate_json(text)
+        if undo is None:
+            raise not_ours(lease_id)
+        return undo
+
     def _there(self, connection: Any, lease_id: str) -> bool:
+        _is_ours(connection)
         found = connection.execute("select to_regclass(%s)", (f'{SCHEMA}."{lease_id}"',)).fetchone()
         return bool(found[0] is not None)
 
@@ -141,10 +168,15 @@ class TableLeases:
             raise LeaseError(f"{words}: {' '.join(str(error).split())[:200]}") from None
 
 
-def _table(name: str) -> Any:
-    from psycopg import sql
-
-    return sql.Identifier(*name.split("."))
+def _is_ours(connection: Any) -> None:
+    """``Refused`` where the schema of leases is there and is not our account's."""
+    found = connection.execute(
+        "select pg_get_userbyid(nspowner), current_user, pg_get_userbyid(nspowner) = current_user "
+        "from pg_namespace where nspname = %s",
+        (SCHEMA,),
+    ).fetchone()
+    if found is not None and not found[2]:
+        raise Refused(f"schema {SCHEMA} belongs to {found[0]} and we are {found[1]}: nothing in it is believed")
 
 
 def _kept(lease_id: str) -> Any:
@@ -153,11 +185,11 @@ def _kept(lease_id: str) -> Any:
     return sql.Identifier(SCHEMA, lease_id)
 
 
-def _columns(connection: Any, table: str) -> list[str]:
+def _columns(connection: Any, table: UserTable) -> list[str]:
     """The columns that may be written: generated ones follow from them."""
     rows = connection.execute(
-        "select attname from pg_attribute where attrelid = %s::regclass and attnum > 0 and not attisdropped "
+        "select attname from pg_attribute where attrelid = %s and attnum > 0 and not attisdropped "
         "and attgenerated = '' order by attnum",
-        (table,),
+        (table.oid,),
     ).fetchall()
     return [row[0] for row in rows]

@@ -14,6 +14,7 @@ from chaosday.errors import ChaosdayError, Refused, ScratchMarkMissing, UsageErr
 from chaosday.model.fault import Bite, Fault, FaultPlan, PlanContext, Reading
 from chaosday.model.lease import LeaseHolder, Undo
 from chaosday.model.target import Sql, Target
+from chaosday.undo.table_owner import as_owner, strangers_triggers, user_table
 
 SCRATCH = "chaosday-scratch"
 _NAME = r"^[A-Za-z_][A-Za-z0-9_$]*$"
@@ -58,6 +59,8 @@ class DataRows(Fault):
             raise UsageError(f"{self.kind}: say with 'column' what {self.damage} damages")
         with _asking(target) as connection:
             chosen = self._chosen(connection, context.seed)
+            with as_owner(connection, user_table(connection, self.table)):
+                pass  # whether we may, asked before anything is touched
             state = self._digest(connection)
         undo = Undo(data={"table": self.table, "key": self.key, "keys": orjson.dumps(chosen).decode()})
         return FaultPlan(
@@ -72,28 +75,28 @@ class DataRows(Fault):
     def inject(self, target: Target, plan: FaultPlan) -> None:
         from psycopg import sql
 
-        table, key = sql.Identifier(*self.table.split(".")), sql.Identifier(self.key)
+        key = sql.Identifier(self.key)
         with _asking(target) as connection:
-            if self.damage == "delete":
-                statement = sql.SQL("delete from {} where {}::text = any(%s)").format(table, key)
-                connection.execute(statement, (plan.data["keys"],))
-                return
-            column = sql.Identifier(self.column)
-            if self.damage == "swap":
-                ones, others = plan.data["keys"][::2], plan.data["keys"][1::2]
-                connection.execute(
-                    sql.SQL(
+            found = user_table(connection, self.table)
+            table = found.identifier
+            with as_owner(connection, found):
+                if self.damage == "delete":
+                    statement = sql.SQL("delete from {} where {}::text = any(%s)").format(table, key)
+                    connection.execute(statement, (plan.data["keys"],))
+                elif self.damage == "swap":
+                    ones, others = plan.data["keys"][::2], plan.data["keys"][1::2]
+                    statement = sql.SQL(
                         "update {t} as a set {c} = b.{c} from {t} as b, unnest(%s::text[], %s::text[]) as pair(x, y) "
                         "where a.{k}::text = pair.x and b.{k}::text = pair.y"
-                    ).format(t=table, c=column, k=key),
-                    (ones + others, others + ones),
-                )
-                return
-            change = sql.SQL(_SETS[self.damage]).format(column=column)
-            connection.execute(
-                sql.SQL("update {} set {} = {} where {}::text = any(%s)").format(table, column, change, key),
-                (plan.data["keys"],),
-            )
+                    ).format(t=table, c=sql.Identifier(self.column), k=key)
+                    connection.execute(statement, (ones + others, others + ones))
+                else:
+                    column = sql.Identifier(self.column)
+                    change = sql.SQL(_SETS[self.damage]).format(column=column)
+                    statement = sql.SQL("update {} set {} = {} where {}::text = any(%s)").format(
+                        table, column, change, key
+                    )
+                    connection.execute(statement, (plan.data["keys"],))
 
     def attest(self, target: Target, plan: FaultPlan) -> Bite:
         from psycopg import sql
@@ -104,7 +107,7 @@ class DataRows(Fault):
                 sql.SQL(
                     "select count(*) from {kept} as k left join {t} as t on t.{key} = k.{key} "
                     "where t.{key} is null or t::text is distinct from k::text"
-                ).format(kept=kept, t=sql.Identifier(*self.table.split(".")), key=sql.Identifier(self.key))
+                ).format(kept=kept, t=user_table(connection, self.table).identifier, key=sql.Identifier(self.key))
             ).fetchone()[0]
         during = plan.baseline.model_copy(update={"value": float(changed)})
         why = f"{self.damage}: {changed} of {len(plan.data['keys'])} rows read otherwise than before"
@@ -128,11 +131,15 @@ class DataRows(Fault):
                 f"{self.table} is not marked as scratch; if it is, say so with: comment on table {self.table} "
                 f"is '{SCRATCH}'"
             )
+        # No view, whose functions would run with our rights, and nothing that its owner has not put there.
+        if strangers := strangers_triggers(connection, user_table(connection, self.table)):
+            named = ", ".join(name for _, name in strangers)
+            raise Refused(f"{self.kind}: {self.table} has triggers of neither its owner nor a superuser: {named}")
         keys = [
             row[0]
             for row in connection.execute(
                 sql.SQL("select {k}::text from {t} where {k} is not null order by {k}").format(
-                    k=sql.Identifier(self.key), t=sql.Identifier(*self.table.split("."))
+                    k=sql.Identifier(self.key), t=user_table(connection, self.table).identifier
                 )
             )
         ]
@@ -146,7 +153,7 @@ class DataRows(Fault):
 
         row = connection.execute(
             sql.SQL("select count(*), md5(string_agg(t::text, E'\\n' order by {k}, t::text)) from {t} as t").format(
-                k=sql.Identifier(self.key), t=sql.Identifier(*self.table.split("."))
+                k=sql.Identifier(self.key), t=user_table(connection, self.table).identifier
             )
         ).fetchone()
         return {"rows": row[0], "digest": row[1]}
