@@ -23,6 +23,10 @@ STANDING = "chaosday-cover-"
 """What the name of a mount begins with that was there before any fault; the rest tells its path."""
 
 
+BESIDE = ("fault_filesystem_cache.py", "fault_filesystem_paths.py")
+"""What the daemon finds in its control directory."""
+
+
 @dataclass(frozen=True)
 class Cover:
     """One such mount: its ``name`` in the table of mounts, and ``control``, where it is told what to do."""
@@ -34,9 +38,9 @@ class Cover:
         """A directory of root's."""
         return f"/run/{self.name}"
 
-    def told(self, path: str, *, direct: bool = False, readahead: bool = True, parent: int = 0) -> str:
-        """The daemon's argument."""
-        words = {"path": path, "name": self.name, "control": self.control}
+    def told(self, path: str, directory: str, *, direct: bool = False, readahead: bool = True, parent: int = 0) -> str:
+        """The daemon's argument; ``directory`` is device:inode of what lies at the path now, and is to be covered."""
+        words = {"path": path, "directory": directory, "name": self.name, "control": self.control}
         return json.dumps({**words, "direct": direct, "readahead": readahead, "parent": parent})
 
     def wish(self, lease_id: str, wish: dict[str, Any]) -> str:
@@ -107,11 +111,13 @@ def covered(path: Path, *, direct: bool = False) -> Iterator[Cover]:
     try:
         (control / "wishes").mkdir()
         (control / "mfusepy.py").write_text(library())
-        (control / "fault_filesystem_cache.py").write_text(source("fault_filesystem_cache.py"))
-        told = cover.told(str(place), direct=direct, parent=os.getpid())
+        for name in BESIDE:
+            (control / name).write_text(source(name))
+        found = place.stat()
+        told = cover.told(str(place), f"{found.st_dev}:{found.st_ino}", direct=direct, parent=os.getpid())
         with (control / "log").open("wb") as log:
             daemon = subprocess.Popen(
-                [sys.executable, "-c", source("fault_filesystem_daemon.py"), told],
+                [sys.executable, "-I", "-c", source("fault_filesystem_daemon.py"), told],
                 cwd=control, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
         try:

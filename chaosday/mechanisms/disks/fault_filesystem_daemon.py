@@ -1,10 +1,10 @@
 """A directory as it is, except for the harm that is wished. Runs on the target, by itself.
 
-This file is put on the target as it stands and run by its python3 (3.7 or later), with mfusepy and
-fault_filesystem_cache beside it and libfuse on the system. Its only argument is a JSON object: ``path`` (backing
-directory and mount point in one: the directory is opened before it is covered), ``name`` of the mount, ``control``
-(a directory of root's), ``direct`` (no page cache: every read comes here), ``readahead``, and ``parent`` (a pid with
-which it ends, 0 for none).
+This file is put on the target as it stands and run by its python3 (3.7 or later), isolated (``-I``), with mfusepy,
+fault_filesystem_cache and fault_filesystem_paths in ``control`` and libfuse on the system. Its only argument is a JSON
+object: ``path`` (backing directory and mount point in one: the directory is opened before it is covered), ``directory``
+(its device and inode, as planned), ``name`` of the mount, ``control`` (a directory of root's), ``direct`` (no page
+cache: every read comes here), ``readahead``, and ``parent`` (a pid with which it ends, 0 for none).
 
 ``control/wishes/*.json`` is the harm to be done, for as long as a file is there: ``effect``, ``calls``, ``match``,
 ``percent``, ``probe`` (a file name that is always meant), ``damage_log``, ``errno``, ``delay_ms``, ``cut_bytes``,
@@ -23,15 +23,16 @@ import json
 import os
 import random
 import shutil
-import stat
 import subprocess
 import sys
 import threading
 import time
 from typing import Any
 
+sys.path.insert(0, json.loads(sys.argv[1])["control"])
 import mfusepy as fuse
-from fault_filesystem_cache import Volatile  # type: ignore[import-not-found]  # on the target it is beside this
+from fault_filesystem_cache import Volatile  # type: ignore[import-not-found]  # it lies in control
+from fault_filesystem_paths import Beneath  # type: ignore[import-not-found]
 
 SECTOR, BLOCK = 512, 4096
 POLL_S = 0.01
@@ -70,7 +71,8 @@ class Harm:
             "meant": base64.b64encode(meant).decode(),
             "before": base64.b64encode(os.pread(handle, len(meant), offset)).decode(),
         }
-        with self.lock, open(self.wish["damage_log"], "a") as file:
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
+        with self.lock, open(os.open(self.wish["damage_log"], flags, 0o600), "a") as file:
             file.write(json.dumps(entry) + "\n")
             file.flush()
             os.fsync(file.fileno())
@@ -126,8 +128,11 @@ class Passthrough(fuse.Operations):  # type: ignore[misc]  # mfusepy has no type
 
     def __init__(self, told: dict[str, Any]) -> None:
         self.told, self.wishes, self.volatile = told, Wishes(told["control"]), Volatile()
-        handle = os.open(told["path"], os.O_RDONLY | os.O_DIRECTORY)
-        self.root = f"/proc/self/fd/{handle}"
+        handle = os.open(told["path"], os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        found = os.fstat(handle)
+        if f"{found.st_dev}:{found.st_ino}" != told["directory"]:
+            sys.exit(f"{told['path']} is not the directory that it was at the plan")
+        self.below = Beneath(handle, fuse.fuse_get_context)
         self.written: set[int] = set()
         with open(os.path.join(told["control"], "backing"), "w") as file:
             file.write(f"/proc/{os.getpid()}/fd/{handle}")
@@ -167,10 +172,6 @@ class Passthrough(fuse.Operations):  # type: ignore[misc]  # mfusepy has no type
     def destroy(self, path: str) -> None:
         self.volatile.settle()
 
-    def real(self, path: str) -> str:
-        """Where the file is."""
-        return self.root + path
-
     def call(self, name: str, path: str) -> None:
         """Fail or hold up a call that is meant."""
         for harm in self.wishes.now():
@@ -180,7 +181,8 @@ class Passthrough(fuse.Operations):  # type: ignore[misc]  # mfusepy has no type
                 raise fuse.FuseOSError(getattr(errno, harm.wish["errno"]))
 
     def getattr(self, path: str, fh: Any = None) -> dict[str, Any]:
-        found = os.lstat(self.real(path))
+        with self.below.looked(path) as handle:
+            found = os.fstat(handle)
         times = {"st_atime": found.st_atime_ns, "st_mtime": found.st_mtime_ns, "st_ctime": found.st_ctime_ns}
         said = {name: getattr(found, name) for name in STAT_FIELDS} | times
         dirty = self.volatile.of(found)
@@ -189,77 +191,90 @@ class Passthrough(fuse.Operations):  # type: ignore[misc]  # mfusepy has no type
     def readdir(self, path: str, fh: int) -> list[tuple[str, dict[str, int], int]]:
         # An entry without its number is one that readers skip as deleted.
         entries = []
-        for name in (".", "..", *os.listdir(self.real(path))):
-            with contextlib.suppress(OSError):
-                found = os.lstat(os.path.join(self.real(path), name))
-                entries.append((name, {"st_mode": found.st_mode, "st_ino": found.st_ino}, 0))
+        folder = self.below.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            for name in (".", "..", *os.listdir(folder)):
+                with contextlib.suppress(OSError):
+                    found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+                    entries.append((name, {"st_mode": found.st_mode, "st_ino": found.st_ino}, 0))
+        finally:
+            os.close(folder)
         return entries
 
     def readlink(self, path: str) -> str:
-        return os.readlink(self.real(path))
+        with self.below.above(path) as (folder, name):
+            return str(os.readlink(name, dir_fd=folder))
 
     def mknod(self, path: str, mode: int, dev: int) -> None:
-        os.mknod(self.real(path), mode, dev)
-        self.give(path)
+        with self.below.above(path) as (folder, name), self.below.as_caller():
+            os.mknod(name, mode, dev, dir_fd=folder)
 
     def mkdir(self, path: str, mode: int) -> None:
         self.call("create", path)
-        os.mkdir(self.real(path), mode)
-        self.give(path)
+        with self.below.above(path) as (folder, name), self.below.as_caller():
+            os.mkdir(name, mode, dir_fd=folder)
 
     def rmdir(self, path: str) -> None:
-        os.rmdir(self.real(path))
+        with self.below.above(path) as (folder, name):
+            os.rmdir(name, dir_fd=folder)
 
     def unlink(self, path: str) -> None:
-        os.unlink(self.real(path))
+        with self.below.above(path) as (folder, name):
+            os.unlink(name, dir_fd=folder)
 
     def rename(self, old: str, new: str, flags: int = 0) -> None:
-        os.rename(self.real(old), self.real(new))
+        with self.below.above(old) as (of, name), self.below.above(new) as (to, other):
+            os.rename(name, other, src_dir_fd=of, dst_dir_fd=to)
 
     def symlink(self, target: str, source: str) -> None:
-        os.symlink(source, self.real(target))
-        self.give(target)
+        with self.below.above(target) as (folder, name), self.below.as_caller():
+            os.symlink(source, name, dir_fd=folder)
 
     def link(self, target: str, source: str) -> None:
-        os.link(self.real(source), self.real(target))
+        with self.below.above(source) as (of, name), self.below.above(target) as (to, other):
+            os.link(name, other, src_dir_fd=of, dst_dir_fd=to, follow_symlinks=False)
 
     def chmod(self, path: str, mode: int) -> None:
-        os.chmod(self.real(path), mode)
+        with self.below.looked(path) as handle:
+            self.below.owned(handle)
+            os.chmod(f"/proc/self/fd/{handle}", mode)
 
     def chown(self, path: str, uid: int, gid: int) -> None:
-        os.chown(self.real(path), uid, gid, follow_symlinks=False)
+        with self.below.looked(path) as handle:
+            self.below.owned(handle)
+            os.chown(f"/proc/self/fd/{handle}", uid, gid)
 
     def utimens(self, path: str, times: Any = None) -> None:
-        os.utime(self.real(path), ns=times) if times else os.utime(self.real(path))
+        with self.below.above(path) as (folder, name):
+            os.utime(name, ns=times, dir_fd=folder, follow_symlinks=False)
 
     def truncate(self, path: str, length: int, fh: Any = None) -> None:
-        with self.volatile.lock:
-            os.truncate(self.real(path), length)
-            dirty = self.volatile.of(os.stat(self.real(path)))
-            if dirty is not None:
-                dirty.truncate(length)
+        handle = self.below.regular(path, os.O_WRONLY, os.O_WRONLY) if fh is None else os.dup(fh)
+        try:
+            with self.volatile.lock:
+                os.ftruncate(handle, length)
+                dirty = self.volatile.of(os.fstat(handle))
+                if dirty is not None:
+                    dirty.truncate(length)
+        finally:
+            os.close(handle)
 
     def statfs(self, path: str) -> dict[str, int]:
-        found = os.statvfs(self.real(path))
+        with self.below.looked(path) as handle:
+            found = os.fstatvfs(handle)
         return {name: getattr(found, name) for name in STATFS_FIELDS}
 
     def create(self, path: str, mode: int, fi: Any = None) -> int:
         self.call("create", path)
-        handle = os.open(self.real(path), os.O_RDWR | os.O_CREAT, mode)
-        self.give(path)
-        return handle
-
-    def give(self, path: str) -> None:
-        """What somebody made is theirs, and not of the account that this runs under."""
-        owner, group, _ = fuse.fuse_get_context()
-        inherits = os.stat(os.path.dirname(self.real(path))).st_mode & stat.S_ISGID
-        os.chown(self.real(path), owner, -1 if inherits else group, follow_symlinks=False)
+        with self.below.as_caller(), contextlib.suppress(FileExistsError):
+            return int(self.below.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode))
+        return int(self.below.regular(path, os.O_RDWR, os.O_RDWR))
 
     def open(self, path: str, flags: int) -> int:
         self.call("open", path)
         # The kernel has already placed appended bytes; direct I/O would need aligned buffers here.
         wanted = os.O_RDWR if flags & os.O_ACCMODE == os.O_WRONLY else flags & os.O_ACCMODE
-        return os.open(self.real(path), wanted)
+        return int(self.below.regular(path, wanted, flags))
 
     def read(self, path: str, size: int, offset: int, fh: int) -> bytes:
         self.call("read", path)
@@ -331,6 +346,8 @@ class Passthrough(fuse.Operations):  # type: ignore[misc]  # mfusepy has no type
 def main() -> None:
     """Cover the directory and serve until it is uncovered and the last file is closed."""
     told = json.loads(sys.argv[1])
+    # What callers ask for has been masked by their own.
+    os.umask(0)
     fuse.FUSE(
         Passthrough(told),
         told["path"],

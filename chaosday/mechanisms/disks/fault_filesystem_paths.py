@@ -39,7 +39,7 @@ class Beneath:
         """A descriptor of a path below; the path is as FUSE says it, from "/"."""
         inside, flags = path.strip("/") or ".", flags | os.O_NOFOLLOW | os.O_CLOEXEC
         while self.known:
-            how = How(flags, mode if flags & os.O_CREAT else 0, BENEATH)
+            how = How(flags, mode & 0o7777 if flags & os.O_CREAT else 0, BENEATH)
             name, size = os.fsencode(inside), ctypes.sizeof(How)
             handle = libc.syscall(OPENAT2, self.root, name, ctypes.byref(how), ctypes.c_size_t(size))
             if handle >= 0:

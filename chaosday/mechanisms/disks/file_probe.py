@@ -1,11 +1,12 @@
 """Writes, syncs and reads back a file of its own, and says what came of it. Runs on a target's python3.
 
-``python3 - PATH DISK CONTROL`` (the device number of its disk; where our file system is told what to do) prints one
+``python3 -I - PATH DISK CONTROL`` (the device number of its disk; where our file system is told what to do) prints one
 JSON object: ``writes``, ``errors`` (of any call), ``damaged`` (blocks that read back other than written), ``missing``
 (bytes short at the end), ``held`` (bytes of one more write, not synced, that are not below our file system), and median
 milliseconds of a write, an fsync and a read.
 ``flushed`` is how many sectors the disk below took meanwhile, -1 where no disk can be told. The file is
-taken away again whatever happens.
+taken away again whatever happens. Whoever owns the directory could put a link
+in the file's place: none is followed, and what was there before is not touched.
 """
 
 from __future__ import annotations
@@ -58,11 +59,11 @@ def held(path: str, control: str) -> int:
         with open(control + "/backing") as file:
             below = os.path.join(file.read(), os.path.basename(path))
     written = b"\xff" * BLOCK
-    handle = timed(os.open, path, os.O_RDWR)[1]
+    handle = timed(os.open, path, os.O_RDWR | os.O_NOFOLLOW)[1]
     if handle is None:
         return 0
     timed(os.pwrite, handle, written, 0)
-    with open(below, "rb") as file:
+    with open(os.open(below, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
         found = file.read(BLOCK)
     os.close(handle)
     return BLOCK - len(found) + int(sum(map(operator.ne, written, found)))
@@ -75,7 +76,7 @@ def probe(path: str, disk: int, control: str) -> dict[str, Any]:
     said: dict[str, Any] = {"writes": BLOCKS, "errors": 0, "damaged": 0, "missing": 0}
     written, synced, seen = [], [], []
     before = sectors(disk)
-    handle = timed(os.open, path, os.O_RDWR | os.O_CREAT, 0o600)[1]
+    handle = timed(os.open, path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)[1]
     if handle is None:
         return {**said, "errors": BLOCKS, "write_ms": 0, "fsync_ms": 0, "read_ms": 0, "flushed": -1, "held": 0}
     for number, block in enumerate(blocks):
@@ -88,7 +89,7 @@ def probe(path: str, disk: int, control: str) -> dict[str, Any]:
             said["errors"] += done is None
     said["flushed"] = sectors(disk) - before if before >= 0 else -1
     os.close(handle)
-    handle = timed(os.open, path, os.O_RDONLY)[1]
+    handle = timed(os.open, path, os.O_RDONLY | os.O_NOFOLLOW)[1]
     if handle is not None:
         for number, block in enumerate(blocks):
             took, data = timed(os.pread, handle, BLOCK, number * BLOCK)
@@ -106,5 +107,5 @@ if __name__ == "__main__":
     try:
         print(json.dumps(probe(sys.argv[1], int(sys.argv[2]), sys.argv[3])))
     finally:
-        if os.path.exists(sys.argv[1]):
+        if os.path.lexists(sys.argv[1]):
             os.unlink(sys.argv[1])

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from chaosday.errors import CapabilityMissing, ForeignState, ScratchMarkMissing, UsageError
-from chaosday.mechanisms.disks.cover import STANDING, Cover, library, source
+from chaosday.mechanisms.disks.cover import BESIDE, STANDING, Cover, library, source
 from chaosday.mechanisms.hosts.means import Means
 from chaosday.mechanisms.hosts.scratch import SCRATCH
 from chaosday.mechanisms.hosts.script_fault import Prepared, ScriptFault
@@ -20,8 +20,8 @@ from chaosday.model.fault import Reading
 from chaosday.model.target import Shell
 from chaosday.processes import mark
 
-DAMAGE_LOGS = "/var/tmp/chaosday-damage"
-_LIBRARY = 'python3 -c \'import ctypes.util as u; print(u.find_library("fuse3") or u.find_library("fuse") or "")\''
+DAMAGE_LOGS = "/var/lib/chaosday/damage"
+_LIBRARY = 'python3 -I -c \'import ctypes.util as u; print(u.find_library("fuse3") or u.find_library("fuse") or "")\''
 
 
 class StorageFault(ScriptFault):
@@ -55,7 +55,7 @@ class StorageFault(ScriptFault):
         standing = found["top"].split(" ")[0] if found["top"].startswith(STANDING) else ""
         cover = Cover(standing or f"chaosday-{lease_id}")
         text = "" if standing or found["mfusepy"] else library()
-        means = self._asked(cover, lease_id, wish) if standing else self._laid(cover, lease_id, wish, bool(text))
+        means = self._asked(cover, lease_id, wish) if standing else self._laid(cover, lease_id, wish, found)
         lasting = {"damage": f"bytes damaged by design; what they were is in {damage_log}"} if self.damaging else {}
         dump = {"mounts": f"awk -v p={quote(self.path)} 'index($2, p) == 1' /proc/self/mounts"}
         data = {"library": text, "disk": found["disk"], "control": cover.control}
@@ -66,24 +66,25 @@ class StorageFault(ScriptFault):
         file = f"{cover.control}/wishes/{lease_id}.json"
         return Means(
             mechanism=f"FUSE over {self.path}, which was there before",
-            inject=(f"mkdir -p {DAMAGE_LOGS}\n" if self.damaging else "") + cover.wish(lease_id, wish),
+            inject=(f"umask 077; mkdir -p {DAMAGE_LOGS}\n" if self.damaging else "") + cover.wish(lease_id, wish),
             undo=cover.unwish(lease_id),
             residue=f"[ ! -e {file} ] || echo wish {file}\n",
         )
 
-    def _laid(self, cover: Cover, lease_id: str, wish: dict[str, Any], brings_library: bool) -> Means:
+    def _laid(self, cover: Cover, lease_id: str, wish: dict[str, Any], found: dict[str, str]) -> Means:
         """The cover comes with the fault, and goes with it."""
         name, control = cover.name, cover.control
-        told = cover.told(self.path, readahead="read" not in wish["calls"])
-        command = f"cd {control} && exec python3 -c {quote(source('fault_filesystem_daemon.py'))} {quote(told)}"
+        told = cover.told(self.path, found["directory"], readahead="read" not in wish["calls"])
+        beside = "".join(f"printf %s {quote(source(file))} > {control}/{file} || exit 1\n" for file in BESIDE)
+        command = f"cd {control} && exec python3 -I -c {quote(source('fault_filesystem_daemon.py'))} {quote(told)}"
         ours = f'[ "$({_top(self.path)})" = {name} ]'
         return Means(
             mechanism=f"FUSE over {self.path}, served by python3 on the target",
             inject=(
-                f"mkdir -p {control}/wishes{f' {DAMAGE_LOGS}' if self.damaging else ''} || exit 1\n"
+                f"umask 077; mkdir -p {control}/wishes{f' {DAMAGE_LOGS}' if self.damaging else ''} || exit 1\n"
                 + cover.wish(lease_id, wish)
-                + f"printf %s {quote(source('fault_filesystem_cache.py'))} > {control}/fault_filesystem_cache.py\n"
-                + (f"cat > {control}/mfusepy.py || exit 1\n" if brings_library else "")
+                + beside
+                + ("" if found["mfusepy"] else f"cat > {control}/mfusepy.py || exit 1\n")
                 + mark.start(lease_id, command)
                 + f"tries=0; until {ours}; do tries=$((tries + 1)); "
                 '[ $tries -lt 100 ] || { echo "the file system did not come up" >&2; exit 1; }; sleep 0.05; done\n'
@@ -97,7 +98,7 @@ class StorageFault(ScriptFault):
 
     def measure(self, shell: Shell, lease_id: str, data: dict[str, Any], *, hurt: bool) -> Reading:
         file = quote(f"{self.path}/{_probe_name(lease_id)}")
-        script = f"{PATH}python3 - {file} {quote(str(data['disk']))} {data['control']}"
+        script = f"{PATH}python3 -I - {file} {quote(str(data['disk']))} {data['control']}"
         result = shell.run(script, stdin=source("file_probe.py"), sudo=True, timeout_s=120)
         if result.code:
             raise CapabilityMissing(f"the directory cannot be probed: {' '.join(result.err.split())[-200:]}")
@@ -119,13 +120,13 @@ class StorageFault(ScriptFault):
         found = ask(
             shell,
             {
-                "directory": f"[ -d {here} ] && echo yes",
+                "directory": f"[ -d {here} ] && stat -c %d:%i {here}/.",
                 "top": _top(self.path, '$1 " " $3'),
                 # Of what will be covered, or is: a file system of ours has no sectors.
                 "disk": f'p={here}; b=$(cat /run/$({_top(self.path)})/backing 2>/dev/null); stat -c %d "${{b:-$p}}/."',
                 "fuse": "[ -c /dev/fuse ] && echo yes",
                 "library": _LIBRARY,
-                "mfusepy": "python3 -c 'import mfusepy' && echo yes",
+                "mfusepy": "python3 -I -c 'import mfusepy' && echo yes",
                 "scratch": f"[ -e {here}/{SCRATCH} ] && echo yes",
             },
         )
