@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from chaosday.data.reconcile.cells import Cell, key_text
-from chaosday.data.reconcile.postgres import PostgresSide
+from chaosday.data.reconcile.postgres import Column, PostgresSide
 from chaosday.data.reconcile.sql import ident, listed, literal, statement
 
 if TYPE_CHECKING:
@@ -81,32 +81,40 @@ class BadBuckets:
 class Hasher:
     """The hash pass over one side: what it asks, and how the answer is read."""
 
-    def __init__(self, side: PostgresSide, keys: Sequence[str], cells: Sequence[Cell], cut: Cut) -> None:
+    def __init__(
+        self, side: PostgresSide, keys: Sequence[str], cells: Sequence[Cell], cut: Cut, key_cells: Sequence[Cell] = ()
+    ) -> None:
         self.side = side
         self.cut = cut
         self.left = side.label == "left"
         self.key_names = list(keys)
         self.keys = [f"t.{ident(name)}" for name in keys]
-        self.nullable_key = any(not side.column(name).not_null for name in keys)
+        # Where the types of a key differ, its columns are hashed as the text in which they are compared.
+        mixed = any(cell.note for cell in key_cells)
+        self.key_texts = [cell.left_text if self.left else cell.right_text for cell in key_cells] if mixed else []
         self.cells = [cell.left if self.left else cell.right for cell in cells]
         self.texts = [cell.left_text if self.left else cell.right_text for cell in cells]
 
     def bucket(self) -> str:
         """The expression for a row's bucket."""
         if self.cut.how == "dense":
-            plain = f"({self.keys[0]} >> {self.cut.shift})::int8"
-            return f"coalesce({plain}, {NULL_BUCKET})" if self.nullable_key else plain
+            return f"coalesce(({self.keys[0]} >> {self.cut.shift})::int8, {NULL_BUCKET})"
         return f"({self.row_hash()} & {self.cut.mask})"
 
     def row_hash(self) -> str:
         """The hash of a key or, without one, of the whole row."""
         if self.cut.how == "multiset":
             text = key_text(self.texts)
-        elif len(self.keys) == 1 and self.side.column(self.key_names[0]).base in {"text", "varchar"}:
-            text = f"coalesce('=' || {self.keys[0]}, '')" if self.nullable_key else self.keys[0]
+        elif len(self.keys) == 1 and not self.key_texts and self._key_column().base in {"text", "varchar"}:
+            text = self.keys[0] if self._key_column().not_null else f"coalesce('=' || {self.keys[0]}, '')"
         else:
-            text = key_text(self.keys)
-        return statement('hashtextextended({text} collate pg_catalog."C", 0)', text=text)
+            text = key_text(self.key_texts or self.keys)
+        hashed = statement('hashtextextended({text} collate pg_catalog."C", 0)', text=text)
+        # NOT NULL in the catalogue is a promise: a row whose key breaks it has to be in a bucket, too.
+        return f"coalesce({hashed}, {NULL_BUCKET})"
+
+    def _key_column(self) -> Column:
+        return self.side.column(self.key_names[0])
 
     def run(self) -> Buckets:
         """Hash this side; one scan of it."""
@@ -129,7 +137,7 @@ class Hasher:
         # A seed is mixed in as thoroughly as the value, so that key and column number need no hash of their own.
         seeded = [cell.replace("{seed}", f"({key} # {i << 48}::int8)") for i, cell in enumerate(self.cells, 1)]
         row = " # ".join([f"hashint8extended({key}, 0)", *seeded])
-        row = f"coalesce({row}, 0)" if self.nullable_key else row
+        row = f"coalesce({row}, 0)"
         # Keys are proved distinct on the left alone; the right needs no finer groups for it.
         fine = self.cut.shift <= 6 or not self.left
         mask = f"bit_or(1::int8 << ({key} & 63)::int4)" if self.left else "null::int8"

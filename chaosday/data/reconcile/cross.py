@@ -13,11 +13,12 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from chaosday.data.reconcile.differences import Differences
-from chaosday.data.reconcile.kinds import Field, canonical, canonical_json, canonical_number, common_kind
+from chaosday.data.reconcile.forms import canonical_sql, register
+from chaosday.data.reconcile.kinds import Field, common_kind
 from chaosday.data.reconcile.options import DiffOptions, Pair, pair_columns
 from chaosday.data.reconcile.result import DiffResult
 from chaosday.data.reconcile.sides import Side
-from chaosday.data.reconcile.sql import ident, listed, statement
+from chaosday.data.reconcile.sql import listed, statement
 from chaosday.data.reconcile.workspace import Workspace
 from chaosday.errors import MalformedInput
 
@@ -37,9 +38,10 @@ class Source(Protocol):
     label: str
     fields: list[Field]
     notes: list[str]
+    expected_rows: int | None
 
     def stage(self, workspace: Workspace) -> str:
-        """Bring the rows where DuckDB can read them; the relation, in which columns have their own names."""
+        """Bring the rows where DuckDB can read them; the relation, with a column ``f0``, ``f1`` ... for each field."""
 
     def changed(self) -> bool:
         """Whether the rows were written to since they were staged."""
@@ -83,7 +85,7 @@ def diff_across(left: Side, right: Side, options: DiffOptions) -> DiffResult:
             sources.append(open_source(side, label))
             stack.callback(sources[-1].close)
         workspace = stack.enter_context(Workspace(MEMORY_MB, THREADS))
-        _register(workspace.database)
+        register(workspace.database)
         relations = [source.stage(workspace) for source in sources]
         names = [[field.name for field in source.fields] for source in sources]
         keys, others = pair_columns(names[0], names[1], options)
@@ -100,6 +102,7 @@ def diff_across(left: Side, right: Side, options: DiffOptions) -> DiffResult:
             result.notes.append("--fast is for PostgreSQL against PostgreSQL only: compared exactly")
         views = _canonical_views(workspace.database, sources, relations, (keys, others), result)
         _compare(workspace.database, views, result, options)
+        _count_checked(sources, result)
         for source in sources:
             if source.changed():
                 result.reasons.append(
@@ -108,9 +111,12 @@ def diff_across(left: Side, right: Side, options: DiffOptions) -> DiffResult:
         return result
 
 
-def _register(database: duckdb.DuckDBPyConnection) -> None:
-    for function in (canonical_json, canonical_number):
-        database.create_function(function.__name__, function, ["VARCHAR"], "VARCHAR")
+def _count_checked(sources: Sequence[Source], result: DiffResult) -> None:
+    for source, rows in zip(sources, (result.rows_left, result.rows_right), strict=True):
+        if source.expected_rows not in {None, rows}:
+            raise MalformedInput(
+                f"the {source.label} side has {source.expected_rows} records, of which its reader made {rows} rows"
+            )
 
 
 def _canonical_views(
@@ -122,15 +128,17 @@ def _canonical_views(
 ) -> list[str]:
     """Make ``left_rows`` and ``right_rows``: k0 ..., c0 ..., and the bucket and hash of each row."""
     columns: list[list[str]] = [[], []]
-    by_name = [{field.name: field for field in source.fields} for source in sources]
+    places = [{field.name: number for number, field in enumerate(source.fields)} for source in sources]
     for letter, some in zip("kc", pairs, strict=True):
         for number, pair in enumerate(some):
-            fields = by_name[0][pair.left], by_name[1][pair.right]
-            kind, note = common_kind(*fields)
-            if note:
-                result.notes.append(note)
-            for side, field in zip(columns, fields, strict=True):
-                side.append(f"{canonical(ident(field.name), field, kind)} as {letter}{number}")
+            at = places[0][pair.left], places[1][pair.right]
+            fields = [source.fields[place] for source, place in zip(sources, at, strict=True)]
+            common = common_kind(*fields)
+            result.notes += [common.note] if common.note else []
+            for source, side, field, place in zip(sources, columns, fields, at, strict=True):
+                side.append(f"{canonical_sql(f'f{place}', field, common)} as {letter}{number}")
+                if field.loss and common.kind != "verbatim":
+                    result.reasons.append(f"the {source.label} side's {field.name} is {field.loss}")
     for source, relation, expressions in zip(sources, relations, columns, strict=True):
         database.execute(
             statement(

@@ -43,7 +43,8 @@ def diff_postgres(left: PostgresSide, right: PostgresSide, options: DiffOptions)
     result = _result(left, right, options, key_cells, cells)
     cut = choose_cut(left, right, [(pair.left, pair.right) for pair in keys], multiset=not keys)
     hashers = [
-        Hasher(side, [pair.left if side is left else pair.right for pair in keys], cells, cut) for side in (left, right)
+        Hasher(side, [pair.left if side is left else pair.right for pair in keys], cells, cut, key_cells)
+        for side in (left, right)
     ]
     buckets = hash_both(*hashers)
     result.rows_left, result.rows_right = (side.total for side in buckets)

@@ -30,6 +30,8 @@ SETTINGS = {
     "xmloption": "content",
     "lc_monetary": "C",
     "client_encoding": "UTF8",
+    # A query that row-level security would filter is an error, and not fewer rows.
+    "row_security": "off",
     "jit": "off",
     "enable_sort": "off",
     "work_mem": "64MB",
@@ -263,7 +265,10 @@ def explained(error: psycopg.Error, label: str) -> ChaosdayError:
     if isinstance(error, (errors.InsufficientPrivilege, errors.InvalidAuthorizationSpecification)) or _DENIED.search(
         str(error)
     ):
-        return AccessDenied(f"the {label} side refused us: {said}; grant CONNECT and SELECT to this user")
+        remedy = "grant CONNECT and SELECT to this user"
+        if "row-level security" in said:
+            remedy = "it would hide rows from us: use a role with BYPASSRLS, or the table's owner"
+        return AccessDenied(f"the {label} side refused us: {said}; {remedy}")
     if isinstance(error, (errors.ProgrammingError, errors.DataError, errors.NotSupportedError)):
         return UsageError(f"the {label} side cannot be read as asked: {said}")
     return TargetUnreachable(f"the {label} side gave no answer: {said}; check that it is up and let it finish")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from chaosday.data.reconcile.kinds import Field, duckdb_kind
+from chaosday.data.reconcile.duckdb_types import described, exported
 from chaosday.data.reconcile.sides import Side
-from chaosday.data.reconcile.sql import ident, statement
+from chaosday.data.reconcile.sql import ident
 from chaosday.data.reconcile.workspace import Workspace
 from chaosday.errors import TargetUnreachable, UsageError
 
@@ -19,6 +19,7 @@ class DuckdbSource:
 
         self.label = label
         self.notes: list[str] = []
+        self.expected_rows: int | None = None
         path = Path(side.file_path)
         if not path.is_file():
             raise TargetUnreachable(f"the {label} side has no file {path}")
@@ -29,14 +30,14 @@ class DuckdbSource:
         self.connection.execute("set timezone = 'UTC'")
         self.relation = side.subquery if side.query else ".".join(map(ident, side.table.split(".")))
         try:
-            described = self.connection.execute(statement("describe select * from {r} t", r=self.relation)).fetchall()
+            self.fields = described(self.connection, self.relation, "duckdb")
         except duckdb.Error as error:
             self.connection.close()
             raise UsageError(f"the {label} side cannot be read as asked: {str(error).splitlines()[0]}") from None
-        self.fields = [Field(row[0], duckdb_kind(row[1]), row[1]) for row in described]
 
     def stage(self, workspace: Workspace) -> str:
-        select = statement("select * from {r} t", r=self.relation)
+        # Arrow has no room for all of DuckDB's types: those that it would change leave as text.
+        select = exported(self.fields, self.relation, self.connection)
         arriving = self.connection.sql(select).to_arrow_reader(50_000)
         workspace.database.register("arriving", arriving)
         workspace.database.execute(f"create table {self.label}_staged as from arriving")

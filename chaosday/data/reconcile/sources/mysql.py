@@ -19,7 +19,7 @@ _DENIED = {1044, 1045, 1142, 1143, 1227, 1698}
 _WRONG = {1049, 1054, 1064, 1060, 1109, 1146, 1305}
 _KINDS = {
     "TINY": "int", "SHORT": "int", "LONG": "int", "INT24": "int", "LONGLONG": "int", "YEAR": "int",
-    "DECIMAL": "decimal", "NEWDECIMAL": "decimal", "FLOAT": "float", "DOUBLE": "float", "DATE": "date",
+    "DECIMAL": "decimal", "NEWDECIMAL": "decimal", "FLOAT": "float32", "DOUBLE": "float", "DATE": "date",
     "NEWDATE": "date", "TIME": "time", "DATETIME": "timestamp", "TIMESTAMP": "timestamptz", "JSON": "json",
     "BIT": "bytes", "GEOMETRY": "bytes",
 }  # fmt: skip
@@ -31,6 +31,7 @@ class MysqlSource:
     def __init__(self, side: Side, label: str) -> None:
         self.label = label
         self.notes: list[str] = []
+        self.expected_rows: int | None = None
         self.connection = self._connect(side)
         parts = [tick(part) for part in side.table.split(".")]
         self.relation = side.subquery if side.query else ".".join(parts)
@@ -121,11 +122,11 @@ class MysqlSource:
                 if word == "TINY" and column.length == 1
                 else _KINDS.get(word) or ("bytes" if column.charsetnr == BINARY else "text")
             )
-            fields.append(Field(column.name, kind, word.lower()))
+            fields.append(Field(column.name, kind, word.lower(), "native" if kind == "bytes" else "text", "mysql"))
             name = f"t.{tick(column.name)}"
             # A FLOAT prints six digits; as a DOUBLE it prints all that it has.
             exported.append(f"cast({name} as double)" if word == "FLOAT" else name)
-        return [Field(f.name, f.kind, f.type, "native" if f.kind == "bytes" else "text") for f in fields], exported
+        return fields, exported
 
     def _fingerprint(self) -> tuple[tuple[Any, ...], ...]:
         """Count and checksum of the rows as they are now, to tell a write from no write."""

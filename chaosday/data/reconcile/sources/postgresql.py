@@ -10,9 +10,10 @@ from chaosday.data.reconcile.sql import ident, listed, statement
 from chaosday.data.reconcile.workspace import Workspace
 
 _KINDS = {
-    "int2": "int", "int4": "int", "int8": "int", "oid": "int", "numeric": "decimal", "float4": "float",
-    "float8": "float", "bool": "bool", "bytea": "bytes", "date": "date", "time": "time", "timestamp": "timestamp",
-    "timestamptz": "timestamptz", "interval": "interval", "uuid": "uuid", "json": "json", "jsonb": "json",
+    "int2": "int", "int4": "int", "int8": "int", "oid": "int", "numeric": "decimal", "float4": "float32",
+    "float8": "float", "bool": "bool", "bytea": "bytes", "date": "date", "time": "time", "timetz": "timetz",
+    "timestamp": "timestamp", "timestamptz": "timestamptz", "interval": "interval", "uuid": "uuid", "json": "json",
+    "jsonb": "json", "money": "decimal", "inet": "network", "cidr": "network",
 }  # fmt: skip
 
 
@@ -22,15 +23,14 @@ class PostgresSource:
     def __init__(self, side: Side, label: str) -> None:
         self.label = label
         self.notes: list[str] = []
+        self.expected_rows: int | None = None
         self.inner = PostgresSide(side, label)
         self.mark = self.inner.wal_position()
-        self.fields = [
-            Field(c.name, self._kind(c), c.type, "hex" if c.base == "bytea" else "text") for c in self.inner.columns
-        ]
+        self.fields = [_field(column) for column in self.inner.columns]
         self.rows = 0
 
     def stage(self, workspace: Workspace) -> str:
-        columns = listed(f"{_exported(c)} as {ident(c.name)}" for c in self.inner.columns)
+        columns = listed(f"{_exported(c)} as f{number}" for number, c in enumerate(self.inner.columns))
         sql = statement("select {columns} from {relation} t", columns=columns, relation=self.inner.relation)
         path = workspace.path / f"{self.label}.csv"
         longest = 0
@@ -39,7 +39,7 @@ class PostgresSource:
                 self.rows += 1
                 longest = max(longest, len(piece))
                 file.write(piece)
-        return csv_relation(path, [c.name for c in self.inner.columns], longest)
+        return csv_relation(path, [f"f{number}" for number in range(len(self.fields))], longest)
 
     def changed(self) -> bool:
         if self.inner.wal_position() == self.mark:
@@ -55,14 +55,24 @@ class PostgresSource:
     def close(self) -> None:
         self.inner.close()
 
-    def _kind(self, column: Column) -> str:
-        return "json" if column.category == "A" else _KINDS.get(column.base, "text")
+
+def _field(column: Column) -> Field:
+    if column.category == "A":
+        element = _KINDS.get(column.base.removeprefix("_"), "text")
+        return Field(column.name, "nested", column.type, "array", "postgresql", tree=("list", element))
+    loss = (
+        ""
+        if column.category != "C"
+        else "a row of its own, whose columns have no types as text; take it apart in a query"
+    )
+    kind = _KINDS.get(column.base, "text")
+    return Field(column.name, kind, column.type, "hex" if kind == "bytes" else "text", "postgresql", loss)
 
 
 def _exported(column: Column) -> str:
     name = f"t.{ident(column.name)}"
-    if column.category == "A":
-        return f"to_json({name})::text"
     if column.base == "bytea":
         return f"encode({name}, 'hex')"
+    if column.base == "money":
+        return f"{name}::numeric::text"
     return f"{name}::float8::text" if column.base == "float4" else f"{name}::text"

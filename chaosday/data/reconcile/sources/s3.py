@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from chaosday.clients.objects import Bucket, Listed
-from chaosday.data.reconcile.kinds import Field
 from chaosday.data.reconcile.sides import Side
-from chaosday.data.reconcile.sources.files import described, relation
+from chaosday.data.reconcile.sources.files import Parts
 from chaosday.data.reconcile.workspace import Workspace
 from chaosday.errors import TargetUnreachable
 
@@ -23,7 +23,6 @@ class S3Source:
 
     def __init__(self, side: Side, label: str) -> None:
         self.label = label
-        self.notes: list[str] = []
         self.side = side
         name, _, self.pattern = side.path.partition("/")
         self.bucket = Bucket(name)
@@ -31,19 +30,22 @@ class S3Source:
         if not self.seen:
             raise TargetUnreachable(f"the {label} side has no object {side}")
         self.scratch = tempfile.TemporaryDirectory(prefix="chaosday-s3-")
-        suffix = ".parquet" if side.form == "parquet" else ".csv.gz" if self.pattern.endswith(".gz") else ".csv"
-        self.paths = [Path(self.scratch.name) / f"{number}{suffix}" for number in range(len(self.seen))]
-        for listed_object, path in zip(self.seen, self.paths, strict=True):
+        suffix = ".csv.gz" if self.pattern.endswith(".gz") else f".{side.form}"
+        paths = [Path(self.scratch.name) / f"{number}{suffix}" for number in range(len(self.seen))]
+        for listed_object, path in zip(self.seen, paths, strict=True):
             self.bucket.fetch(listed_object, path)
-        self.fields: list[Field] = described(self.paths, side.form, label)
+        shown = (listed_object.key for listed_object in self.seen)
+        self.parts = Parts(dict(zip(paths, shown, strict=True)), replace(side, path=self.pattern), label)
+        self.fields, self.notes, self.expected_rows = self.parts.fields, self.parts.notes, self.parts.rows
 
     def stage(self, workspace: Workspace) -> str:
-        return relation(self.paths, self.side.form)
+        return self.parts.relation(workspace)
 
     def changed(self) -> bool:
         return self._list() != self.seen
 
     def close(self) -> None:
+        self.parts.close()
         self.scratch.cleanup()
 
     def _list(self) -> list[Listed]:
@@ -52,4 +54,7 @@ class S3Source:
         prefix = self.pattern
         for mark in "*?[":
             prefix = prefix.partition(mark)[0]
-        return [found for found in self.bucket.listing(prefix) if fnmatchcase(found.key, self.pattern)]
+        found = list(self.bucket.listing(prefix))
+        # An object of exactly that key is meant, whatever brackets and stars are in it.
+        literally = [one for one in found if one.key == self.pattern]
+        return literally or [one for one in found if fnmatchcase(one.key, self.pattern)]

@@ -17,8 +17,9 @@ from chaosday.errors import MalformedInput, TargetUnreachable, UsageError
 # Declared types are words without force: the first that matches decides, in this order.
 _WORDS = (
     ("BOOL", "bool"), ("INT", "int"), ("REAL", "float"), ("FLOA", "float"), ("DOUB", "float"), ("DEC", "decimal"),
-    ("NUM", "decimal"), ("TIMESTAMPTZ", "timestamptz"), ("DATETIME", "timestamp"), ("TIMESTAMP", "timestamp"),
-    ("DATE", "date"), ("TIME", "time"), ("UUID", "uuid"), ("JSON", "json"), ("BLOB", "bytes"),
+    ("NUM", "decimal"), ("CHAR", "text"), ("CLOB", "text"), ("TEXT", "text"), ("TIMESTAMPTZ", "timestamptz"),
+    ("DATETIME", "timestamp"), ("TIMESTAMP", "timestamp"), ("DATE", "date"), ("TIME", "time"), ("UUID", "uuid"),
+    ("JSON", "json"), ("BLOB", "bytes"),
 )  # fmt: skip
 
 
@@ -28,6 +29,7 @@ class SqliteSource:
     def __init__(self, side: Side, label: str) -> None:
         self.label = label
         self.notes: list[str] = []
+        self.expected_rows: int | None = None
         path = Path(side.file_path)
         if not path.is_file():
             raise TargetUnreachable(f"the {label} side has no file {path}")
@@ -43,7 +45,7 @@ class SqliteSource:
             raise _explained(error, label) from None
 
     def stage(self, workspace: Workspace) -> str:
-        columns = listed(f"{_exported(field)} as {ident(field.name)}" for field in self.fields)
+        columns = listed(_exported(f"t.{ident(field.name)}") for field in self.fields)
         sql = statement("select {columns} from {relation} t", columns=columns, relation=self.relation)
         return stage_rows(workspace, self.label, self.fields, self._rows(sql))
 
@@ -59,7 +61,7 @@ class SqliteSource:
         try:
             cursor = self.connection.execute(sql)
             while rows := cursor.fetchmany(20_000):
-                yield rows
+                yield [_tagged(row) for row in rows] if any(map(_has_real, rows)) else rows
         except sqlite3.Error as error:
             raise _explained(error, self.label) from None
 
@@ -69,25 +71,32 @@ class SqliteSource:
     def _describe(self, side: Side) -> list[Field]:
         if side.query:
             described = self.connection.execute(statement("select * from {r} t limit 0", r=self.relation)).description
-            return [Field(name, "text", "any", "text") for name, *_ in described]
+            return [Field(name, "any", "any", "tagged", "sqlite") for name, *_ in described]
         rows = self.connection.execute(f"pragma table_xinfo({literal(side.table)})").fetchall()
         if not rows:
             raise UsageError(f"the {self.label} side has no table {side.table!r}")
         fields = []
         for _, name, declared, *_ in rows:
-            kind = next((kind for word, kind in _WORDS if word in declared.upper()), "text")
-            fields.append(Field(name, kind, declared or "any", "hex" if kind == "bytes" else "text"))
+            kind = next((kind for word, kind in _WORDS if word in declared.upper()), "any")
+            fields.append(Field(name, kind, declared or "any", "tagged", "sqlite"))
         return fields
 
 
-def _exported(field: Field) -> str:
-    name = f"t.{ident(field.name)}"
-    if field.kind == "bytes":
-        return f"case when {name} is not null then hex({name}) end"
-    # A cast gives 15 digits, which is right for a decimal kept as a float and too few for a float.
-    real = f"cast({name} as text)" if field.kind == "decimal" else f"printf('%!.17g', {name})"
-    blob = f"'blob:' || hex({name})"
-    return f"case typeof({name}) when 'real' then {real} when 'blob' then {blob} else cast({name} as text) end"
+def _exported(name: str) -> str:
+    """A letter for the storage class, then the value as text; a real comes as it is, for Python to write.
+
+    SQLite writes 15 digits of a real, which is too few to tell all of them apart.
+    """
+    cases = f"when 'integer' then 'i' || {name} when 'text' then 't' || {name} when 'blob' then 'b' || hex({name})"
+    return f"case typeof({name}) when 'real' then {name} {cases} end"
+
+
+def _has_real(row: tuple[Any, ...]) -> bool:
+    return float in map(type, row)
+
+
+def _tagged(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(f"r{value!r}" if isinstance(value, float) else value for value in row)
 
 
 def _explained(error: sqlite3.Error, label: str) -> Exception:

@@ -6,20 +6,20 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from chaosday.data.reconcile.kinds import Field
-from chaosday.data.reconcile.sql import ident, listed
+from chaosday.data.reconcile.sql import listed
 from chaosday.data.reconcile.workspace import Workspace
 
 
 def stage_rows(
     workspace: Workspace, label: str, fields: Sequence[Field], batches: Iterable[Sequence[tuple[Any, ...]]]
 ) -> str:
-    """Stage batches of rows (text, bytes or None in each place); gives the relation."""
+    """Stage batches of rows (text, bytes or None in each place); gives the relation of ``f0``, ``f1`` ..."""
     import pyarrow as pa
 
     kinds = [pa.binary() if field.kind == "bytes" and field.raw == "native" else pa.string() for field in fields]
     types = ["blob" if kind == pa.binary() else "varchar" for kind in kinds]
     table = f"{label}_staged"
-    columns = listed(f"{ident(field.name)} {kind}" for field, kind in zip(fields, types, strict=True))
+    columns = listed(f"f{number} {kind}" for number, kind in enumerate(types))
     workspace.database.execute(f"create table {table} ({columns})")
     for batch in batches:
         arrays = [pa.array(column, kind) for column, kind in zip(zip(*batch, strict=True), kinds, strict=True)]

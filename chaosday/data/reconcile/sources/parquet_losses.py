@@ -1,0 +1,68 @@
+"""Columns of a Parquet file that DuckDB cannot read exactly, and why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MOST_DIGITS = 38
+
+
+def losses(path: Path) -> dict[str, str]:
+    """What would be lost of each column that is not read exactly, in words that say what to do."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        file = pq.ParquetFile(path)
+    except (pa.ArrowException, OSError):
+        # Whoever reads it says what is wrong with it.
+        return {}
+    with file:
+        found = {}
+        for column in range(len(file.schema)):
+            leaf = file.schema.column(column)
+            name = leaf.path.partition(".")[0]
+            if leaf.physical_type == "INT96" and not _whole_microseconds(file, name):
+                found[name] = (
+                    "an INT96 timestamp finer than a microsecond or far from today, which is cut;"
+                    " write it as TIMESTAMP or --ignore it"
+                )
+        for field in file.schema_arrow:
+            if words := _of_type(field.type):
+                found[field.name] = words
+        return found
+
+
+def _of_type(kind: pa.DataType) -> str:
+    import pyarrow as pa
+
+    if pa.types.is_decimal(kind) and kind.precision > MOST_DIGITS:
+        return f"a decimal of {kind.precision} digits, which is read as a float64; write it as text or --ignore it"
+    if pa.types.is_duration(kind):
+        return f"a {kind}, which is read as a number without its unit; write it as an interval or text, or --ignore it"
+    children = (kind.field(number).type for number in range(kind.num_fields)) if kind.num_fields else ()
+    return next((words for words in map(_of_type, children) if words), "")
+
+
+def _whole_microseconds(file: Any, name: str) -> bool:
+    """Whether cutting nanoseconds loses nothing.
+
+    Dates beyond what 64 bits of nanoseconds hold wrap around, by 616 nanoseconds of a thousand, and so
+    never look whole.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    for batch in file.iter_batches(columns=[name]):
+        column = batch.column(0)
+        if not pa.types.is_timestamp(column.type):
+            return False
+        nanoseconds = column.cast(pa.int64())
+        whole = pc.equal(nanoseconds, pc.multiply(pc.divide(nanoseconds, 1000), 1000))
+        if not pc.all(whole, skip_nulls=True).as_py():
+            return False
+    return True
