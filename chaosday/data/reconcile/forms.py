@@ -145,7 +145,8 @@ def _as_float(field: Field, kind: str, value: str, text: str) -> str:
         )  # fmt: skip
     # A NaN that a function gives arrives as NULL. Beyond 2^24 a float32's shortest text is no longer its whole number.
     return statement(
-        "case when lower({t}) = 'nan' then 'nan' when regexp_full_match({t}, '-?(0|[1-9][0-9]*)[.]([0-9]*[1-9]|0)') and length({t}) <= {most}"
+        "case when lower({t}) = 'nan' then 'nan'"
+        " when regexp_full_match({t}, '-?(0|[1-9][0-9]*)[.]([0-9]*[1-9]|0)') and length({t}) <= {most}"
         " and try_cast({t} as {sized})::varchar = {t} then {t} else {function}({t})::{sized}::varchar end",
         t=text, most=24 if kind == "float" else 9, sized=sized, function=function,
     )  # fmt: skip

@@ -155,7 +155,7 @@ def _converted(value: Any, kind: str) -> Any:
 
 
 def _fits(value: Any) -> bool:
-    return bool(value.is_finite() and abs(value) < 10**28 and value == round(value, 10))
+    return bool(value.is_finite() and abs(value) < 10**28 and value.as_tuple().exponent >= -10)
 
 
 def _plant(rows: list[list[Any]], engine: str, kinds: Sequence[str], rng: random.Random) -> str:
