@@ -113,11 +113,13 @@ def mariadb() -> Iterator[str]:
     with scratch() as folder:
         home = owned(folder / "home")
         data, port = home / "data", free_port()
+        # The folder for temporary files that this process was told of need not be one that the server may write to.
         run("mariadb-install-db", "--no-defaults", f"--datadir={data}", "--auth-root-authentication-method=normal",
-            "--skip-test-db", cwd=home)  # fmt: skip
+            "--skip-test-db", f"--tmpdir={home}", cwd=home)  # fmt: skip
         begin = home / "init.sql"
         begin.write_text("create user lab@'%' identified by 'lab';\ngrant all on *.* to lab@'%';\ncreate database d;\n")
         command = ["mariadbd", "--no-defaults", f"--datadir={data}", f"--socket={home / 's.sock'}", f"--port={port}",
+                   f"--tmpdir={home}",
                    "--bind-address=127.0.0.1", f"--pid-file={home / 'pid'}", "--innodb-buffer-pool-size=32M",
                    "--innodb-log-file-size=16M", "--skip-name-resolve", f"--init-file={begin}",
                    "--innodb-flush-log-at-trx-commit=0", "--character-set-server=utf8mb4"]  # fmt: skip
