@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from chaosday.errors import AccessDenied, TargetUnreachable, UsageError
+from chaosday.progress import listening
 
 if TYPE_CHECKING:
     from chaosday.data.reconcile.options import DiffOptions
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
     "--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="Parquet file for all differences."
 )
 @click.option("--pull", is_flag=True, help="Read both sides through this machine even if the databases could hash.")
+@click.option(
+    "--lock-timeout", type=float, default=60.0, show_default=True, help="Seconds to wait for a lock of somebody else's."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def command(left: str, right: str, as_json: bool, **given: object) -> None:
     """Compare the rows of LEFT and RIGHT; exit 0 equal, 1 different, 2 inconclusive, 69 where a side cannot be reached.
@@ -49,7 +53,8 @@ def command(left: str, right: str, as_json: bool, **given: object) -> None:
 
     try:
         sides, options = _asked(left, right, given)
-        result = compare(*sides, options)
+        with listening(lambda step: click.echo(step.words, err=True)):
+            result = compare(*sides, options)
     except (TargetUnreachable, AccessDenied) as error:
         if as_json:
             import orjson
@@ -61,6 +66,7 @@ def command(left: str, right: str, as_json: bool, **given: object) -> None:
 
 
 def _asked(left: str, right: str, given: dict[str, object]) -> tuple[tuple[Side, Side], DiffOptions]:
+    from chaosday.data.connections.waiting import Patience
     from chaosday.data.reconcile.options import DiffOptions
     from chaosday.data.reconcile.sides import SYNTAX, Side
 
@@ -83,6 +89,7 @@ def _asked(left: str, right: str, given: dict[str, object]) -> tuple[tuple[Side,
         tolerances={name: _number(name, value) for name, value in _pairs(given["tolerance"], "--tolerance")},
         output=output if isinstance(output, Path) else None,
         pull=bool(given["pull"]),
+        patience=Patience(lock_timeout_s=float(str(given["lock_timeout"]))),
     )
     return (sides[0], sides[1]), options
 

@@ -43,9 +43,9 @@ def _in_postgres(left: Side, right: Side, options: DiffOptions) -> DiffResult:
     from chaosday.data.reconcile.pgdiff import diff_postgres
     from chaosday.data.reconcile.postgres import PostgresSide
 
-    first = PostgresSide(left, "left")
+    first = PostgresSide(left, "left", options.patience)
     try:
-        second = PostgresSide(right, "right")
+        second = PostgresSide(right, "right", options.patience)
         try:
             return diff_postgres(first, second, options)
         finally:

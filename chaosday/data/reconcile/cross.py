@@ -12,6 +12,7 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from chaosday.data.connections.waiting import Patience
 from chaosday.data.reconcile.differences import Differences
 from chaosday.data.reconcile.forms import canonical_sql, register
 from chaosday.data.reconcile.kinds import Field, common_kind
@@ -50,20 +51,20 @@ class Source(Protocol):
         """Let go of the snapshot."""
 
 
-def open_source(side: Side, label: str) -> Source:
+def open_source(side: Side, label: str, patience: Patience) -> Source:
     """The source for a side's engine; imported only when asked for."""
     if side.engine == "postgresql":
         from chaosday.data.reconcile.sources.postgresql import PostgresSource
 
-        return PostgresSource(side, label)
+        return PostgresSource(side, label, patience)
     if side.engine == "mysql":
         from chaosday.data.reconcile.sources.mysql import MysqlSource
 
-        return MysqlSource(side, label)
+        return MysqlSource(side, label, patience)
     if side.engine == "sqlite":
         from chaosday.data.reconcile.sources.sqlite import SqliteSource
 
-        return SqliteSource(side, label)
+        return SqliteSource(side, label, patience)
     if side.engine == "duckdb":
         from chaosday.data.reconcile.sources.duckdb_file import DuckdbSource
 
@@ -82,7 +83,7 @@ def diff_across(left: Side, right: Side, options: DiffOptions) -> DiffResult:
     with contextlib.ExitStack() as stack, _duckdb_errors():
         sources = []
         for side, label in ((left, "left"), (right, "right")):
-            sources.append(open_source(side, label))
+            sources.append(open_source(side, label, options.patience))
             stack.callback(sources[-1].close)
         workspace = stack.enter_context(Workspace(MEMORY_MB, THREADS))
         register(workspace.database)

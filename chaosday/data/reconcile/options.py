@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from chaosday.data.connections.waiting import Patience
 from chaosday.errors import UsageError
 
 
@@ -17,7 +18,8 @@ class DiffOptions:
     compared as multisets. ``fast`` trusts the database's own record hashes. ``renamed`` maps a
     column's name on the left to its name on the right. ``tolerances`` is in the column's own unit
     (seconds for times). ``output`` is the Parquet file that gets all differences. ``pull`` reads both
-    sides through this machine even where the databases could hash by themselves.
+    sides through this machine even where the databases could hash by themselves. ``patience`` says how
+    long locks and silent servers are waited for.
     """
 
     key: tuple[str, ...] = ()
@@ -28,6 +30,7 @@ class DiffOptions:
     tolerances: Mapping[str, float] = field(default_factory=dict)
     output: Path | None = None
     pull: bool = False
+    patience: Patience = field(default_factory=Patience)
 
     def stated(self) -> list[str]:
         """What is left out, mapped or tolerated, in words that nobody overlooks."""

@@ -5,17 +5,15 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import os
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from chaosday.data.connections.postgresql import Session
+from chaosday.data.connections.waiting import Patience
 from chaosday.data.reconcile.sides import SYNTAX, Side
 from chaosday.data.reconcile.sql import ident, listed, literal, statement
-from chaosday.errors import AccessDenied, CapabilityMissing, ChaosdayError, TargetUnreachable, UsageError
-
-if TYPE_CHECKING:
-    import psycopg
+from chaosday.errors import CapabilityMissing, ChaosdayError, UsageError
 
 OLDEST_VERSION = 140000
 # Everything that changes how a value is written as text, fixed on both sides. Sequential scans read
@@ -39,9 +37,6 @@ SETTINGS = {
     "statement_timeout": "0",
     "idle_in_transaction_session_timeout": "0",
 }
-_DENIED = re.compile(
-    r"authentication failed|permission denied|no pg_hba\.conf entry|no password supplied", re.IGNORECASE
-)
 
 
 @dataclass(frozen=True)
@@ -60,21 +55,30 @@ class Column:
 class PostgresSide:
     """A side that lives in PostgreSQL 14 or later; ``close`` ends its transaction and its connection."""
 
-    def __init__(self, side: Side, label: str) -> None:
+    def __init__(self, side: Side, label: str, patience: Patience | None = None) -> None:
         if not side.rows_named:
             raise UsageError(f"the {label} side names no table; {SYNTAX}")
         self.side = side
         self.label = label
         self.oid = 0
-        self.connection = _connect(side, label)
-        with self._errors():
-            self._open_snapshot()
-            self.oid, self.relation, self.is_plain_table = self._resolve()
-            self.columns = self._describe()
+        self.session = Session(side.url, label, patience)
+        self.connection = self.session.connection
+        try:
+            if self.connection.info.server_version < OLDEST_VERSION:
+                raise CapabilityMissing(f"the {label} side is older than PostgreSQL 14, which has no bit_xor aggregate")
+            if side.query:
+                self.session.single(side.query)
+            with self._errors():
+                self._open_snapshot()
+                self.oid, self.relation, self.is_plain_table = self._resolve()
+                self.columns = self._describe()
+        except ChaosdayError:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Let go of the snapshot."""
-        self.connection.close()
+        self.session.close()
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """Run a read in the snapshot."""
@@ -96,6 +100,7 @@ class PostgresSide:
         command = statement("copy ({sql}) to stdout ({form})", sql=sql, form=form)
         with self._errors(), self.connection.cursor() as cursor, cursor.copy(command.encode()) as copy:
             for piece in copy:
+                self.session.heard()
                 yield bytes(piece)
 
     def column(self, name: str) -> Column:
@@ -229,49 +234,8 @@ class PostgresSide:
             for name, row in zip(names, rows, strict=True)
         ]
 
-    @contextlib.contextmanager
-    def _errors(self) -> Iterator[None]:
-        import psycopg
-
-        try:
-            yield
-        except psycopg.Error as error:
-            raise explained(error, self.label) from None
-
-
-def _connect(side: Side, label: str) -> psycopg.Connection[tuple[Any, ...]]:
-    import psycopg
-
-    try:
-        connection = psycopg.connect(
-            side.url, autocommit=True, connect_timeout=10, application_name="chaosday diff", prepare_threshold=None
-        )
-    except psycopg.ProgrammingError:
-        raise UsageError(f"the {label} side's URL cannot be read by PostgreSQL's client") from None
-    except psycopg.Error as error:
-        raise explained(error, label) from None
-    if connection.info.server_version < OLDEST_VERSION:
-        connection.close()
-        raise CapabilityMissing(f"the {label} side is older than PostgreSQL 14, which has no bit_xor aggregate")
-    return connection
-
-
-def explained(error: psycopg.Error, label: str) -> ChaosdayError:
-    """A database error as one line of ours, without the statement that caused it."""
-    from psycopg import errors
-
-    first = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
-    said = first.split("LINE ")[0].strip()
-    if isinstance(error, (errors.InsufficientPrivilege, errors.InvalidAuthorizationSpecification)) or _DENIED.search(
-        str(error)
-    ):
-        remedy = "grant CONNECT and SELECT to this user"
-        if "row-level security" in said:
-            remedy = "it would hide rows from us: use a role with BYPASSRLS, or the table's owner"
-        return AccessDenied(f"the {label} side refused us: {said}; {remedy}")
-    if isinstance(error, (errors.ProgrammingError, errors.DataError, errors.NotSupportedError)):
-        return UsageError(f"the {label} side cannot be read as asked: {said}")
-    return TargetUnreachable(f"the {label} side gave no answer: {said}; check that it is up and let it finish")
+    def _errors(self) -> contextlib.AbstractContextManager[None]:
+        return self.session.errors()
 
 
 def selected(expressions: Sequence[tuple[str, str]]) -> str:

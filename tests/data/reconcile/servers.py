@@ -108,8 +108,8 @@ def start(binaries: Path, data: Path) -> None:
 
 
 @contextlib.contextmanager
-def mariadb() -> Iterator[str]:
-    """A private MariaDB; gives its URL."""
+def mariadb(*settings: str, statements: str = "") -> Iterator[str]:
+    """A private MariaDB; gives its URL. ``statements`` are run as it starts."""
     with scratch() as folder:
         home = owned(folder / "home")
         data, port = home / "data", free_port()
@@ -117,12 +117,14 @@ def mariadb() -> Iterator[str]:
         run("mariadb-install-db", "--no-defaults", f"--datadir={data}", "--auth-root-authentication-method=normal",
             "--skip-test-db", f"--tmpdir={home}", cwd=home)  # fmt: skip
         begin = home / "init.sql"
-        begin.write_text("create user lab@'%' identified by 'lab';\ngrant all on *.* to lab@'%';\ncreate database d;\n")
+        begin.write_text(
+            "create user lab@'%' identified by 'lab';\ngrant all on *.* to lab@'%';\ncreate database d;\n" + statements
+        )
         command = ["mariadbd", "--no-defaults", f"--datadir={data}", f"--socket={home / 's.sock'}", f"--port={port}",
                    f"--tmpdir={home}",
                    "--bind-address=127.0.0.1", f"--pid-file={home / 'pid'}", "--innodb-buffer-pool-size=32M",
                    "--innodb-log-file-size=16M", "--skip-name-resolve", f"--init-file={begin}",
-                   "--innodb-flush-log-at-trx-commit=0", "--character-set-server=utf8mb4"]  # fmt: skip
+                   "--innodb-flush-log-at-trx-commit=0", "--character-set-server=utf8mb4", *settings]  # fmt: skip
         url = f"mariadb://lab:lab@127.0.0.1:{port}/d"
         with _process(command, home):
             _wait(lambda: _mariadb_answers(port))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chaosday.data.connections.waiting import Patience
 from chaosday.data.reconcile.kinds import Field
 from chaosday.data.reconcile.postgres import Column, PostgresSide
 from chaosday.data.reconcile.rows import csv_relation
@@ -20,11 +21,11 @@ _KINDS = {
 class PostgresSource:
     """A PostgreSQL side that is read here, because the other side is not PostgreSQL."""
 
-    def __init__(self, side: Side, label: str) -> None:
+    def __init__(self, side: Side, label: str, patience: Patience | None = None) -> None:
         self.label = label
         self.notes: list[str] = []
         self.expected_rows: int | None = None
-        self.inner = PostgresSide(side, label)
+        self.inner = PostgresSide(side, label, patience)
         self.mark = self.inner.wal_position()
         self.fields = [_field(column) for column in self.inner.columns]
         self.rows = 0

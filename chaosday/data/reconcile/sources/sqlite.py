@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from chaosday.data.connections.sqlite import Session, explained
+from chaosday.data.connections.waiting import Patience
 from chaosday.data.reconcile.kinds import Field
 from chaosday.data.reconcile.sides import Side
 from chaosday.data.reconcile.sources.staging import stage_rows
 from chaosday.data.reconcile.sql import ident, listed, literal, statement
 from chaosday.data.reconcile.workspace import Workspace
-from chaosday.errors import MalformedInput, TargetUnreachable, UsageError
+from chaosday.errors import ChaosdayError, TargetUnreachable, UsageError
 
 # Declared types are words without force: the first that matches decides, in this order.
 _WORDS = (
@@ -26,23 +28,25 @@ _WORDS = (
 class SqliteSource:
     """A SQLite side; every value leaves SQLite as text that loses nothing, whatever its column claims to hold."""
 
-    def __init__(self, side: Side, label: str) -> None:
+    def __init__(self, side: Side, label: str, patience: Patience | None = None) -> None:
         self.label = label
         self.notes: list[str] = []
         self.expected_rows: int | None = None
         path = Path(side.file_path)
         if not path.is_file():
             raise TargetUnreachable(f"the {label} side has no file {path}")
-        self.connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None,
-                                          check_same_thread=False)  # fmt: skip
+        self.session = Session(path, label, patience)
+        self.connection = self.session.connection
         try:
-            self.connection.execute("begin")
             self.relation = side.subquery if side.query else ident(side.table)
-            self.fields = self._describe(side)
+            self.fields = self.session.once_unlocked(lambda: self._describe(side))
             self.version = self._version()
         except sqlite3.Error as error:
             self.connection.close()
-            raise _explained(error, label) from None
+            raise explained(error, label) from None
+        except ChaosdayError:
+            self.connection.close()
+            raise
 
     def stage(self, workspace: Workspace) -> str:
         columns = listed(_exported(f"t.{ident(field.name)}") for field in self.fields)
@@ -63,7 +67,7 @@ class SqliteSource:
             while rows := cursor.fetchmany(20_000):
                 yield [_tagged(row) for row in rows] if any(map(_has_real, rows)) else rows
         except sqlite3.Error as error:
-            raise _explained(error, self.label) from None
+            raise explained(error, self.label) from None
 
     def _version(self) -> int:
         return int(self.connection.execute("pragma data_version").fetchone()[0])
@@ -97,12 +101,3 @@ def _has_real(row: tuple[Any, ...]) -> bool:
 
 def _tagged(row: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(f"r{value!r}" if isinstance(value, float) else value for value in row)
-
-
-def _explained(error: sqlite3.Error, label: str) -> Exception:
-    said = str(error).splitlines()[0]
-    if any(word in said for word in ("malformed", "not a database", "decode")):
-        return MalformedInput(f"the {label} side cannot be read: {said}; run PRAGMA integrity_check")
-    if any(word in said for word in ("no such", "syntax", "near", "incomplete")):
-        return UsageError(f"the {label} side cannot be read as asked: {said}")
-    return TargetUnreachable(f"the {label} side gave no answer: {said}")
