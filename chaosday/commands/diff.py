@@ -2,29 +2,43 @@
 
 from __future__ import annotations
 
+import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from chaosday.errors import AccessDenied, TargetUnreachable, UsageError
+from chaosday.errors import (
+    EXIT_UNAVAILABLE,
+    EXIT_UNWRITABLE,
+    EXIT_USAGE,
+    AccessDenied,
+    ChaosdayError,
+    TargetUnreachable,
+    UsageError,
+)
 from chaosday.progress import listening
+from chaosday.record.outputs import claim
 
 if TYPE_CHECKING:
     from chaosday.data.reconcile.options import DiffOptions
     from chaosday.data.reconcile.result import DiffResult
     from chaosday.data.reconcile.sides import Side
 
+# A difference that was found outweighs every question that could not be answered.
+_WORST = (0, 2, EXIT_UNAVAILABLE, EXIT_USAGE, EXIT_UNWRITABLE, 1)
+
 
 @click.command("diff")
-@click.argument("left")
-@click.argument("right")
+@click.argument("sides", metavar="LEFT RIGHT ...", nargs=-1, required=True)
 @click.option(
     "--key", "-k", multiple=True, help="Columns that identify a row, with commas between; none: as multisets."
 )
-@click.option("--table", help="The table on both sides, where the URLs do not name it after a #.")
+@click.option(
+    "--table", multiple=True, help="The table on both sides, where the URLs do not name it; again for others."
+)
 @click.option("--left-table", "--left-query", "left_what", help="Table or query of the left side.")
 @click.option("--right-table", "--right-query", "right_what", help="Table or query of the right side.")
 @click.option("--fast", is_flag=True, help="Trust the database's own record hashes; says what they cannot see.")
@@ -35,34 +49,74 @@ if TYPE_CHECKING:
     "--tolerance", multiple=True, metavar="COLUMN=N", help="Differences up to N (seconds for times) are none."
 )
 @click.option(
-    "--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="Parquet file for all differences."
+    "--output",
+    "-o",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Parquet file for all differences.",
 )
 @click.option("--pull", is_flag=True, help="Read both sides through this machine even if the databases could hash.")
 @click.option(
     "--lock-timeout", type=float, default=60.0, show_default=True, help="Seconds to wait for a lock of somebody else's."
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
-def command(left: str, right: str, as_json: bool, **given: object) -> None:
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output, a line for each pair.")
+def command(sides: tuple[str, ...], table: tuple[str, ...], as_json: bool, **given: object) -> None:
     """Compare the rows of LEFT and RIGHT; exit 0 equal, 1 different, 2 inconclusive, 69 where a side cannot be reached.
 
     A side is a SQLAlchemy-style URL with a table or query (postgresql://HOST/DB#schema.table,
     sqlite:///FILE#select ...; also mysql, mariadb, duckdb), a Parquet or CSV path or glob, or
-    s3://BUCKET/KEY. In a shell, quote what has # or spaces.
+    s3://BUCKET/KEY. In a shell, quote what has # or spaces. Of several pairs or tables each gets its own
+    answer or its own error, and the worst of them is the exit code.
     """
+    pairs = paired(sides, "LEFT RIGHT")
+    asked = [(left, right, name) for left, right in pairs for name in (table or [""])]
+    if len(asked) > 1 and given["output"]:
+        raise UsageError("--output takes the differences of one pair; leave it out, and each has a file of its own")
+
+    def one(left: str, right: str, name: str) -> int:
+        return _compared(left, right, {**given, "table": name}, as_json)
+
+    sys.exit(answered_each(asked, one, as_json))
+
+
+def paired(given: Sequence[str], words: str) -> list[tuple[str, str]]:
+    """Arguments two by two."""
+    if len(given) % 2:
+        raise UsageError(f"give {words}: arguments come in pairs, and there are {len(given)}")
+    return list(zip(given[::2], given[1::2], strict=True))
+
+
+def answered_each(asked: Sequence[tuple[str, ...]], answer: Callable[..., int], as_json: bool) -> int:
+    """Answer each question; an error is the answer to its own question only. Gives the worst exit code."""
+    if len(asked) == 1:
+        return answer(*asked[0])
+    codes = []
+    for number, question in enumerate(asked, 1):
+        if not as_json:
+            click.echo(f"{number} of {len(asked)}:")
+        try:
+            codes.append(answer(*question))
+        except ChaosdayError as error:
+            if as_json and not isinstance(error, (TargetUnreachable, AccessDenied)):
+                click.echo(json.dumps({"equal": None, "reasons": [str(error)]}))
+            click.echo(f"{number} of {len(asked)}: {error}", err=True)
+            codes.append(error.exit_code)
+    return max(codes, key=_WORST.index)
+
+
+def _compared(left: str, right: str, given: dict[str, object], as_json: bool) -> int:
     from chaosday.data.reconcile.compare import compare
 
     try:
         sides, options = _asked(left, right, given)
+        claim(options.output, [path for side in sides for path in side.files])
         with listening(lambda step: click.echo(step.words, err=True)):
             result = compare(*sides, options)
     except (TargetUnreachable, AccessDenied) as error:
         if as_json:
-            import orjson
-
-            click.echo(orjson.dumps({"equal": None, "reasons": [str(error)]}))
+            click.echo(json.dumps({"equal": None, "reasons": [str(error)]}))
         raise
     _print(result, as_json)
-    sys.exit(result.exit_code)
+    return result.exit_code
 
 
 def _asked(left: str, right: str, given: dict[str, object]) -> tuple[tuple[Side, Side], DiffOptions]:

@@ -10,13 +10,17 @@ from typing import TYPE_CHECKING
 
 import click
 
+from chaosday.commands.diff import answered_each, paired
 from chaosday.errors import UsageError
-from chaosday.record.outputs import unwritable
+from chaosday.progress import listening
+from chaosday.record.foreign_words import one_line
+from chaosday.record.inputs import InputPath, refuse_special
+from chaosday.record.outputs import claim
 
 if TYPE_CHECKING:
     from chaosday.data.manifest import Comparison, Manifest
 
-_MADE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_MADE = InputPath(exists=True, dir_okay=False)
 
 
 @click.group("manifest")
@@ -36,19 +40,17 @@ def command() -> None:
 def make(source: str, out: Path, key: str | None, previous: Path | None, reread: bool, quiet: bool) -> None:
     """Write the manifest of SOURCE to OUT; broken off and called again, it goes on where it was.
 
-    SOURCE is a directory, s3://BUCKET/PREFIX, or postgresql://HOST/DB#TABLE with --key.
+    SOURCE is a directory, s3://BUCKET/PREFIX, or postgresql://HOST/DB#TABLE with --key. OUT lies outside of it.
     """
-    if not out.parent.is_dir():
-        raise UsageError(f"there is no folder {out.parent} to write the manifest to")
     memory = out.with_name(out.name + ".resume")
+    for written in (out, memory):
+        claim(written, [*([] if "://" in source else [source]), *([previous] if previous else [])])
     manifest = _made(source, key, previous, memory, (reread, quiet))
-    try:
-        manifest.write(out)
-    except OSError as error:
-        raise unwritable(out, error) from None
+    manifest.write(out)
     memory.unlink(missing_ok=True)
     click.echo(f"{len(manifest):,} pieces, root {manifest.root}")
     _tell_unread(manifest.header.unread)
+    sys.exit(2 if manifest.header.unread else 0)
 
 
 @command.command("compare")
@@ -59,22 +61,36 @@ def compare_(before: Path, after: Path, as_json: bool) -> None:
     """Compare two manifests; exit 0 equal, 1 different, 2 inconclusive."""
     from chaosday.data.manifest import Manifest, compare
 
-    _tell(compare(Manifest.read(before), Manifest.read(after)), as_json)
+    found = compare(Manifest.read(before), Manifest.read(after))
+    _tell(found, as_json)
+    sys.exit(found.exit_code)
 
 
 @command.command("check")
-@click.argument("before", type=_MADE)
-@click.argument("source")
+@click.argument("pairs", metavar="BEFORE SOURCE ...", nargs=-1, required=True)
 @click.option("--key", "-k", help="For a table: the columns of its key, with commas between.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output, a line for each pair.")
 @click.option("--quiet", "-q", is_flag=True, help="No progress bar.")
-def check(before: Path, source: str, key: str | None, as_json: bool, quiet: bool) -> None:
-    """Compare what SOURCE holds now with the manifest BEFORE; exit 0 equal, 1 different, 2 inconclusive."""
+def check(pairs: tuple[str, ...], key: str | None, as_json: bool, quiet: bool) -> None:
+    """Compare what SOURCE holds now with the manifest BEFORE; exit 0 equal, 1 different, 2 inconclusive.
+
+    Of several pairs each gets its own answer or its own error, and the worst of them is the exit code.
+    """
+
+    def one(before: str, source: str) -> int:
+        found = _checked(Path(before), source, key, quiet)
+        _tell(found, as_json)
+        return found.exit_code
+
+    sys.exit(answered_each(paired(pairs, "BEFORE SOURCE"), one, as_json))
+
+
+def _checked(before: Path, source: str, key: str | None, quiet: bool) -> Comparison:
     from chaosday.data.manifest import Manifest, compare
 
     old = Manifest.read(before)
     reread = old.header.digest_of == "bytes"
-    _tell(compare(old, _made(source, key, before if key else None, None, (reread, quiet))), as_json)
+    return compare(old, _made(source, key, before if key else None, None, (reread, quiet)))
 
 
 def _made(source: str, key: str | None, previous: Path | None, memory: Path | None, how: tuple[bool, bool]) -> Manifest:
@@ -82,7 +98,7 @@ def _made(source: str, key: str | None, previous: Path | None, memory: Path | No
 
     reread, quiet = how
     old = Manifest.read(previous) if previous else None
-    with _bar(quiet) as progress:
+    with _bar(quiet) as progress, listening(lambda step: click.echo(step.words, err=True)):
         if source.startswith("s3://"):
             from chaosday.clients.objects import Bucket
 
@@ -92,6 +108,9 @@ def _made(source: str, key: str | None, previous: Path | None, memory: Path | No
             from chaosday.data.reconcile.sides import Side
 
             return of_table(Side.parse(source), [name.strip() for name in (key or "").split(",") if name], previous=old)
+        if key:
+            raise UsageError("--key is for a table, and the source is a directory")
+        refuse_special(Path(source))
         return of_directory(Path(source), previous=old, resume=memory, progress=progress)
 
 
@@ -114,21 +133,22 @@ def _tell(comparison: Comparison, as_json: bool) -> None:
         import orjson
 
         click.echo(orjson.dumps(comparison.to_dict()))
-        sys.exit(comparison.exit_code)
+        return
     word = {True: "equal", False: "different", None: "inconclusive"}[comparison.equal]
     click.echo(f"{word}: {comparison.pieces_before:,} pieces before, {comparison.pieces_after:,} after")
     for damage in comparison.damage[:50]:
-        click.echo(f"  {damage.kind}: {damage.name}" + (f" ({damage.other})" if damage.other else ""))
+        click.echo(
+            f"  {damage.kind}: {one_line(damage.name)}" + (f" ({one_line(damage.other)})" if damage.other else "")
+        )
     if len(comparison.damage) > 50:
         click.echo(f"  and {len(comparison.damage) - 50:,} more")
+    for line in comparison.reasons:
+        click.echo(f"  inconclusive: {one_line(line)}")
     for line in comparison.blind_to:
         click.echo(f"  blind to: {line}")
     _tell_unread(comparison.unread)
-    sys.exit(comparison.exit_code)
 
 
 def _tell_unread(unread: dict[str, str]) -> None:
     for name, why in list(unread.items())[:20]:
-        click.echo(f"  not read: {name}: {why}", err=True)
-    if unread:
-        sys.exit(2)
+        click.echo(f"  not read: {one_line(name)}: {one_line(why)}", err=True)

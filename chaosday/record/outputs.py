@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from chaosday.errors import EvidenceUnwritable, UsageError
+
+# A database is in more files than one.
+_BESIDE = ("", "-wal", "-shm", "-journal", ".wal")
 
 
 def write_output(path: Path, content: str | bytes) -> None:
@@ -24,3 +29,33 @@ def write_output(path: Path, content: str | bytes) -> None:
 def unwritable(path: Path, error: OSError) -> EvidenceUnwritable:
     """The error to raise where writing to ``path`` failed."""
     return EvidenceUnwritable(f"{path} cannot be written: {error.strerror or type(error).__name__}")
+
+
+def claim(output: Path | None, inputs: Iterable[str | Path]) -> None:
+    """Make sure, before anything is read, that a command can write ``output`` without harm to its ``inputs``.
+
+    ``UsageError`` where both are one file, by whatever path or link, or where the output would lie inside an
+    input folder; ``EvidenceUnwritable`` where it could not be written in the end.
+    """
+    if output is None:
+        return
+    for given in inputs:
+        for ending in _BESIDE:
+            source = Path(f"{given}{ending}")
+            if _same(output, source):
+                raise UsageError(f"{output} is what is read: name another file to write to")
+        if Path(given).is_dir() and output.resolve().is_relative_to(Path(given).resolve()):
+            raise UsageError(f"{output} lies inside what is read: name a place outside of {given}")
+    if output.is_dir():
+        raise UsageError(f"{output} is a folder: name a file in it")
+    if not output.parent.is_dir():
+        raise UsageError(f"there is no folder {output.parent} to write {output.name} to")
+    if not os.access(output if output.exists() else output.parent, os.W_OK):
+        raise EvidenceUnwritable(f"{output} cannot be written: permission denied")
+
+
+def _same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except (OSError, ValueError):
+        return os.path.realpath(one) == os.path.realpath(other)

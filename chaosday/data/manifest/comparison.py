@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+import re
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from chaosday.data.manifest.tree import FANOUT, Manifest, Piece
 from chaosday.errors import UsageError
 
 SHOWN = 1000
+UPLOADED_AGAIN = "it was uploaded again, perhaps in other parts, and its ETag tells nothing of its bytes: use --reread"
+_MD5 = re.compile("[0-9a-f]{32}")
 ROT = "bytes that rotted behind the store's back: a listing tells what the store remembers; make it with --reread"
 
 
@@ -21,7 +24,8 @@ class Damage:
 
     ``kind`` is ``missing``, ``extra``, ``renamed`` (the same content under a new name), ``stale`` (a
     content that this name had before), ``misdirected`` (the content of another piece), ``truncated``,
-    ``grown``, ``bit_flip`` (as long as before, other bytes) or, in a table, ``altered`` rows.
+    ``grown``, ``bit_flip`` (as long as before, other bytes) or, in a table, ``altered`` rows. A name that is
+    no UTF-8 is shown with its bytes escaped.
     """
 
     kind: str
@@ -33,7 +37,7 @@ class Damage:
 
 @dataclass
 class Comparison:
-    """What differs between two manifests; ``equal`` is None when pieces could not be read."""
+    """What differs between two manifests; ``equal`` is None when pieces could not be read or ``reasons`` say why."""
 
     pieces_before: int
     pieces_after: int
@@ -42,13 +46,14 @@ class Comparison:
     damage: list[Damage] = field(default_factory=list)
     unread: dict[str, str] = field(default_factory=dict)
     blind_to: list[str] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
 
     @property
     def equal(self) -> bool | None:
         """True, False, or None where it is not known."""
         if self.counts:
             return False
-        return None if self.unread or not self.pieces_before else True
+        return None if self.unread or self.reasons or not self.pieces_before else True
 
     @property
     def exit_code(self) -> int:
@@ -68,21 +73,53 @@ def compare(before: Manifest, after: Manifest) -> Comparison:
         one, other = getattr(before.header, what), getattr(after.header, what)
         if one != other:
             raise UsageError(f"the manifests do not compare: {what} is {one!r} in one and {other!r} in the other")
-    olds, news, leaves = _differing(before, after)
+    columns, retyped = _columns(before.header.columns, after.header.columns)
+    olds, news, leaves = ({}, {}, 0) if columns or retyped else _differing(before, after)
     unread = {**before.header.unread, **after.header.unread}
-    comparison = Comparison(len(before), len(after), leaves, unread=unread)
+    opaque = {
+        name: UPLOADED_AGAIN
+        for name, new in news.items()
+        if name in olds and before.header.digest_of == "etag" and _says_nothing(olds[name], new)
+    }
+    comparison = Comparison(len(before), len(after), leaves, reasons=retyped)
+    comparison.unread = {_shown(name): why for name, why in {**unread, **opaque}.items()}
     if before.header.digest_of == "etag":
         comparison.blind_to.append(ROT)
     missing = [old for name, old in olds.items() if name not in news and name not in unread]
     extra = [new for name, new in news.items() if name not in olds and name not in unread]
-    altered = [(olds[name], new) for name, new in news.items() if name in olds and name not in unread]
+    altered = [(olds[n], new) for n, new in news.items() if n in olds and n not in unread and n not in opaque]
     whose = before.named_by_digest({new.digest for _, new in altered} | {new.digest for new in extra})
-    damage = [_altered(old, new, whose, before.header.medium) for old, new in altered]
+    damage = [*columns, *(_altered(old, new, whose, before.header.medium) for old, new in altered)]
     damage += _moved(missing, extra, whose)
     for one in damage:
         comparison.counts[one.kind] = comparison.counts.get(one.kind, 0) + 1
-    comparison.damage = sorted(damage, key=lambda one: (one.kind, one.name))
+    comparison.damage = sorted(
+        (replace(one, name=_shown(one.name), other=_shown(one.other)) for one in damage),
+        key=lambda one: (one.kind, one.name),
+    )
     return comparison
+
+
+def _columns(before: dict[str, str], after: dict[str, str]) -> tuple[list[Damage], list[str]]:
+    """Columns that a table lost or got, and those whose type is another, so that their hashes say nothing."""
+    gone = [Damage("missing", f"column {name}") for name in before if name not in after]
+    came = [Damage("extra", f"column {name}") for name in after if name not in before]
+    retyped = [
+        f"column {name} was {kind} and is {after[name]}: manifests compare values of one type; make a diff"
+        for name, kind in before.items()
+        if after.get(name, kind) != kind
+    ]
+    return gone + came, retyped
+
+
+def _says_nothing(old: Piece, new: Piece) -> bool:
+    """Whether two ETags differ by how an object was uploaded: in parts, or encrypted, an ETag is no hash of bytes."""
+    etags = [piece.checksum.removeprefix("etag:").partition(" ")[0] for piece in (old, new)]
+    return old.size == new.size and not all(_MD5.fullmatch(etag) for etag in etags)
+
+
+def _shown(name: str) -> str:
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _differing(before: Manifest, after: Manifest) -> tuple[dict[str, Piece], dict[str, Piece], int]:

@@ -6,7 +6,7 @@ metadata: it is memory-mapped, and comparing two reads the tree and only those l
 =========  ======================  ====================================================
 column     type                    meaning
 =========  ======================  ====================================================
-name       string                  path, key or key range, unique
+name       binary                  path (bytes, as the file system has it), key or key range, unique
 size       int64                   bytes, or rows of a key range
 digest     fixed_size_binary[16]   XXH3-128 of the bytes, or of what the store said of them
 earlier    list of digests         contents that this name had before, newest first
@@ -19,28 +19,33 @@ XXH3 is fast and not cryptographic: it finds accidents, not a forger.
 
 from __future__ import annotations
 
+import json
 import math
+import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import orjson
 import pyarrow as pa
 import xxhash
 from numpy.typing import NDArray
 
-from chaosday.errors import MalformedInput
+from chaosday.errors import MalformedInput, UsageError
+from chaosday.record.outputs import unwritable
 
 DIGEST_BYTES = 16
 PIECES_PER_LEAF = 256
 FANOUT = 16
-FORMAT = "chaosday-manifest-1"
+FORMAT = "chaosday-manifest-2"
+READ_TOO = "chaosday-manifest-1"
+"""The format in which a name was text, and every name therefore UTF-8."""
+MOST_BITS = 40
 EARLIER_KEPT = 8
 SCHEMA = pa.schema(
     {
-        "name": pa.string(),
+        "name": pa.binary(),
         "size": pa.int64(),
         "digest": pa.binary(DIGEST_BYTES),
         "earlier": pa.list_(pa.binary(DIGEST_BYTES)),
@@ -48,6 +53,7 @@ SCHEMA = pa.schema(
         "checksum": pa.string(),
     }
 )
+_TYPES = {field.name: field.type for field in SCHEMA}
 
 
 @dataclass(frozen=True)
@@ -64,12 +70,14 @@ class Piece:
     @property
     def entry(self) -> bytes:
         """What a leaf hashes of a piece: its name, its size and its content."""
-        return xxhash.xxh3_128_digest(f"{self.name}\0{self.size}\0".encode("utf-8", "surrogateescape") + self.digest)
+        return xxhash.xxh3_128_digest(named_bytes(self.name) + b"\0%d\0" % self.size + self.digest)
 
 
 @dataclass(frozen=True)
 class Header:
-    """What a manifest is of. ``unread`` names pieces that could not be read, with the reason."""
+    """What a manifest is of. ``unread`` names pieces that could not be read, with the reason; ``columns`` are
+    those of a table, with their types.
+    """
 
     medium: str
     source: str
@@ -77,6 +85,7 @@ class Header:
     digest_of: str = "bytes"
     cut: str = ""
     unread: dict[str, str] = field(default_factory=dict)
+    columns: dict[str, str] = field(default_factory=dict)
 
 
 class Manifest:
@@ -112,13 +121,22 @@ class Manifest:
         return self.count
 
     def leaf_table(self, number: int) -> pa.RecordBatch:
-        """The pieces of one leaf."""
-        return self._leaves[number] if isinstance(self._leaves, list) else self._leaves.get_batch(number)
+        """The pieces of one leaf; ``MalformedInput`` where the file holds something else in its place."""
+        if isinstance(self._leaves, list):
+            batch: pa.RecordBatch = self._leaves[number]
+            return batch
+        try:
+            batch = self._leaves.get_batch(number)
+            batch.validate(full=True)
+        except (pa.ArrowException, OSError) as error:
+            raise MalformedInput(f"the manifest is damaged: {str(error).splitlines()[0]}; make it again") from None
+        return batch
 
     def leaf(self, number: int) -> dict[str, Piece]:
         """The pieces of one leaf, by name; ``MalformedInput`` where they do not hash to what the tree says."""
-        pieces = {row["name"]: _piece(row) for row in self.leaf_table(number).to_pylist()}
-        if _leaf_digest(pieces.values()) != bytes(self.levels[0][number]):
+        listed = [_piece(row) for row in self.leaf_table(number).to_pylist()]
+        pieces = {piece.name: piece for piece in listed}
+        if len(pieces) < len(listed) or _leaf_digest(pieces.values()) != bytes(self.levels[0][number]):
             raise MalformedInput("the manifest is damaged: a leaf does not hash to its node; make it again")
         return pieces
 
@@ -144,45 +162,78 @@ class Manifest:
             mask = pc.is_in(batch["digest"], value_set=wanted)
             if pc.any(mask).as_py():
                 hits = batch.filter(mask)
-                found |= dict(zip(hits["digest"].to_pylist(), hits["name"].to_pylist(), strict=True))
+                names = map(_name, hits["name"].to_pylist())
+                found |= dict(zip(hits["digest"].to_pylist(), names, strict=True))
         return found
 
     def write(self, path: Path) -> None:
-        """Write the file; it appears whole or not at all."""
+        """Write the file; it appears whole or not at all. ``EvidenceUnwritable`` where it cannot be."""
         metadata = {
             "format": FORMAT,
-            "header": orjson.dumps(self.header.__dict__),
+            # The standard library's writer, because a name that is no UTF-8 is no text to the other.
+            "header": json.dumps(self.header.__dict__),
             "bits": str(self.bits),
             "count": str(self.count),
             "tree": b"".join(level.tobytes() for level in self.levels),
         }
-        partial = path.with_name(path.name + ".writing")
-        with pa.OSFile(str(partial), "wb") as sink, pa.ipc.new_file(sink, SCHEMA.with_metadata(metadata)) as writer:
-            for number in range(1 << self.bits):
-                writer.write_batch(self.leaf_table(number))
-        partial.replace(path)
+        partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.writing")
+        try:
+            with pa.OSFile(str(partial), "wb") as sink, pa.ipc.new_file(sink, SCHEMA.with_metadata(metadata)) as writer:
+                for number in range(1 << self.bits):
+                    writer.write_batch(self.leaf_table(number).cast(SCHEMA))
+            partial.replace(path)
+        except OSError as error:
+            partial.unlink(missing_ok=True)
+            raise unwritable(path, error) from None
 
     @classmethod
     def read(cls, path: Path) -> Manifest:
         """Map a manifest; ``MalformedInput`` where it is none or its tree does not hash to its root."""
+        if not path.is_file():
+            raise UsageError(f"{path} is no regular file, and so no manifest")
         try:
             reader = pa.ipc.open_file(pa.memory_map(str(path)))
-        except (OSError, pa.ArrowInvalid) as error:
+            said = reader.schema.metadata or {}
+        except (OSError, pa.ArrowException) as error:
             raise MalformedInput(f"{path} is not a manifest: {str(error).splitlines()[0]}") from None
-        said = reader.schema.metadata or {}
-        if said.get(b"format") != FORMAT.encode():
+        if said.get(b"format") not in {FORMAT.encode(), READ_TOO.encode()}:
             raise MalformedInput(f"{path} is not a manifest of this version")
-        bits = int(said[b"bits"])
-        levels = _split(said[b"tree"], 1 << bits)
+        try:
+            header, bits, count = Header(**json.loads(said[b"header"])), int(said[b"bits"]), int(said[b"count"])
+            if not (0 <= bits <= MOST_BITS and reader.num_record_batches == 1 << bits and _of_types(header)):
+                raise ValueError("its header says what it does not hold")
+            columns = {name: reader.schema.field(name).type for name in SCHEMA.names}
+            if columns not in ({**_TYPES, "name": pa.string()}, _TYPES):
+                raise ValueError("its columns are others")
+            levels = _split(said[b"tree"], 1 << bits)
+        except (KeyError, TypeError, ValueError, RecursionError) as error:
+            raise MalformedInput(f"{path} is damaged: {str(error)[:200]}; make it again") from None
         grown = _grow([bytes(leaf) for leaf in levels[0]])
         if not all(np.array_equal(one, other) for one, other in zip(levels, grown, strict=True)):
             raise MalformedInput(f"{path} is damaged: its tree does not hash to its root; make it again")
-        return cls(Header(**orjson.loads(said[b"header"])), int(said[b"count"]), levels, reader)
+        return cls(header, count, levels, reader)
 
 
 def leaf_of(name: str, bits: int) -> int:
     """The leaf of a name: the top bits of its hash, so that names come and go without moving others."""
-    return xxhash.xxh3_64_intdigest(name.encode("utf-8", "surrogateescape")) >> (64 - bits) if bits else 0
+    return xxhash.xxh3_64_intdigest(named_bytes(name)) >> (64 - bits) if bits else 0
+
+
+def named_bytes(name: str) -> bytes:
+    """A name as the file system has it."""
+    return name.encode("utf-8", "surrogateescape")
+
+
+def _name(stored: bytes | str) -> str:
+    return stored if isinstance(stored, str) else stored.decode("utf-8", "surrogateescape")
+
+
+def _of_types(header: Header) -> bool:
+    words = (header.medium, header.source, header.made_at, header.digest_of, header.cut)
+    tables = (header.unread, header.columns)
+    return all(isinstance(word, str) for word in words) and all(
+        isinstance(table, dict) and all(isinstance(value, str) for value in table.values()) for table in tables
+    )
 
 
 def _leaf_digest(pieces: Iterable[Piece]) -> bytes:
@@ -204,6 +255,8 @@ def _split(tree: bytes, leaves: int) -> list[NDArray[np.uint8]]:
     levels, at, length = [], 0, leaves
     while True:
         levels.append(whole[at : at + length])
+        if len(levels[-1]) < length:
+            raise ValueError("its tree is cut off")
         at += length
         if length == 1:
             return levels
@@ -212,7 +265,7 @@ def _split(tree: bytes, leaves: int) -> list[NDArray[np.uint8]]:
 
 def _batch(pieces: Sequence[Piece]) -> pa.RecordBatch:
     columns = [
-        [p.name for p in pieces],
+        [named_bytes(p.name) for p in pieces],
         [p.size for p in pieces],
         [p.digest for p in pieces],
         [list(p.earlier) for p in pieces],
@@ -225,7 +278,9 @@ def _batch(pieces: Sequence[Piece]) -> pa.RecordBatch:
 
 
 def _piece(row: dict[str, Any]) -> Piece:
-    return Piece(row["name"], row["size"], row["digest"], tuple(row["earlier"]), row["version"], row["checksum"])
+    if any(value is None for value in row.values()):
+        raise MalformedInput("the manifest is damaged: a piece lacks a value; make it again")
+    return Piece(_name(row["name"]), row["size"], row["digest"], tuple(row["earlier"]), row["version"], row["checksum"])
 
 
 def with_past(piece: Piece, previous: Manifest | None) -> Piece:

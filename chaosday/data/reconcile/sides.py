@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import re
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
@@ -85,6 +86,15 @@ class Side:
     def rows_named(self) -> bool:
         """Whether it says which rows, and not only which store."""
         return bool(self.table or self.query or self.path)
+
+    @property
+    def files(self) -> list[str]:
+        """The files on this machine that it reads: itself, or what its glob stands for now."""
+        if self.engine in {"sqlite", "duckdb"}:
+            return [self.file_path]
+        if self.engine != "file":
+            return []
+        return [self.path, *glob.glob(self.path, recursive=True)]  # noqa: PTH207 - absolute globs
 
     @property
     def file_path(self) -> str:

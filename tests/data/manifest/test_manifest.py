@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from chaosday.commands.manifest import command
 from chaosday.data.manifest import Manifest, compare, directory, of_directory
 from chaosday.data.manifest.tree import Header, Piece
-from chaosday.errors import MalformedInput, TargetUnreachable, UsageError
+from chaosday.errors import MalformedInput, Refused, TargetUnreachable, UsageError
 
 HEADER = Header("directory", "here", "2024-01-01")
 
@@ -177,6 +178,116 @@ def test_commands(folder: Path, tmp_path: Path) -> None:
     assert (told.exit_code, json.loads(told.stdout)["counts"]) == (1, {"truncated": 1})
     assert isinstance(run(command, ["make", str(folder / "none"), second]).exception, TargetUnreachable)
     assert not list(tmp_path.glob("*.resume"))
+
+
+def test_names_that_are_no_text(tmp_path: Path) -> None:
+    """A file whose name is no UTF-8, or would turn the terminal red, is described, found and printed in one line."""
+    root = tmp_path / "d"
+    root.mkdir()
+    odd, red = os.fsdecode(b"caf\xe9"), "\x1b[31m\n"
+    for name in (odd, red):
+        (root / name).write_bytes(b"before")
+    made = tmp_path / "m"
+    assert CliRunner().invoke(command, ["make", str(root), str(made)]).exit_code == 0
+    assert CliRunner().invoke(command, ["check", str(made), str(root)]).exit_code == 0
+    for name in (odd, red):
+        (root / name).write_bytes(b"behind")
+    told = CliRunner().invoke(command, ["check", str(made), str(root)])
+    assert (told.exit_code, "caf\\xe9" in told.output, "\x1b" in told.output) == (1, True, False)
+    assert json.loads(CliRunner().invoke(command, ["check", str(made), str(root), "--json"]).stdout)["equal"] is False
+
+
+def test_what_is_no_file_is_described_and_not_opened(tmp_path: Path) -> None:
+    """A FIFO, a socket and a device are part of a tree; a file that became one is damage, and nothing hangs."""
+    root = tmp_path / "d"
+    root.mkdir()
+    (root / "f").write_bytes(b"x")
+    os.mkfifo(root / "fifo")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(root / "s"))
+    (root / "null").symlink_to("/dev/null")
+    before = of_directory(root)
+    assert (len(before), compare(before, of_directory(root)).equal) == (4, True)
+    (root / "f").unlink()
+    os.mkfifo(root / "f")
+    assert [one.name for one in compare(before, of_directory(root)).damage] == ["f"]
+
+
+def test_a_fifo_put_in_place_of_a_file_is_not_waited_for(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the listing and the reading a file may become a FIFO: that is a change, and no reason to hang."""
+    hashing = directory.digest_of
+
+    def swapped(path: Path) -> bytes:
+        if path.name == "f40":
+            path.unlink()
+            os.mkfifo(path)
+        return hashing(path)
+
+    monkeypatch.setattr(directory, "digest_of", swapped)
+    assert list(of_directory(folder).header.unread) == ["d5/f40"]
+
+
+def test_a_damaged_memory_is_not_believed(folder: Path, tmp_path: Path) -> None:
+    """A digest that rotted in the resume file is not used; a file that is not ours is neither cut nor appended to."""
+    memory = tmp_path / "resume"
+    whole = of_directory(folder, resume=memory)
+    data = memory.read_bytes()
+    at = data.rindex(b'"', 0, len(data) // 2) - 1
+    memory.write_bytes(data[:at] + (b"0" if data[at : at + 1] != b"0" else b"1") + data[at + 1 :])
+    assert compare(whole, of_directory(folder, resume=memory)).equal is True
+    memory.write_bytes(b"a letter to my aunt")
+    with pytest.raises(Refused):
+        of_directory(folder, resume=memory)
+    assert memory.read_bytes() == b"a letter to my aunt"
+
+
+@pytest.mark.parametrize("out", ["d/m", "d/deep/m", "no/m", "link/m"])
+def test_a_manifest_is_not_written_into_what_it_describes(tmp_path: Path, out: str) -> None:
+    """OUT inside SOURCE, by whatever path, or where nothing can be written, is refused before anything is read."""
+    (tmp_path / "d" / "deep").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("d")
+    with pytest.raises(UsageError):
+        command.main(["make", str(tmp_path / "d"), str(tmp_path / out)], standalone_mode=False)
+    assert not list((tmp_path / "d").glob("**/m*"))
+
+
+def test_each_pair_gets_its_own_answer(folder: Path, tmp_path: Path) -> None:
+    """Of several pairs one cannot be read and one differs: all are answered, and the worst is the exit code."""
+    made, torn = tmp_path / "m", tmp_path / "torn"
+    of_directory(folder).write(made)
+    torn.write_bytes(made.read_bytes()[:200])
+    shutil.copytree(folder, tmp_path / "copy")
+    (tmp_path / "copy" / "d0" / "f0").write_bytes(b"other")
+    pairs = [made, folder, torn, folder, made, tmp_path / "copy"]
+    told = CliRunner().invoke(command, ["check", "--json", *map(str, pairs)])
+    assert [json.loads(line)["equal"] for line in told.stdout.splitlines()] == [True, None, False]
+    assert (told.exit_code, "torn" in told.stderr) == (1, True)
+    assert CliRunner().invoke(command, ["check", *map(str, pairs[:4])]).exit_code == 64
+
+
+@pytest.mark.parametrize(("etag", "equal"), [("a" * 32 + "-2", None), ("b" * 32, False), ("a" * 32, True)])
+def test_an_etag_of_parts_says_nothing(etag: str, equal: bool | None) -> None:
+    """An object uploaded again in other parts has another ETag and may be the same: neither equal nor bit_flip."""
+
+    def made(tag: str) -> Manifest:
+        piece = Piece("k", 10, tag[:16].encode() if "-" not in tag else tag[-16:].encode(), checksum=f"etag:{tag}")
+        return Manifest.build(Header("objects", "s3://b/", "2024-01-01", "etag"), [piece])
+
+    found = compare(made("a" * 32), made(etag))
+    assert (found.equal, bool(found.unread)) == (equal, equal is None)
+
+
+def test_columns_are_part_of_a_table() -> None:
+    """A column that came or went is damage; one of another type cannot be compared; their order is nothing."""
+
+    def made(**columns: str) -> Manifest:
+        header = Header("table", "t", "2024-01-01", cut="dense:6:0:sum", columns=columns)
+        return Manifest.build(header, [Piece("id from 0 to 63", 1, bytes(16))])
+
+    before = made(id="integer", v="text")
+    assert compare(before, made(v="text", id="integer")).equal is True
+    assert compare(before, made(id="integer")).counts == {"missing": 1}
+    assert compare(before, made(id="bigint", v="text")).equal is None
 
 
 def test_manifests_of_different_things_do_not_compare(folder: Path) -> None:

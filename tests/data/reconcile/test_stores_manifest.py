@@ -72,3 +72,27 @@ def test_a_table_is_compared_by_key_ranges(server: Postgres, schema: str, key: s
     assert [(one.kind, one.name.startswith(where)) for one in found.damage] == [("altered", True)]
     with pytest.raises(UsageError):
         of_table(side, ["nope"])
+
+
+@pytest.mark.parametrize(
+    ("made", "change", "equal"),
+    [
+        ("(values (5, 'x'), (5, 'x')) v(k, v)", "update {t} set v = 'y'", False),
+        ("(values (null::int, 'x'), (1, 'z')) v(k, v)", "update {t} set v = 'y' where k is null", False),
+        ("(values (5, 'x'), (5, 'y')) v(k, v)", "update {t} set v = case v when 'x' then 'y' else 'x' end", True),
+        ("(values (5, 'x'), (6, 'y')) v(k, v)", "alter table {t} add c int; alter table {t} drop c", True),
+        ("(values (5, 'x', 1)) v(k, v, chaosday_key)", "update {t} set chaosday_key = 2", False),
+        ("(values (5, 'x', 1)) v(k, v, b)", "create table {t}2 as select b, v, k from {t}; drop table {t};"
+         " alter table {t}2 rename to t", True),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("key", [["k"], ["k", "v"]])
+def test_what_a_tables_manifest_sees(
+    server: Postgres, schema: str, key: list[str], made: str, change: str, equal: bool
+) -> None:
+    """Duplicates do not cancel, NULL keys hide no values, the order of columns and rows is nothing."""
+    table = f"{schema}.t"
+    server.sql(f"create table {table} as select * from {made}")
+    before = of_table(Side.parse(f"{server.url}#{table}"), key)
+    server.sql(change.format(t=table))
+    assert compare(before, of_table(Side.parse(f"{server.url}#{table}"), key, previous=before)).equal is equal
