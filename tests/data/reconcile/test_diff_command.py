@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 from chaosday.commands.diff import command
 from chaosday.data.reconcile import Side, diff
-from chaosday.errors import UsageError
+from chaosday.errors import TargetUnreachable, UsageError
 from tests.data.reconcile.servers import Postgres
 
 
@@ -59,11 +59,22 @@ def test_wrong_options_are_usage_errors(files: tuple[str, str], arguments: list[
     assert "\n" not in str(error)
 
 
-def test_an_unreachable_side_is_inconclusive(files: tuple[str, str]) -> None:
-    """No server is exit code 2 and one line, and JSON still is JSON."""
+def test_an_unreachable_side_is_unavailable(files: tuple[str, str]) -> None:
+    """No server is exit code 69 and one line, and JSON still is JSON."""
     result = call(files[0], "postgresql://127.0.0.1:1/x#t", "--key", "id", "--json")
-    assert (result.exit_code, json.loads(result.stdout)["equal"]) == (2, None)
-    assert result.stderr.startswith("inconclusive: ")
+    assert json.loads(result.stdout)["equal"] is None
+    assert isinstance(result.exception, TargetUnreachable)
+    assert result.exception.exit_code == 69
+
+
+def test_each_pair_gets_its_own_answer(files: tuple[str, str], tmp_path: Path) -> None:
+    """Of several pairs one has no file and one differs: all are answered, and the worst is the exit code."""
+    left, right = files
+    result = call(left, left, left, str(tmp_path / "none.csv"), left, right, "--key", "id", "--json")
+    assert [json.loads(line)["equal"] for line in result.stdout.splitlines()] == [True, None, False]
+    assert (result.exit_code, "none.csv" in result.stderr) == (1, True)
+    assert call(left, left, left, str(tmp_path / "none.csv"), "--key", "id").exit_code == 69
+    assert isinstance(call(left, left, left, "--key", "id").exception, UsageError)
 
 
 @pytest.mark.parametrize(
