@@ -19,11 +19,14 @@ EXPERIMENT = "experiment"
 
 @cache
 def kinds() -> dict[str, type[Kind]]:
-    """Every kind by what files call it, sorted: a new one is a module ``chaosday/drills/NAME/kind.py``."""
+    """Every kind by what files call it, sorted.
+
+    A new one is a module ``chaosday/drills/NAME_kind.py``, or ``kind.py`` in a folder of its own.
+    """
     package = importlib.import_module("chaosday.drills")
     found: dict[str, type[Kind]] = {}
     for info in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-        if not info.name.endswith(".kind"):
+        if not info.name.endswith((".kind", "_kind")):
             continue
         module = importlib.import_module(info.name)
         for _, item in inspect.getmembers(module, inspect.isclass):

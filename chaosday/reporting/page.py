@@ -101,7 +101,8 @@ def _proofs(verdict: dict[str, Any]) -> list[dict[str, Any]]:
         "sight": "Could these checks have seen damage in this data?",
         "clean": "Is everything as it was?",
     }
-    return [{"name": name, "question": question, **verdict["proofs"][name]} for name, question in questions.items()]
+    proofs = verdict["proofs"]  # a run that judges no data has no sight to prove
+    return [{"name": name, "question": asked, **proofs[name]} for name, asked in questions.items() if name in proofs]
 
 
 def _faults(plan: dict[str, Any], verdict: dict[str, Any]) -> list[dict[str, Any]]:

@@ -34,20 +34,23 @@ def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def asked(copied: Path) -> tuple[str, str]:
-    """The JSON schema of an experiment, and that of the flow's parameters, in the copy."""
+def asked(copied: Path) -> tuple[str, str, str]:
+    """The JSON schema of an experiment, those of two flows' parameters, in the copy."""
     program = (
         "import json; from prefect.utilities.callables import parameter_schema\n"
-        "from chaosday.model.experiment import Experiment; from flows.experiment import experiment\n"
-        "print(json.dumps(Experiment.model_json_schema())); print(parameter_schema(experiment.fn).model_dump_json())"
+        "from chaosday.drills.kinds import kind_called; from chaosday.model.experiment import Experiment\n"
+        "from flows.experiment import experiment; from flows.run_one import flow_of\n"
+        "kind = kind_called('standstill'); value = kind.value_type(); standstill = flow_of(kind(value))\n"
+        "print(json.dumps(Experiment.model_json_schema()))\n"
+        "for flow in (experiment, standstill): print(parameter_schema(flow.fn).model_dump_json())"
     )
     environment = {**os.environ, "PYTHONPATH": str(copied)}
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=copied, env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    schema, form = done.stdout.splitlines()
-    return schema, form
+    schema, form, own = done.stdout.splitlines()
+    return schema, form, own
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +74,7 @@ def test_the_page_s_own_tests_pass(copied: Path) -> None:
     tests = [file for file in files if file.startswith("tests/")]
     done = run(copied, "pytest", "-p", "no:cacheprovider", *tests)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert len(tests) == 2
+    assert len(tests) == 3
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -83,11 +86,22 @@ def test_the_catalogue_has_it_unasked(copied: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["newest_row", "host.drained"])
-def test_schema_and_form_have_it_unasked(asked: tuple[str, str], kind: str) -> None:
+def test_schema_and_form_have_it_unasked(asked: tuple[str, str, str], kind: str) -> None:
     """The JSON schema of an experiment and the parameters that the Prefect form is drawn from both offer it."""
-    schema, form = asked
+    schema, form, _ = asked
     assert f'"{kind}"' in schema
     assert f'"{kind}"' in form
+
+
+def test_a_kind_of_run_has_its_form_and_is_named_where_a_kind_is_misspelt(
+    copied: Path, asked: tuple[str, str, str]
+) -> None:
+    """Its flow was found by its name, the form asks for its fields, and a misspelt kind hears of it."""
+    assert '"still_s"' in asked[2]
+    (copied / "misspelt.yaml").write_text("kind: standstil\n")
+    done = run(copied, "chaosday", "plan", "misspelt.yaml")
+    assert done.returncode == 64
+    assert "standstill" in done.stderr
 
 
 @pytest.mark.parametrize(
