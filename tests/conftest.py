@@ -14,12 +14,22 @@ from tests.lab.moto import moto_server
 from tests.lab.seaweedfs import SeaweedFS, seaweedfs
 
 RUN = pytest.StashKey[registry.TestRun]()
+TOGETHER = {"moto": "objects", "weed": "objects", "prefect_api": "prefect", "served": "serve", "mariadb": "mariadb"}
+"""Fixtures that are dear to start: all who use one are tested by the same worker, which starts it once."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Begin the run's registry, once: xdist's workers inherit it."""
     if not hasattr(config, "workerinput"):
         config.stash[RUN] = registry.begin()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the users of one server on one worker, unless their module says which that is."""
+    for item in items:
+        names = [TOGETHER[name] for name in getattr(item, "fixturenames", ()) if name in TOGETHER]
+        if names and item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(names[0]))
 
 
 @pytest.hookimpl(trylast=True)

@@ -6,7 +6,7 @@ import time
 
 import psutil
 
-ENOUGH_S = 60
+ENOUGH_S = 120
 
 
 def processes_of(mark: str) -> list[psutil.Process]:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.docs.pages import ROOT
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.lab
 
 REGISTER = ({"kind": "register", "rate_per_s": 800}, {"kind": "register"})
 SET = ({"kind": "set"}, {"kind": "set"})

@@ -47,9 +47,9 @@ def test_it_goes_with_its_process(place: Path, end: signal.Signals) -> None:
     assert (place / "there").read_text() == "before"
     (place / "new").write_text("written through")
     process.send_signal(end)
-    process.wait(30)
+    process.wait(120)
     assert process.returncode == (-end if end is signal.SIGKILL else 128 + end)
-    until = time.monotonic() + 20
+    until = time.monotonic() + 120
     while place.is_mount() or control.exists():
         assert time.monotonic() < until, "still covered"
         time.sleep(0.05)

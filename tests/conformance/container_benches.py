@@ -31,12 +31,12 @@ def _container(kind: str, fields: dict[str, Any], directory: Path) -> Iterator[B
 
 
 def _ticks(name: str) -> bool:
-    """Whether the program in the container does its work: its file changes, or comes to be, within two seconds."""
+    """Whether the program in the container does its work: its file changes, or comes to be, within ten seconds."""
     if containers.state_of(name) != "running":
         return False
     file = containers.files_of(name) / "tick"
     first = file.read_text() if file.exists() else ""
-    until = time.monotonic() + 2
+    until = time.monotonic() + 10
     while time.monotonic() < until:
         if file.exists() and file.read_text() not in (first, ""):
             return True

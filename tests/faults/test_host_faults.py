@@ -199,7 +199,7 @@ def test_an_injection_overtaken_by_its_undo_undoes_itself(host: LabHost, target:
     host.run("until [ -e /srv/begun ]; do sleep 0.02; done")
     holder.heal(lease.id)
     host.run("touch /srv/healed")
-    working.join(30)
+    working.join(120)
     assert len(errors) == 1
     assert holder.residue(lease.id, undo) == []
     host.run("rm -f /srv/begun /srv/healed")

@@ -57,7 +57,7 @@ def test_the_run_waits_for_it(prefect_api: None, runs: Path, approver: str, outc
     paused = FlowRunFilter(
         name=FlowRunFilterName(any_=[name]), state=FlowRunFilterState(type=Type(any_=[StateType.PAUSED]))
     )
-    until = time.monotonic() + 90
+    until = time.monotonic() + 200
     with get_client(sync_client=True) as client:
         while not (waiting := client.read_flow_runs(flow_run_filter=paused)):
             assert time.monotonic() < until, "it never paused"

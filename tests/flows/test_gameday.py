@@ -23,7 +23,7 @@ from tests.lab.browser import OUTPUT, browser
 from tests.reporting.pages.looking import assert_sound, looked_at
 
 ROWS, FILES = 50, 3
-PATIENCE_S = 60
+PATIENCE_S = 200
 COMPARE = "select id, customer from {} order by id"
 
 
@@ -184,7 +184,7 @@ def test_a_day_is_played_and_scored(
     threading.Thread(target=when_it_has_a_board, daemon=True).start()
     state = gameday(day, directory.path, pauses="none", return_state=True)
     team[0].over.set()
-    team[0].join(10)
+    team[0].join(120)
     assert state.name == "pass", state.message
 
     game = directory.read_json("game.json")

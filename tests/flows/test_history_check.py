@@ -13,7 +13,6 @@ from chaosday.registry import member
 pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("prefect")]
 
 
-@pytest.mark.timeout(400)
 @pytest.mark.parametrize("stale", [False, True])
 def test_the_cluster_agrees(prefect_api: None, tmp_path: Path, stale: bool) -> None:
     """Thirty keys on a local cluster of two workers: the same verdict, anomalies and count as here."""

@@ -63,7 +63,7 @@ class LabHost:
 
     def run(self, script: str, *, check: bool = True) -> str:
         """Run a script inside the host without SSH, as its console would; what it printed."""
-        done = subprocess.run(self._command(script), capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(self._command(script), capture_output=True, text=True, timeout=200, check=False)
         if check and done.returncode:
             raise RuntimeError(f"{self.name}: {script!r} ended with {done.returncode}: {done.stderr or done.stdout}")
         return done.stdout
@@ -240,7 +240,7 @@ def _make_group(path: Path) -> None:
                 (part / name).write_text((part.parent / name).read_text())
 
 
-def _wait(host: LabHost, seconds: float = 30) -> None:
+def _wait(host: LabHost, seconds: float = 120) -> None:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if not host.alive():
@@ -274,6 +274,16 @@ def clear_abandoned(slot: int) -> None:
     if (lock := _locked(slot)) is not None:
         _clear(_prefix(slot), _base(slot))
         os.close(lock)
+
+
+def left_in(slot: int) -> list[Path]:
+    """Cgroups and files of the slot, if nobody has it."""
+    if (lock := _locked(slot)) is None:
+        return []
+    found = [path for controller in CGROUPS for path in Path("/sys/fs/cgroup", controller).glob(_prefix(slot))]
+    found += [_base(slot)] if _base(slot).exists() else []
+    os.close(lock)
+    return found
 
 
 def _prefix(slot: int) -> str:

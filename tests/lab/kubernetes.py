@@ -201,7 +201,7 @@ class KubernetesLab:
         with urllib.request.urlopen(request, timeout=2, context=ssl._create_unverified_context()) as answer:
             return str(answer.read().decode())
 
-    def _wait(self, what: str, ready: object, timeout_s: float = 180) -> None:
+    def _wait(self, what: str, ready: object, timeout_s: float = 400) -> None:
         deadline = time.monotonic() + timeout_s
         while True:
             with suppress(OSError, KeyError, urllib.error.URLError):

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import psutil
 
+from chaosday.mechanisms.disks import cover
 from chaosday.servers import shared_memory
 from tests.lab import registry
 from tests.leftovers import processes_of
@@ -28,6 +29,7 @@ PATIENCE_S = 60
 
 def sweep(folder: Path, spared: set[int]) -> list[str]:
     """End and remove everything of the run in ``folder``, and the folder; what there was of it, in words."""
+    covers = _covers_below(folder)
     found = _end_processes(folder, spared)
     for entry in sorted((folder / registry.THINGS).glob("*.json"), key=lambda path: path.stat().st_mtime, reverse=True):
         thing = json.loads(entry.read_text())
@@ -38,6 +40,8 @@ def sweep(folder: Path, spared: set[int]) -> list[str]:
     for mounted in sorted(_mounts_below(folder), reverse=True):
         found.append(f"mount {mounted}")
         subprocess.run(["umount", "-l", mounted], capture_output=True, check=False)
+    for control in covers:
+        shutil.rmtree(control, ignore_errors=True)
     for version in folder.rglob("PG_VERSION"):
         shared_memory.release(version.parent)
     shutil.rmtree(folder, ignore_errors=True)
@@ -66,6 +70,15 @@ def _end_processes(folder: Path, spared: set[int]) -> list[str]:
             break
         psutil.wait_procs(left, timeout=1)
     return list(found.values())
+
+
+def _covers_below(folder: Path) -> set[Path]:
+    """Where the fault file systems over the run's directories are told what to do: killed, they leave that behind."""
+    found = set()
+    for process in processes_of(str(folder)):
+        with contextlib.suppress(psutil.Error):
+            found.add(Path(process.cwd()))
+    return {place for place in found if place.name.startswith(cover.STANDING)}
 
 
 def _mounts_below(folder: Path) -> list[str]:

@@ -90,7 +90,7 @@ def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
 
     yield called
     server.stdin.close()
-    server.wait(30)
+    server.wait(120)
 
 
 def words_of(name: str) -> list[str]:

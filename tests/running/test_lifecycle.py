@@ -275,7 +275,7 @@ def test_marks_are_never_used_twice(made: Callable[..., Lifecycle]) -> None:
 
 
 def _until(condition: Callable[[], bool]) -> None:
-    until = time.monotonic() + 20
+    until = time.monotonic() + 120
     while not condition():
         assert time.monotonic() < until, "it never came"
         time.sleep(0.01)

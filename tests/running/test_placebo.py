@@ -152,7 +152,6 @@ def test_no_share_counts_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.lab
-@pytest.mark.timeout(240)
 def test_a_share_of_the_runs_from_the_command_line_is_a_placebo(pair: tuple[Node, Node], tmp_path: Path) -> None:
     """``chaosday run --placebo-every 1``: the run says that it is one, in JSON and on its page, and counts itself;
     Prefect has its verdict, kill matrix, progress and timeline as artifacts."""

@@ -25,7 +25,7 @@ from chaosday.servers.postgres import Node
 
 pytestmark = pytest.mark.lab
 
-PATIENCE_S = 60
+PATIENCE_S = 200
 
 
 def experiment(node: Node, **changed: Any) -> Experiment:
@@ -38,13 +38,13 @@ def experiment(node: Node, **changed: Any) -> Experiment:
                 "here": {"kind": "local_host"},
             },
             "workloads": [{"kind": "ledger", "target": "db", "clients": 1, "rate_per_s": 50}],
-            "faults": [{"fault": {"kind": "network.proxy.latency", "target": "door", "delay_ms": 5, "ttl_s": 30}}],
+            "faults": [{"fault": {"kind": "network.proxy.latency", "target": "door", "delay_ms": 5, "ttl_s": 300}}],
             "checks": [{"kind": "ledger"}],
             "baseline_s": 0.2,
             "fault_window_s": PATIENCE_S,
             "after_s": 0.1,
             "loss_rate_to_see": 0.9,
-            "sight_budget_s": 5,
+            "sight_budget_s": 600,
         }
         | changed
     )

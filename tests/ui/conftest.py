@@ -40,13 +40,13 @@ class Served:
     def call(self, path: str, body: dict[str, Any] | None = None) -> Any:
         """One POST to Prefect's API; asked again where its SQLite is busy, as Prefect's own client does (503)."""
         data = json.dumps(body or {}).encode()
-        until = time.monotonic() + 60
+        until = time.monotonic() + 200
         while True:
             request = urllib.request.Request(
                 f"{self.url}/api{path}", data=data, headers={"content-type": "application/json"}
             )
             try:
-                with urllib.request.urlopen(request, timeout=60) as answer:
+                with urllib.request.urlopen(request, timeout=200) as answer:
                     return json.load(answer)
             except urllib.error.HTTPError as refused:
                 if refused.code != HTTPStatus.SERVICE_UNAVAILABLE or time.monotonic() > until:

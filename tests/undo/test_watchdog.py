@@ -20,7 +20,7 @@ from chaosday.undo.watchdog import Watchdog
 
 pytestmark = pytest.mark.lab
 
-PATIENCE_S = 30.0
+PATIENCE_S = 120.0
 
 # A run that starts a process with a child of its own, one that only carries the mark, a forked child that outlives
 # it (and would hold its pipes open), and a process that is no business of anybody's.

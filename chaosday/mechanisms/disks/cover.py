@@ -19,6 +19,7 @@ from typing import Any
 
 from chaosday.errors import CapabilityMissing, ForeignState, UsageError
 
+PATIENCE_S = 60
 STANDING = "chaosday-cover-"
 """What the name of a mount begins with that was there before any fault; the rest tells its path."""
 
@@ -135,7 +136,7 @@ def covered(path: Path, *, direct: bool = False) -> Iterator[Cover]:
 
 
 def _until_there(place: Path, daemon: subprocess.Popen[bytes], log: Path) -> None:
-    until = time.monotonic() + 20
+    until = time.monotonic() + PATIENCE_S
     while not place.is_mount():
         if daemon.poll() is not None or time.monotonic() > until:
             daemon.kill()

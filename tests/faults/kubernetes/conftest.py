@@ -71,7 +71,7 @@ def deployment() -> dict[str, Any]:
     }
 
 
-def until(ready: Callable[[], bool], timeout_s: float = 120) -> None:
+def until(ready: Callable[[], bool], timeout_s: float = 300) -> None:
     """Return once ``ready``; what the API server answers meanwhile does not matter."""
     deadline = time.monotonic() + timeout_s
     while True:

@@ -115,7 +115,7 @@ def test_hang_ends_with_the_fault(route: HttpRoute) -> None:
     with hurt(route, Rule(effect="hang")):
         threading.Thread(target=ask, daemon=True).start()
         assert not ended.wait(0.5)
-    assert ended.wait(30)
+    assert ended.wait(120)
 
 
 def test_probability_is_kept(route: HttpRoute) -> None:
@@ -138,9 +138,10 @@ def test_allowed_rate_lets_some_through(route: HttpRoute) -> None:
 
 def test_ends_at_the_deadline_by_itself(route: HttpRoute) -> None:
     """The proxy's own timer ends a rule that nobody renews, and a late renewal is refused."""
-    with hurt(route, Rule(status=503), ttl_s=0.4) as held:
+    with hurt(route, Rule(status=503), ttl_s=600) as held:
         assert held.canary(Match(), timeout_s=10).status == 503
-        deadline = time.monotonic() + 30
+        held.renew("cd-test-0000", 0.1)
+        deadline = time.monotonic() + 120
         while held.canary(Match(), timeout_s=10).status == 503:
             assert time.monotonic() < deadline
         # A rule past its deadline strikes no more; the timer that takes it away comes a moment later.

@@ -103,12 +103,13 @@ def test_hurts_and_heals(program: Program, kind: str, fields: dict[str, object],
 
 def test_ends_at_the_deadline_without_us(program: Program) -> None:
     """Nobody heals, nobody renews: the program itself ends the rule, and a late injection is refused."""
-    fault = fault_of("return", function="shop:price", value=99, ttl_s=0.8)
+    fault = fault_of("return", function="shop:price", value=99, ttl_s=600)
     plan = planned(fault, program.target)
     holder = program.target.capability(LeaseHolder)
     holder.arm(plan.lease)
     fault.inject(program.target, plan)
     program.until("[99,")
+    holder.renew(plan.lease.id, 0.1)
     program.until(SOUND)
     with pytest.raises(LeaseError):
         fault.inject(program.target, plan)

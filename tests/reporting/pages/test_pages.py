@@ -45,7 +45,6 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     ("verdict", "run"),
     [
@@ -61,7 +60,6 @@ def test_the_report_of_a_run(chromium: Browser, runs: Path, verdict: str, run: s
     assert_sound(looked_at(chromium, page, f"report-{verdict}"))
 
 
-@pytest.mark.timeout(600)
 def test_the_page_of_a_campaign(chromium: Browser, runs: Path, tmp_path: Path) -> None:
     """All of these runs on one page, with what they cover."""
     page = tmp_path / "campaign.html"
