@@ -89,6 +89,7 @@ def _experiment(arm: Arm, seed: int, primary: Node, proxy: ProxyProcess) -> dict
             {"kind": "postgresql.replicating", "target": "service"},
         ],
         "baseline_s": 1.5,
+        "baseline_at_most_s": 120,
         "faults": [
             {"at_s": 0, "fault": {"kind": "network.proxy.blackhole", "target": "replication", "ttl_s": 20}},
             {"at_s": 1.5, "fault": {"kind": "process.kill", "target": "primary_process", "ttl_s": 20}},

@@ -91,6 +91,8 @@ class Experiment(Model):
     rehearsal_s: float = Field(default=0, ge=0, le=60)
     """Before the full dose, inject each fault for so long and undo it; 0 is no rehearsal."""
     baseline_s: float = Field(default=2, ge=0, le=3600)
+    baseline_at_most_s: float = Field(default=0, ge=0, le=3600)
+    """The baseline goes on for so long, on a slow machine, until enough is acknowledged for ``loss_rate_to_see``."""
     fault_window_s: float = Field(default=3, ge=0, le=86_400)
     """How long after the last fault started the actions begin."""
     after_s: float = Field(default=1, ge=0, le=3600)

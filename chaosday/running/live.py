@@ -209,14 +209,17 @@ class LiveRun:
             say(Step(self.directory.run, phase, words, gone_s, seconds, self.workloads.per_s()))
             self.clock.sleep(min(0.1, seconds - gone_s))
 
-    def let_work(self, seconds: float, words: str = "") -> None:
+    def let_work(self, seconds: float, at_most_s: float, enough: int) -> None:
         """The baseline: clients work undisturbed for so long, counted from the first acknowledgement.
 
         On a busy machine a client needs longer to begin than a short baseline lasts; one that never gets an answer is
-        not waited for any longer than ``FIRST_ANSWER_S``.
+        not waited for any longer than ``FIRST_ANSWER_S``. Then until ``enough`` operations are acknowledged, where
+        ``at_most_s`` leaves time for it: now, because what is acknowledged after the fault was never in danger.
         """
         self.wait("baseline", FIRST_ANSWER_S, "clients begin", lambda: self.workloads.acknowledged() > 0)
-        self.wait("baseline", seconds, words)
+        self.wait("baseline", seconds, "clients work")
+        more = f"until {enough:,} operations are acknowledged"
+        self.wait("baseline", at_most_s - seconds, more, lambda: self.workloads.acknowledged() >= enough)
 
     def stop_workloads(self) -> None:
         """Let the clients come to an end; what was wrong with it falls short."""

@@ -9,6 +9,17 @@ from chaosday.model.workload import Workload
 from chaosday.record.journal import Journal
 from chaosday.record.run_directory import RunDirectory
 from chaosday.running.live_rate import LiveRate
+from chaosday.statistics import operations_needed
+
+SEVERAL = 2
+
+
+def several(loss_rate: float) -> int:
+    """So many acknowledged operations that a check will have enough to see the loss rate by.
+
+    Checks count what was kept, and clients also read and change it: an operation for a thing would be too few.
+    """
+    return SEVERAL * operations_needed(loss_rate)
 
 
 class Workloads:

@@ -30,10 +30,11 @@ def run(switch: str, workload: dict[str, Any], check: dict[str, Any]) -> dict[st
         "checks": [{key: value for key, value in check.items() if key != "must_see"}],
         "must_see": check.get("must_see"),
         "baseline_s": 1,
+        "baseline_at_most_s": 300,
         "fault_window_s": 0,
         "after_s": 0,
-        "loss_rate_to_see": 0.05,
-        "sight_budget_s": 60,
+        "loss_rate_to_see": 0.01,
+        "sight_budget_s": 600,
     }
     with tempfile.TemporaryDirectory() as root:
         directory = RunDirectory.create(Path(root), data["title"], SystemClock())

@@ -46,6 +46,7 @@ def experiment(node: Node) -> dict[str, Any]:
         "faults": [{"fault": {"kind": "network.proxy.latency", "target": "door", "delay_ms": 20, "ttl_s": 5}}],
         "checks": [{"kind": "ledger"}],
         "baseline_s": 0.3,
+        "baseline_at_most_s": 300,
         "fault_window_s": 0.3,
         "after_s": 0.2,
         "loss_rate_to_see": 0.1,

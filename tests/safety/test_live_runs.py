@@ -18,6 +18,7 @@ from chaosday.model.finding import Outcome
 from chaosday.record.journal import open_faults, read
 from chaosday.record.run_directory import RunDirectory
 from chaosday.running.run import Run
+from chaosday.running.workloads import several
 from chaosday.safety.guardrails import Guardrails
 from chaosday.safety.halting import HaltFile
 from chaosday.safety.permission import Permission
@@ -111,6 +112,18 @@ def test_halt_ends_live_runs_and_refuses_new_ones(pair: tuple[Node, Node], tmp_p
     permission = Permission.of(tmp_path, switches=(switch,))
     verdict = played(experiment(pair[0], fault_window_s=0.2), allowed, permission)
     assert verdict.outcome is Outcome.PASS, verdict.reasons
+
+
+def test_a_baseline_goes_on_until_enough_was_done(pair: tuple[Node, Node], tmp_path: Path) -> None:
+    """Where its seconds are too few for the loss rate, a longer time is allowed and used, and no more of it."""
+    directory = RunDirectory.create(tmp_path, "drawn", SystemClock())
+    asked = {"baseline_s": 0.1, "baseline_at_most_s": 300, "loss_rate_to_see": 0.05, "fault_window_s": 0.1}
+    verdict = played(experiment(pair[0], **asked), directory)
+    assert verdict.outcome is Outcome.PASS, verdict.reasons
+    history = directory.evidence().history
+    fault_ns = next(r.monotonic_ns for r in read(directory.journal_path).records if r.event == "injecting")
+    before = sum(end is not None and end < fault_ns for end in history.table["end_ns"].to_pylist())
+    assert before >= several(0.05)
 
 
 def test_a_backlog_of_late_runs_injects_nothing(pair: tuple[Node, Node], tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from chaosday.running.kind import Judgement, Kind
 from chaosday.running.live import LiveRun, Planned
 from chaosday.running.rehearsal import rehearse
 from chaosday.running.settling import settled
+from chaosday.running.workloads import several
 
 
 class ExperimentKind(Kind):
@@ -54,7 +55,8 @@ class ExperimentKind(Kind):
             return
         for workload in self.value.workloads:
             run.workloads.start(workload, run.targets[workload.target])
-        run.let_work(self.value.baseline_s)
+        value = self.value
+        run.let_work(value.baseline_s, value.baseline_at_most_s, several(value.loss_rate_to_see))
 
     def inject(self, run: LiveRun) -> None:
         """Every fault at its time. A placebo run does all of it but the injection."""
@@ -145,4 +147,5 @@ class ExperimentKind(Kind):
 def length_of(experiment: Experiment) -> float:
     """How long it disturbs anything, in seconds, settling apart."""
     last_s = max((each.at_s for each in experiment.faults), default=0)
-    return experiment.baseline_s + last_s + experiment.fault_window_s + experiment.after_s
+    first_s = max(experiment.baseline_s, experiment.baseline_at_most_s)
+    return first_s + last_s + experiment.fault_window_s + experiment.after_s

@@ -40,6 +40,8 @@ class RestoreDrill(Model):
     """Operations a second over all clients; 0 is as fast as it goes."""
     before_s: float = Field(default=2, gt=0, le=86_400)
     """How long clients write before the backup begins."""
+    before_at_most_s: float = Field(default=0, ge=0, le=86_400)
+    """They go on for so long, on a slow machine, until enough is acknowledged for ``loss_rate_to_see``."""
     after_s: float = Field(default=1, gt=0, le=86_400)
     """How long they write after it has ended: what no restore of this backup can bring back."""
     rpo_s: float = Field(default=300, gt=0)

@@ -20,6 +20,7 @@ from chaosday.record.recorder import seal
 from chaosday.reporting.page import write_report
 from chaosday.running.kind import Judgement, Kind
 from chaosday.running.live import LiveRun
+from chaosday.running.workloads import several
 from chaosday.servers import postgres
 from chaosday.servers.account import owner_of, unprivileged
 from chaosday.targets.s3_store import S3Store
@@ -55,7 +56,7 @@ class RestoreKind(Kind):
             environment=value.environment,
             targets={SOURCE: value.source},
             commands=commands_of(guard.probe for guard in value.guards),
-            length_s=value.before_s + value.after_s,
+            length_s=max(value.before_s, value.before_at_most_s) + value.after_s,
         )
 
     def guards(self) -> list[Guard]:
@@ -85,7 +86,8 @@ class RestoreKind(Kind):
     def baseline(self, run: LiveRun) -> None:
         """Let clients write."""
         run.workloads.start(self._ready().workload, self.value.source)
-        run.let_work(self.value.before_s, "clients write")
+        value = self.value
+        run.let_work(value.before_s, value.before_at_most_s, several(value.loss_rate_to_see))
 
     def inject(self, run: LiveRun) -> None:
         """Take the backup while they write."""

@@ -41,7 +41,15 @@ def drill(node: Node, **changed: Any) -> RestoreDrill:
         "bin_directory": str(node.bin),
     }
     return parse_drill(
-        {"source": source, "before_s": 0.7, "after_s": 0.5, "sight_budget_s": 60, "loss_rate_to_see": 0.9} | changed
+        {
+            "source": source,
+            "before_s": 0.7,
+            "before_at_most_s": 300,
+            "after_s": 0.5,
+            "sight_budget_s": 600,
+            "loss_rate_to_see": 0.1,
+        }
+        | changed
     )
 
 

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.lab
 def test_versions_of_a_bucket_are_restored_beside_it(store: S3Store, tmp_path: Path) -> None:
     """A bucket that keeps versions passes, objective by objective, and nothing of the drill is left in it; one that
     keeps none is refused before anything is written."""
-    asked = {"before_s": 2, "after_s": 1, "sight_budget_s": 60, "loss_rate_to_see": 0.2}
+    asked = {"before_s": 0.5, "before_at_most_s": 300, "after_s": 1, "sight_budget_s": 600, "loss_rate_to_see": 0.05}
     value = parse_drill({"source": {"kind": "s3_store"}, **asked})
     value = value.model_copy(update={"source": store})
     refused, _ = played(value, tmp_path)
