@@ -43,7 +43,7 @@ def experiment(node: Node) -> dict[str, Any]:
         },
         "workloads": [{"kind": "ledger", "target": "db", "clients": 2}],
         "steady_state": [{"kind": "postgresql.write", "target": "db"}],
-        "faults": [{"fault": {"kind": "network.proxy.latency", "target": "door", "delay_ms": 20, "ttl_s": 5}}],
+        "faults": [{"fault": {"kind": "network.proxy.latency", "target": "door", "delay_ms": 200, "ttl_s": 60}}],
         "checks": [{"kind": "ledger"}],
         "baseline_s": 0.3,
         "baseline_at_most_s": 300,

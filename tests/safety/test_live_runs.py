@@ -39,7 +39,7 @@ def experiment(node: Node, **changed: Any) -> Experiment:
                 "here": {"kind": "local_host"},
             },
             "workloads": [{"kind": "ledger", "target": "db", "clients": 1, "rate_per_s": 50}],
-            "faults": [{"fault": {"kind": "network.proxy.latency", "target": "door", "delay_ms": 5, "ttl_s": 300}}],
+            "faults": [{"fault": {"kind": "network.proxy.latency", "target": "door", "delay_ms": 200, "ttl_s": 300}}],
             "checks": [{"kind": "ledger"}],
             "baseline_s": 0.2,
             "fault_window_s": PATIENCE_S,
@@ -120,7 +120,7 @@ def test_a_baseline_goes_on_until_enough_was_done(pair: tuple[Node, Node], tmp_p
     asked = {"baseline_s": 0.1, "baseline_at_most_s": 300, "loss_rate_to_see": 0.05, "fault_window_s": 0.1}
     verdict = played(experiment(pair[0], **asked), directory)
     assert verdict.outcome is Outcome.PASS, verdict.reasons
-    history = directory.evidence().history
+    history = directory.evidence().history()
     fault_ns = next(r.monotonic_ns for r in read(directory.journal_path).records if r.event == "injecting")
     before = sum(end is not None and end < fault_ns for end in history.table["end_ns"].to_pylist())
     assert before >= several(0.05)
