@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import orjson
-from pydantic import TypeAdapter, ValidationError
 
 from chaosday.errors import AccessDenied, MalformedInput, TargetUnreachable, UsageError
 from chaosday.record.outputs import write_output
+
+if TYPE_CHECKING:
+    from chaosday.data.expectations import Expectation
 
 EXIT = {"pass": 0, "violated": 1, "inconclusive": 2}
 
@@ -28,7 +30,7 @@ def command(data: str, suite: Path | None, profile: Path | None, key: str, html:
 
     Exit 0 when all are met, 1 when one is not, 2 where nothing can be concluded: no rows, or an expectation that
     could not be evaluated; 69 where DATA cannot be reached."""
-    from chaosday.data.expectations import Expectation, validated
+    from chaosday.data.expectations import validated
     from chaosday.data.frames import frame
     from chaosday.data.profiling import profiled
     from chaosday.data.reconcile.sides import Side
@@ -36,7 +38,10 @@ def command(data: str, suite: Path | None, profile: Path | None, key: str, html:
 
     if (suite is None) == (profile is None):
         raise UsageError("give --suite FILE to validate, or --profile FILE to write a suite from a baseline")
-    wanted = [] if suite is None else _suite(suite, TypeAdapter(list[Expectation]))
+    for output in (profile, html):
+        if output is not None and output.resolve() in [each.resolve() for each in (Path(data), suite) if each]:
+            raise UsageError(f"{output} is read here: it would be overwritten")
+    wanted = [] if suite is None else _suite(suite)
     try:
         rows = frame(Side.parse(data))
     except (TargetUnreachable, AccessDenied) as error:
@@ -61,13 +66,16 @@ def command(data: str, suite: Path | None, profile: Path | None, key: str, html:
     _end({"outcome": outcome, "rows": len(rows), "reason": reason, "results": listed}, as_json)
 
 
-def _suite(path: Path, form: TypeAdapter[list[Any]]) -> list[Any]:
+def _suite(path: Path) -> list[Expectation]:
+    from chaosday.data.expectations import Expectation
+    from chaosday.data.suites import entries
+
     try:
-        return form.validate_json(path.read_bytes())
+        return [Expectation(**entry) for entry in entries(path.read_bytes())]
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from None
-    except ValidationError as error:
-        raise MalformedInput(f"{path} is no list of expectations: {error.errors()[0]['msg']}") from None
+    except MalformedInput as error:
+        raise MalformedInput(f"{path}: {error}") from None
 
 
 def _end(said: dict[str, Any], as_json: bool) -> None:

@@ -20,6 +20,7 @@ def profiled(frame: pd.DataFrame, key: str, *, rows_share: float = 0.5) -> list[
 
     An empty baseline has nothing to say, and is refused.
     """
+    import numpy as np
     from pandas.api import types
 
     if frame.empty:
@@ -43,6 +44,8 @@ def profiled(frame: pd.DataFrame, key: str, *, rows_share: float = 0.5) -> list[
         if types.is_bool_dtype(known) or known.empty:
             continue
         if types.is_numeric_dtype(known):
+            if not np.isfinite(known.astype(float)).all():
+                continue
             limits = {"min_value": known.min().item(), "max_value": known.max().item()}
             suite.append(_expect("column_values_to_be_between", column=str(name), **limits))
         elif all(isinstance(value, str) for value in known) and known.nunique() <= SET_AT_MOST:
