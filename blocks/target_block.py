@@ -6,15 +6,18 @@ import os
 from typing import Any, ClassVar
 
 from prefect.blocks.core import Block
-from pydantic import GetJsonSchemaHandler, ValidationError
+from pydantic import GetJsonSchemaHandler, ValidationError, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from chaosday.errors import ChaosdayError, InvalidExperiment
 from chaosday.model.experiment import in_words
 from chaosday.model.target import Target
+from chaosday.model.unknown_fields import unknown_fields
 
 EVIDENCE_URL = "CHAOSDAY_EVIDENCE_URL"
+OF_PREFECT = frozenset({"block_type_slug", "_block_document_id", "_block_document_name", "_is_anonymous"})
+"""What comes with a block's own fields."""
 
 
 def page(path: str) -> Any:
@@ -32,6 +35,14 @@ class FormBlock(Block):
     """
 
     _logo_url = page("pictures/logo.svg")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_strangers(cls, data: Any) -> Any:
+        """Prefect's blocks take any field and forget it: a misspelt limit would be no limit."""
+        if lines := unknown_fields(cls, data, beside=OF_PREFECT):
+            raise ValueError("; ".join(lines))
+        return data
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:

@@ -6,7 +6,6 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 from prefect.states import Completed, Failed
 
@@ -20,14 +19,15 @@ from chaosday.model.experiment import Experiment, parse
 from chaosday.record.run_directory import RunDirectory, runs_root
 from chaosday.reporting.plan_page import plan_markdown
 from chaosday.running.run import Run
+from flows.attempt import as_state, run_flow
 from flows.form import Checks, ConnectionFault, Durations, Guards, HostFault, experiment_of
-from flows.pipeline import as_state, permission_for, pipeline
+from flows.pipeline import permission_for, pipeline
 from tasks.preflight import preflight
 
 HYPOTHESIS = "No acknowledged write is lost, corrupted or contradicted."
 
 
-@flow(name="ad hoc: connections", flow_run_name="{title}", retries=0, persist_result=False)
+@run_flow(name="ad hoc: connections", flow_run_name="{title}")
 def ad_hoc_connections(  # noqa: PLR0913, PLR0917 - each parameter is a part of the form
     database: PostgreSQLDatabase,
     fault: ConnectionFault,
@@ -58,7 +58,7 @@ def ad_hoc_connections(  # noqa: PLR0913, PLR0917 - each parameter is a part of 
     return _run(parse_form(wanted), guardrails, dry_run)
 
 
-@flow(name="ad hoc: host", flow_run_name="{title}", retries=0, persist_result=False)
+@run_flow(name="ad hoc: host", flow_run_name="{title}")
 def ad_hoc_host(  # noqa: PLR0913, PLR0917 - each parameter is a part of the form
     database: PostgreSQLDatabase,
     host: SSHHost,

@@ -9,6 +9,7 @@ from prefect.input import RunInput
 from chaosday.model.intent import Intent
 from chaosday.safety.guardrails import Guardrails
 from chaosday.safety.permission import Approved
+from flows.orders import our_pause
 
 PATIENCE_S = 3600
 
@@ -29,7 +30,8 @@ def approval_of(intent: Intent, limits: Guardrails, requested_by: str, wait_s: i
         return None
     words = f"**{requested_by}** asks to run *{intent.title}*: {', '.join(kinds)}. Approve it, with your name and why."
     try:
-        said = pause_flow_run(wait_for_input=Approval.with_initial_data(description=words), timeout=wait_s)
+        with our_pause():
+            said = pause_flow_run(wait_for_input=Approval.with_initial_data(description=words), timeout=wait_s)
     except FlowPauseTimeout:
         return None
     return judged(said, kinds, requested_by)

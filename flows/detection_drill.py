@@ -5,16 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from prefect import flow
-
 from blocks.guardrails import Guardrails
 from chaosday.drills.detection.drill import DetectionDrill
 from chaosday.drills.detection.kind import DetectionKind
 from flows.approval import PATIENCE_S
+from flows.attempt import run_flow
 from flows.pipeline import Asked, carried_out
 
 
-@flow(name="detection drill", flow_run_name="{drill.title}", retries=0, persist_result=False)
+@run_flow(name="detection drill", flow_run_name="{drill.title}")
 def detection_drill(
     drill: DetectionDrill,
     directory: Path | None = None,

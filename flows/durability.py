@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from prefect import flow
-
 from chaosday.clock import SystemClock
 from chaosday.drills.experiment.kind import ExperimentKind
 from chaosday.lab.failover import failover_lab
 from chaosday.record.run_directory import RunDirectory, runs_root
 from chaosday.running.placebo import is_placebo_turn
 from chaosday.running.run import Run
-from flows.pipeline import as_state, permission_for, pipeline
+from flows.attempt import as_state, run_flow
+from flows.pipeline import permission_for, pipeline
 
 
-@flow(name="durability demo", flow_run_name="{arm}", retries=0, persist_result=False)
+@run_flow(name="durability demo", flow_run_name="{arm}")
 def durability(
     arm: Literal["asynchronous", "synchronous"] = "synchronous", seed: int = 1, placebo_every: int = 0
 ) -> Any:

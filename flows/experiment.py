@@ -5,18 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from prefect import flow
-
 from blocks.guardrails import Guardrails
 from chaosday.drills.experiment.kind import ExperimentKind
 from chaosday.model.experiment import Experiment
 from chaosday.record.run_directory import runs_root
 from chaosday.running.placebo import is_placebo_turn
 from flows.approval import PATIENCE_S
+from flows.attempt import run_flow
 from flows.pipeline import Asked, carried_out
 
 
-@flow(name="experiment", flow_run_name="{experiment.title}", retries=0, persist_result=False)
+@run_flow(name="experiment", flow_run_name="{experiment.title}")
 def experiment(
     experiment: Experiment,
     directory: Path | None = None,

@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from prefect import flow
-
 from blocks.guardrails import Guardrails
 from chaosday.drills.gameday.board import Board
 from chaosday.drills.gameday.day import GameDay, Phase
 from chaosday.drills.gameday.kind import GameDayKind
 from chaosday.running.run import Run
 from flows.approval import PATIENCE_S
+from flows.attempt import run_flow
 from flows.phases import Pause, at_terminal, in_prefect, without
 from flows.pipeline import Asked, Turns, carried_out
 
@@ -21,7 +20,7 @@ PAUSE_S = 3600
 CLOSING = Phase(name="the end", instructions="Last notes and action items; then the flags are revealed.")
 
 
-@flow(name="game day", flow_run_name="{day.title}", retries=0, persist_result=False)
+@run_flow(name="game day", flow_run_name="{day.title}")
 def gameday(
     day: GameDay,
     directory: Path | None = None,

@@ -8,12 +8,13 @@ from __future__ import annotations
 from typing import Annotated
 
 import httpx
-from prefect import flow, get_client
+from prefect import get_client
 from prefect.exceptions import ObjectNotFound, PrefectException
 from prefect.variables import Variable
 from pydantic import Field
 
 from chaosday.safety.halting import HaltFile, HaltReading
+from flows.strict import strict_flow
 
 NAME = "chaosday_halt"
 # A variable holds 5,000 characters; what is longer would throw one of the two switches and not the other.
@@ -40,7 +41,7 @@ class PrefectHalt:
         return HaltReading(halted=True, words=f"halted by the Prefect variable {NAME}: {said or 'it gives no reason'}")
 
 
-@flow(name="halt", retries=0, persist_result=False)
+@strict_flow(name="halt", retries=0, persist_result=False)
 def halt(why: Reason = "halted from the Prefect UI") -> str:
     """Stop every live run and refuse new ones, until resumed.
 
@@ -55,7 +56,7 @@ def halt(why: Reason = "halted from the Prefect UI") -> str:
     return f"halted: {why.strip()}"
 
 
-@flow(name="resume", retries=0, persist_result=False)
+@strict_flow(name="resume", retries=0, persist_result=False)
 def resume() -> str:
     """Take the halt switch back; runs that were stopped stay stopped."""
     Variable.unset(NAME)

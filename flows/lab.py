@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from prefect import flow
-
 from chaosday.clock import SystemClock
 from chaosday.drills.experiment.kind import ExperimentKind
 from chaosday.lab.failover import failover_lab
@@ -14,10 +12,11 @@ from chaosday.lab.scenarios import Scenario
 from chaosday.record.run_directory import RunDirectory, runs_root
 from chaosday.running.placebo import is_placebo_turn
 from chaosday.running.run import Run
-from flows.pipeline import as_state, permission_for, pipeline
+from flows.attempt import as_state, run_flow
+from flows.pipeline import permission_for, pipeline
 
 
-@flow(name="lab", flow_run_name="{scenario}", retries=0, persist_result=False)
+@run_flow(name="lab", flow_run_name="{scenario}")
 def lab(
     scenario: Scenario = "replica lag", seed: int = 1, placebo_every: int = 0, directory: Path | None = None
 ) -> Any:

@@ -13,6 +13,7 @@ from pydantic import Field
 from chaosday.drills.gameday.board import Board, action_in
 from chaosday.drills.gameday.day import Phase
 from chaosday.errors import UsageError
+from flows.orders import our_pause
 
 Pause = Callable[[Phase, Board], str]
 """Waits before a phase; returns why the day ends here, empty to go on."""
@@ -33,7 +34,8 @@ def in_prefect(patience_s: int) -> Pause:
     def pause(phase: Phase, board: Board) -> str:
         words = f"**{phase.name}** is next. {phase.instructions} Start it?"
         try:
-            said = pause_flow_run(wait_for_input=Go.with_initial_data(description=words), timeout=patience_s)
+            with our_pause():
+                said = pause_flow_run(wait_for_input=Go.with_initial_data(description=words), timeout=patience_s)
         except FlowPauseTimeout:
             return f"nobody said go to {phase.name} within {patience_s} s"
         return taken(said, phase, board)

@@ -8,12 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from prefect.runtime import deployment, flow_run
-from prefect.states import Completed, Failed
 
 from blocks.guardrails import Guardrails
 from chaosday.clock import SystemClock
 from chaosday.judging.verdict import Verdict
-from chaosday.model.finding import Outcome
 from chaosday.model.intent import Intent
 from chaosday.record.run_directory import RunDirectory, runs_root
 from chaosday.running.kind import Kind
@@ -21,7 +19,9 @@ from chaosday.running.run import Run
 from chaosday.safety.guardrails import Guardrails as Limits
 from chaosday.safety.permission import Approved, Permission
 from flows.approval import PATIENCE_S, approval_of
+from flows.attempt import as_state, remember
 from flows.halt import PrefectHalt
+from flows.orders import orders_of
 from tasks.baseline import baseline
 from tasks.inject import inject
 from tasks.observe import observe
@@ -113,18 +113,13 @@ def permission_for(
     directory: RunDirectory, guardrails: Guardrails | None = None, approved: Approved | None = None
 ) -> Permission:
     """The switches, fences and limits of a flow run, and when it was due, if a schedule started it."""
+    remember(directory)
     due = flow_run.scheduled_start_time if flow_run.get_id() else None
     scheduled_ns = int(due.timestamp() * 1e9) if due is not None and deployment.id else None
     return Permission.of(
         directory.path.parent,
-        switches=(PrefectHalt(),),
+        switches=(PrefectHalt(), *orders_of(directory)),
         guardrails=guardrails.limits() if guardrails else None,
         scheduled_ns=scheduled_ns,
         approved=approved,
     )
-
-
-def as_state(verdict: Verdict) -> Any:
-    """A run is Completed only when it passed; its verdict is the name of its state."""
-    state = Completed if verdict.outcome is Outcome.PASS else Failed
-    return state(name=verdict.outcome.value, message=verdict.words)

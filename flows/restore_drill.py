@@ -5,16 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from prefect import flow
-
 from blocks.guardrails import Guardrails
 from chaosday.drills.restoring.drill import RestoreDrill
 from chaosday.drills.restoring.kind import RestoreKind
 from flows.approval import PATIENCE_S
+from flows.attempt import run_flow
 from flows.pipeline import Asked, carried_out
 
 
-@flow(name="restore drill", flow_run_name="{drill.title}", retries=0, persist_result=False)
+@run_flow(name="restore drill", flow_run_name="{drill.title}")
 def restore_drill(
     drill: RestoreDrill,
     directory: Path | None = None,

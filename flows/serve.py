@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-from pathlib import Path
+from collections.abc import Sequence
+from typing import NoReturn
 
 import click
-import psutil
 
 from chaosday.errors import Unavailable
 from chaosday.record.run_directory import runs_root
+from flows.children import ROOT, Child
 from flows.session import QUIET
 
-ROOT = Path(__file__).resolve().parent.parent
 POOL = "chaosday"
-GRACE_S = 10
+JANITOR_AFTER = "10 seconds"
+"""What a worker leaves ends by itself in less."""
 
 
 @click.command("serve", short_help="Start the server, its UI and every deployment.")
@@ -38,68 +38,53 @@ def command(host: str, port: int, evidence_port: int) -> int:
     environment["CHAOSDAY_EVIDENCE_URL"] = f"http://{host}:{evidence_port}"
     # The worker starts each run in a folder of its own choice; all of them keep their evidence in this one.
     environment["CHAOSDAY_RUNS"] = str(runs_root().resolve())
-    children: list[subprocess.Popen[bytes]] = []
+    children: list[Child] = []
     try:
         click.echo("starting the server (the first start migrates its database, which takes a while)")
-        children.append(_prefect(environment, "server", "start", "--host", host, "--port", str(port)))
+        starting = ("prefect", "server", "start", "--host", host, "--port", str(port))
+        children.append(Child("server", starting, environment))
         _wait_for(f"{api}/health", children[0])
         for words in (
-            ["prefect", "work-pool", "create", POOL, "--type", "process", "--overwrite"],
-            ["prefect", "block", "register", "-m", "blocks"],
-            ["prefect", "--no-prompt", "deploy", "--all", "--prefect-file", "deployments/prefect.yaml"],
-            ["flows.automations", "deployments/automations"],
+            ("prefect", "work-pool", "create", POOL, "--type", "process", "--overwrite"),
+            ("prefect", "block", "register", "-m", "blocks"),
+            ("prefect", "--no-prompt", "deploy", "--all", "--prefect-file", "deployments/prefect.yaml"),
+            ("flows.automations", "deployments/automations"),
         ):
             _must(environment, *words)
-        children.append(_evidence(environment, host, evidence_port))
-        children.append(_prefect(environment, "worker", "start", "--pool", POOL))
+        folders = ("--runs", environment["CHAOSDAY_RUNS"], "--docs", str(ROOT / "docs"))
+        reports = ("flows.evidence_server", "--host", host, "--port", str(evidence_port), *folders)
+        children.append(Child("server of reports", reports, environment))
+        children.append(Child("worker", ("prefect", "worker", "start", "--pool", POOL), environment))
         click.echo(f"ready: http://{host}:{port}/deployments   (Ctrl-C ends it)")
         click.echo(f"reports: below http://{host}:{evidence_port}/runs/; each run links to its own")
-        while all(child.poll() is None for child in children):
-            time.sleep(0.5)
-        raise Unavailable("the server, the worker or the reports' server ended by itself; its words are above")
+        _keep_going(children, environment)
     except KeyboardInterrupt:
         click.echo("ending", err=True)
         raise
     finally:
         for child in reversed(children):
-            _end(child)
+            child.end()
 
 
-def _evidence(environment: dict[str, str], host: str, port: int) -> subprocess.Popen[bytes]:
-    folders = ("--runs", environment["CHAOSDAY_RUNS"], "--docs", str(ROOT / "docs"))
-    return subprocess.Popen(
-        [sys.executable, "-m", "flows.evidence_server", "--host", host, "--port", str(port), *folders],
-        env=environment,
-        cwd=ROOT,
-        stdin=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+def _keep_going(children: Sequence[Child], environment: dict[str, str]) -> NoReturn:
+    """Start again what dies, and call the janitor after a worker: its runs died with it, and are not judged yet."""
+    while True:
+        for child in children:
+            if child.alive():
+                continue
+            click.echo(child.start_again(), err=True)
+            if child.name == "server":
+                _wait_for(f"{environment['PREFECT_API_URL']}/health", child)
+            if child.name == "worker":
+                _call_the_janitor(environment)
+        time.sleep(0.5)
 
 
-def _prefect(environment: dict[str, str], *words: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "prefect", *words],
-        env=environment,
-        cwd=ROOT,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-
-
-def _end(child: subprocess.Popen[bytes]) -> None:
-    """End a child of ours with everything it started: politely, and after a grace for good."""
+def _call_the_janitor(environment: dict[str, str]) -> None:
     try:
-        family = [psutil.Process(child.pid), *psutil.Process(child.pid).children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return
-    for process in family:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.terminate()
-    for process in psutil.wait_procs(family, timeout=GRACE_S)[1]:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.kill()
-    child.wait()
+        _must(environment, "prefect", "deployment", "run", "recover/recover", "--start-in", JANITOR_AFTER)
+    except Unavailable as error:
+        click.echo(f"{error}; it comes by itself every quarter of an hour", err=True)
 
 
 def _must(environment: dict[str, str], module: str, *words: str) -> None:
@@ -117,11 +102,11 @@ def _must(environment: dict[str, str], module: str, *words: str) -> None:
         raise Unavailable(f"{module} {' '.join(words[:2])} failed: {said[-1] if said else 'no words'}")
 
 
-def _wait_for(url: str, server: subprocess.Popen[bytes], timeout_s: float = 120) -> None:
+def _wait_for(url: str, server: Child, timeout_s: float = 120) -> None:
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
-        if server.poll() is not None:
-            raise Unavailable("the server did not start: is its port taken? Try --port")
+        if not server.alive():
+            raise Unavailable(f"the server did not start: is its port taken? Try --port. ({server.why()})")
         try:
             with urllib.request.urlopen(url, timeout=2):
                 return

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
 import orjson
 
+from chaosday.model.experiment import load_targets
 from chaosday.model.target import Target
 from chaosday.record.run_directory import runs_root
 from chaosday.undo.fleet import leases_on, recover_hosts
@@ -35,17 +37,17 @@ from chaosday.undo.recovery import Recovered, journals_under, recover, words, wo
 def command(
     runs: Path | None, file: Path | None, only_list: bool, unsigned: tuple[str, ...], yes: bool, as_json: bool
 ) -> int:
-    """Read the journal of every run in RUNS (by default chaosday-runs) and undo what is still open.
+    """Read the journal of every run in RUNS (by default chaosday-runs), undo what is still open, judge the runs that
+    died before they were judged, and take away what they made in their targets.
 
     Only journals that are ours alone and signed with this worker's key are believed; others are listed.
     With --targets no journal is needed, so that any machine that reaches them can do it. Goes on past what
     cannot be reached; exits 0 when nothing is left, 3 otherwise."""
     if only_list and file is None:
         raise click.UsageError("--list needs --targets FILE: leases are listed on targets")
-    journals = journals_under(runs or runs_root()) if file is None or runs is not None else []
-    did = recover(journals, trust_unsigned=_agreed(journals, unsigned, yes))
+    given = load_targets(file) if file is not None and not only_list else {}
+    did = _recovered(runs, unsigned, yes, given) if file is None or runs is not None else []
     if file is not None:
-        from chaosday.model.experiment import load_targets
         from chaosday.model.lease import LeaseHolder
 
         holders = {name: each for name, each in load_targets(file).items() if LeaseHolder in each.capabilities()}
@@ -65,6 +67,18 @@ def _agreed(journals: list[Path], unsigned: tuple[str, ...], yes: bool) -> tuple
     if yes or not said:
         return unsigned
     return unsigned if sys.stdin.isatty() and click.confirm("Run this with our rights?", err=True) else ()
+
+
+def _recovered(runs: Path | None, unsigned: tuple[str, ...], yes: bool, given: Mapping[str, Target]) -> list[Recovered]:
+    """Faults end first; then those runs are judged that nobody judged, and what they made in targets goes."""
+    from chaosday.drills.abandoned import conclude_abandoned
+    from chaosday.drills.leftovers import remove_leftovers
+
+    if runs is None and not runs_root().is_dir():
+        return []
+    journals = journals_under(runs or runs_root())
+    did = recover(journals, trust_unsigned=_agreed(journals, unsigned, yes))
+    return did + conclude_abandoned(journals) + remove_leftovers(journals, given)
 
 
 def _listed(holders: dict[str, Target]) -> list[Recovered]:

@@ -14,7 +14,7 @@ from typing import cast
 import orjson
 
 from chaosday import registry
-from chaosday.errors import ForeignState
+from chaosday.errors import ForeignState, UsageError
 from chaosday.model.base import Model
 from chaosday.model.fault import Fault
 from chaosday.model.lease import LeaseHolder
@@ -37,7 +37,12 @@ class Recovered(Model):
 
 
 def journals_under(runs_root: Path) -> list[Path]:
-    """The journals of all run directories directly under ``runs_root``, oldest first; what lies deeper is data."""
+    """The journals of all run directories directly under ``runs_root``, oldest first; what lies deeper is data.
+
+    ``UsageError`` where there is no such folder: nothing would have been looked at.
+    """
+    if not runs_root.is_dir():
+        raise UsageError(f"there is no folder {runs_root}: say where runs lie, or nothing would be looked at")
     found = [path for path in runs_root.glob("*/journal.jsonl") if path.is_symlink() or path.exists()]
     return sorted(found, key=lambda path: path.lstat().st_mtime)
 

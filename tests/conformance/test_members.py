@@ -7,7 +7,6 @@ from pydantic import BaseModel
 
 from chaosday.registry import FAMILIES, member, members
 
-pytestmark = pytest.mark.kernel
 MEMBERS = [(family, kind) for family in FAMILIES for kind in members(family)]
 
 

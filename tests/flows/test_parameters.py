@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import orjson
 import pytest
 from prefect import flow
+from pydantic import ValidationError
 
+from chaosday.errors import InvalidExperiment
 from chaosday.model.experiment import Experiment, parse
 from chaosday.registry import members
 
@@ -57,3 +60,76 @@ def test_through_the_json_of_a_deployment() -> None:
     whole = _everything()
     sent = orjson.loads(orjson.dumps(experiment.serialize_parameters({"experiment": whole})))
     assert experiment.validate_parameters(sent)["experiment"] == whole
+
+
+DATABASE = {"host": "127.0.0.1", "port": 1}
+CONNECTIONS = "adhoc.ad_hoc_connections"
+SLOW = {"kind": "network.proxy.latency", "delay_ms": 5}
+
+
+@pytest.mark.parametrize(
+    ("flow", "parameters", "said"),
+    [
+        (CONNECTIONS, {"database": DATABASE, "fault": SLOW}, ""),
+        (CONNECTIONS, {"database": DATABASE, "fault": SLOW | {"rate_kb_per_s": 1}}, ""),
+        (
+            "adhoc.ad_hoc_connections",
+            {"database": DATABASE, "fault": SLOW | {"delay_mss": 3000}},
+            "fault.delay_mss: there",
+        ),
+        (CONNECTIONS, {"database": DATABASE | {"porrt": 2}, "fault": SLOW}, "database.porrt: there"),
+        (
+            "adhoc.ad_hoc_connections",
+            {"database": DATABASE, "fault": SLOW, "guardrails": {"max_target": 1}},
+            "max_target",
+        ),
+        (
+            "adhoc.ad_hoc_connections",
+            {"database": DATABASE, "fault": SLOW, "durations": {"fault": 1}},
+            "durations.fault",
+        ),
+        (CONNECTIONS, {"database": DATABASE, "fault": SLOW, "dry_runn": False}, "did you mean dry_run?"),
+        ("adhoc.ad_hoc_host", {"database": DATABASE, "host": {"hots": "h"}, "fault": {}}, "did you mean host?"),
+        ("lab.lab", {"scenario": "replica lag", "seed": 3}, ""),
+        ("lab.lab", {"seedd": 3}, "seedd: there is no such parameter; did you mean seed?"),
+        ("lab.lab", {"seed": "many"}, "seed: "),
+        ("durability.durability", {"arms": "synchronous"}, "did you mean arm?"),
+        ("experiment.experiment", {"experiment": {"targets": {"a": {"kind": "postgresql", "porrt": 1}}}}, "a.porrt"),
+        ("restore_drill.restore_drill", {"drill": {"titel": "t"}}, "did you mean title?"),
+        ("detection_drill.detection_drill", {"drill": {"monitorss": []}}, "did you mean monitors?"),
+        ("gameday.gameday", {"day": {"abort": [{"whenn": "it burns"}]}}, "did you mean when?"),
+        ("recover.recovery", {"run": "/nowhere"}, "did you mean runs?"),
+        ("halt.halt", {"reason": "fire"}, "reason: there is no such parameter"),
+    ],
+)
+def test_what_nobody_knows_is_refused_in_words(flow: str, parameters: dict[str, Any], said: str) -> None:
+    """Parameters, their fields at any depth, blocks that are written out; fields of another tab are let through."""
+    module, _, name = flow.partition(".")
+    strict = getattr(importlib.import_module(f"flows.{module}"), name)
+    if not said:
+        assert set(parameters) <= set(strict.validate_parameters(parameters))
+        return
+    with pytest.raises(InvalidExperiment, match="Nothing was begun") as refused:
+        strict.validate_parameters(parameters)
+    assert said in str(refused.value)
+
+
+def test_a_refusal_shows_no_value(caplog: pytest.LogCaptureFixture) -> None:
+    """What is wrong may be a secret, or stand beside one."""
+    from flows.adhoc import ad_hoc_connections
+
+    wrong = {"database": DATABASE | {"port": "canary", "password": "canary"}, "fault": SLOW}
+    with pytest.raises(InvalidExperiment) as refused:
+        ad_hoc_connections.validate_parameters(wrong)
+    assert "database: port" in str(refused.value)
+    assert "canary" not in str(refused.value) + caplog.text
+
+
+def test_a_misspelt_field_of_a_block_is_refused() -> None:
+    """Prefect's blocks take any field and forget it: a misspelt limit would be no limit."""
+    from blocks import Guardrails, PostgreSQLDatabase
+
+    for block, field in ((PostgreSQLDatabase, "porrt"), (Guardrails, "protected_name")):
+        with pytest.raises(ValidationError, match=f"{field}: there is no such field; did you mean"):
+            block(**{field: 1})
+        assert block.model_validate(block().model_dump()).model_dump() == block().model_dump()

@@ -1,0 +1,106 @@
+"""What runs that died left in targets: the tables, keys and objects of their workloads, taken away once judged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from chaosday import registry
+from chaosday.clock import Clock, SystemClock
+from chaosday.errors import EvidenceMissing, TargetUnreachable
+from chaosday.model.target import Target
+from chaosday.model.workload import Workload
+from chaosday.record.journal import Journal, JournalReading
+from chaosday.record.run_directory import RunDirectory
+from chaosday.undo.recovery import Recovered, owner_lives
+from chaosday.undo.undoing import Attempt
+
+REMOVED, LEFT = "cleaned_up", "left_behind"
+
+
+def remove_leftovers(
+    journals: Iterable[Path], targets: Mapping[str, Target] | None = None, clock: Clock | None = None
+) -> list[Recovered]:
+    """Take away what the workloads of dead runs made, past what cannot be reached; each with its age and owner.
+
+    After a violation everything stays where it is: the damage is in there. ``targets`` are those whose secrets a plan
+    does not hold, by the names that the runs gave them. What a run has taken away by itself is not looked for.
+    """
+    did: list[Recovered] = []
+    for path in journals:
+        directory = RunDirectory(path.parent)
+        tried = Attempt(f"what {directory.run} left could not be looked for")
+        with tried:
+            journal = Journal.resume(path)
+            try:
+                if _is_due(directory, journal.reading()):
+                    did += _removed(directory, journal, targets or {}, clock or SystemClock())
+            finally:
+                journal.close()
+        if tried.error:
+            did.append(Recovered(run=directory.run, ok=False, words=tried.error))
+    return did
+
+
+def _is_due(directory: RunDirectory, reading: JournalReading) -> bool:
+    """Whether a dead run of ours was judged by others, or said itself that something stayed; violated ones keep all."""
+    if not reading.records or not reading.authentic() or owner_lives(reading):
+        return False
+    verdicts = [record for record in reading.records if record.event == "verdict"]
+    if not verdicts or verdicts[-1].data["outcome"] == "violated":
+        return False
+    after = [record.event for record in reading.records if record.event in (REMOVED, LEFT)]
+    return after[-1] == LEFT if after else verdicts[-1].data.get("by") == "recover"
+
+
+def _removed(directory: RunDirectory, journal: Journal, targets: Mapping[str, Target], clock: Clock) -> list[Recovered]:
+    reading = journal.reading()
+    meant = next((each.data for each in reading.records if each.event == "preflight"), {}).get("experiment", {})
+    opened = reading.records[0]
+    age_s = (clock.wall_ns() - opened.wall_ns) / 1e9
+    whose = f"{_age(age_s)} old, of process {opened.data.get('pid')} on {opened.data.get('host')}"
+    did = []
+    for record in reading.records:
+        if record.event != "prepare":
+            continue
+        data = record.data["workload"]
+        workload = cast(Workload, registry.member("workloads", data["kind"]).model_validate(data))
+        target = targets.get(workload.target) or _rebuilt(meant, workload.target)
+        did.append(_one(directory, workload, target, whose))
+    if all(each.ok and each.words.startswith("removed") for each in did):
+        journal.append(REMOVED, by="recover")
+    else:
+        journal.append(LEFT, reason="; ".join(each.words for each in did), by="recover")
+    return did
+
+
+def _one(directory: RunDirectory, workload: Workload, target: Target, whose: str) -> Recovered:
+    what = f"what the {workload.kind} workload made ({workload.scope}; {whose})"
+    words = f"removed {what}"
+    tried = Attempt(f"still there, and looked for again with --targets FILE: {what}")
+    with tried:
+        try:
+            workload.clean_up(target)
+        except TargetUnreachable as error:
+            # A laboratory's server dies with its run, and its tables with it; another one may come back.
+            words = f"not reached, and looked for again next time: {what}: {error}"
+        finally:
+            target.close()
+    return Recovered(run=directory.run, ok=not tried.error, words=tried.error or words, target=workload.target)
+
+
+def _rebuilt(meant: Mapping[str, Any], name: str) -> Target:
+    """The target as the journal has it, which is signed; it has no secrets, and leads through no route: that has ended
+    with the run."""
+    known = meant.get("targets", {}).get(name)
+    if known is None:
+        raise EvidenceMissing(f"its journal does not say what {name} is")
+    return cast(Target, registry.member("targets", str(known.get("kind", ""))).model_validate(known))
+
+
+def _age(seconds: float) -> str:
+    for span_s, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= span_s:
+            return f"{seconds / span_s:.0f} {unit}"
+    return f"{seconds:.0f} s"

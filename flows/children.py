@@ -1,0 +1,99 @@
+"""The programs that ``chaosday serve`` keeps going: started again when they die, with a limit, and with their words."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import psutil
+
+from chaosday.errors import Unavailable
+
+ROOT = Path(__file__).resolve().parent.parent
+GRACE_S = 10
+STARTS, WITHIN_S = 5, 600.0
+LINES = 5
+
+
+class Child:
+    """A Python program of ours by a name that people know; what it says goes on to standard error."""
+
+    def __init__(self, name: str, words: Sequence[str], environment: Mapping[str, str]) -> None:
+        self.name = name
+        self._command, self._environment = [sys.executable, "-m", *words], dict(environment)
+        self._said: collections.deque[str] = collections.deque(maxlen=LINES)
+        self._deaths: list[float] = []
+        self._process = self._started()
+
+    @property
+    def pid(self) -> int:
+        """Of the one that runs, or ran last."""
+        return self._process.pid
+
+    def alive(self) -> bool:
+        """Whether it runs."""
+        return self._process.poll() is None
+
+    def why(self) -> str:
+        """How it ended, and the last that it said."""
+        code = self._process.wait()
+        self._reader.join(1)
+        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+        said = " / ".join(line for line in self._said if line)
+        return f"the {self.name} {how}" + (f"; the last that it said: {said}" if said else " without a word")
+
+    def start_again(self) -> str:
+        """Start it once more and say why; ``Unavailable`` where it has died too often in a short time."""
+        why, now = self.why(), time.monotonic()
+        self._deaths = [*(at for at in self._deaths if now - at < WITHIN_S), now]
+        if len(self._deaths) > STARTS:
+            raise Unavailable(f"{why}. It was started again {STARTS} times within {WITHIN_S / 60:.0f} min")
+        # What it had started is nobody's now, and would be in the way of what it starts again.
+        self.end()
+        self._said.clear()
+        self._process = self._started()
+        return f"{why}. It was started again ({len(self._deaths)} of {STARTS})"
+
+    def end(self) -> None:
+        """End it with everything it started: politely, and after a grace for good."""
+        family = []
+        with contextlib.suppress(psutil.NoSuchProcess):
+            family = [psutil.Process(self.pid), *psutil.Process(self.pid).children(recursive=True)]
+        for process in family:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.terminate()
+        for process in psutil.wait_procs(family, timeout=GRACE_S)[1]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        self._process.wait()
+
+    def _started(self) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            self._command,
+            env=self._environment,
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+        self._reader = threading.Thread(target=self._read, args=(process,), daemon=True)
+        self._reader.start()
+        return process
+
+    def _read(self, process: subprocess.Popen[str]) -> None:
+        assert process.stderr is not None
+        for line in process.stderr:
+            self._said.append(line.strip())
+            with contextlib.suppress(OSError):
+                os.write(2, line.encode())

@@ -1,0 +1,67 @@
+"""Flows that refuse what they do not know: a misspelt parameter or field must not become a default dose."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+from prefect import Flow
+from prefect.exceptions import ParameterTypeError
+from pydantic import TypeAdapter, ValidationError
+
+from blocks.target_block import OF_PREFECT
+from chaosday.errors import InvalidExperiment
+from chaosday.model.experiment import in_words
+from chaosday.model.unknown_fields import unknown_fields
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class StrictFlow(Flow[P, R]):
+    """A flow whose parameters are read twice: forms need members of a union to ignore what other members know, so
+    that what nobody knows is looked for before. Whatever is wrong is said in a line, without a value: it may be secret.
+    """
+
+    def validate_parameters(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        """The parameters as the flow takes them; ``InvalidExperiment`` names each that it does not."""
+        expected = {
+            name: each.annotation for name, each in inspect.signature(self.fn, eval_str=True).parameters.items()
+        }
+        if wrong := [line for name, value in parameters.items() for line in _wrong(expected, name, value)]:
+            raise InvalidExperiment(f"{'; '.join(wrong)}. Nothing was begun")
+        try:
+            return super().validate_parameters(parameters)
+        except ParameterTypeError as error:
+            why = error.__cause__
+            words = in_words(why) if isinstance(why, ValidationError) else str(why or error)
+            raise InvalidExperiment(f"{words}. Nothing was begun") from None
+
+
+def _wrong(expected: dict[str, Any], name: str, value: Any) -> list[str]:
+    if name not in expected:
+        near = difflib.get_close_matches(name, expected, 1)
+        return [f"{name}: there is no such parameter" + (f"; did you mean {near[0]}?" if near else "")]
+    if lines := unknown_fields(expected[name], value, name, beside=OF_PREFECT):
+        return lines
+    if _refers(value):
+        return []
+    try:
+        TypeAdapter(expected[name]).validate_python(value)
+    except ValidationError as error:
+        return [f"{name}: {in_words(error)}"]
+    return []
+
+
+def _refers(value: Any) -> bool:
+    """Whether there is a reference to a block in it, which Prefect looks up."""
+    if isinstance(value, dict):
+        return "$ref" in value or any(map(_refers, value.values()))
+    return isinstance(value, list | tuple) and any(map(_refers, value))
+
+
+def strict_flow(**options: Any) -> Callable[[Callable[P, R]], StrictFlow[P, R]]:
+    """``flow``, strict."""
+    return lambda fn: StrictFlow(fn, **options)
