@@ -21,6 +21,7 @@ from chaosday.clients.secrets import revealed
 from chaosday.errors import Unavailable
 from chaosday.model.target import Target
 from chaosday.model.workload import Workload
+from chaosday.processes.python import python, python_environment
 from chaosday.registry import member
 
 STOP_GRACE_S, HALT_GRACE_S = 60.0, 8.0
@@ -42,11 +43,12 @@ class Driver:
     def begin(cls, workload: Workload, target: Target, directory: Path, seed: int) -> Driver:
         """Start the workload; returns once its process has read what to do."""
         process = subprocess.Popen(
-            [sys.executable, "-m", "chaosday.clients.driver"],
+            [*python(), "-m", "chaosday.clients.driver"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=(directory / f"{workload.kind}.driver.log").open("wb"),
             start_new_session=True,
+            env=python_environment(),
         )
         order = {
             "workload": revealed(workload),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass
+
+from chaosday.errors import MalformedInput
 
 
 @dataclass(frozen=True)
@@ -16,7 +19,17 @@ class Control:
     def parse(cls, ssh_connection: str) -> Control | None:
         """From sshd's SSH_CONNECTION; None where there is none, as on this machine itself."""
         words = ssh_connection.split()
-        return cls(words[0].partition("%")[0], int(words[3])) if len(words) == 4 else None
+        if len(words) != 4:
+            return None
+        peer, port = words[0].partition("%")[0], words[3]
+        try:
+            ipaddress.ip_address(peer)
+        except ValueError:
+            peer = ""
+        if not peer or not port.isdigit():
+            # Without it the rules would cut the connection by which we hold the target; with it they would be its text.
+            raise MalformedInput(f"the target's SSH_CONNECTION is {ssh_connection.strip()[:80]!r}, which is none")
+        return cls(peer, int(port))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from typing import ClassVar
 import numpy as np
 from pydantic import Field
 
-from chaosday.mechanisms.hosts.postgres_tools import PAGE_BYTES, checked_slice, packed, slice_pages
+from chaosday.errors import CapabilityMissing
+from chaosday.mechanisms.hosts.postgres_tools import PAGE_BYTES, checked_slice, installed, packed, slice_pages
 from chaosday.model.corruption import Corruption, NotApplicable, Planted
 from chaosday.model.evidence import Evidence
 from chaosday.planting.planting import pick
@@ -35,7 +36,11 @@ class PageCorruption(Corruption):
             raise NotApplicable("no pages were kept when pg_checksums was run")
         if not said.get("checksums"):
             raise NotApplicable("the cluster has no data checksums")
-        if not (Path(said.get("bin_directory", "")) / "pg_checksums").is_file():
+        try:
+            found = (installed().bin_directory / "pg_checksums").is_file()
+        except CapabilityMissing:
+            found = False
+        if not found:
             raise NotApplicable("pg_checksums is not on this machine")
         pages = [bytearray(held[at : at + PAGE_BYTES]) for at in range(0, len(held) - PAGE_BYTES + 1, PAGE_BYTES)]
         full = [page for page in pages if any(page)]

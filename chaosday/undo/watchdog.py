@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Self
 
 from chaosday.errors import Unavailable
 from chaosday.processes.forks import close_in_children
+from chaosday.processes.python import python, python_environment
 
 if TYPE_CHECKING:
     from chaosday.model.target import ProcessIdentity
@@ -42,10 +43,10 @@ class Watchdog:
     @classmethod
     def start(cls, run: str, journal_path: Path) -> Self:
         """Start it; it watches when this returns. ``Unavailable`` if it does not come up."""
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+        environment = python_environment()
         environment.pop("CHAOSDAY_RUN", None)
         process = subprocess.Popen(
-            [sys.executable, "-m", "chaosday.undo.watchdog", "--run", run, "--journal", str(journal_path)],
+            [*python(), "-m", "chaosday.undo.watchdog", "--run", run, "--journal", str(journal_path)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -15,6 +15,7 @@ from chaosday.mechanisms.hosts.script_fault import Prepared, ScriptFault
 from chaosday.mechanisms.hosts.tools import PATH, ask
 from chaosday.model.fault import Reading
 from chaosday.model.target import Shell
+from chaosday.model.words import ABSOLUTE, DEVICE
 
 
 class HostCgroupLimit(ScriptFault):
@@ -24,13 +25,13 @@ class HostCgroupLimit(ScriptFault):
     """
 
     kind: Literal["host.cgroup_limit"] = "host.cgroup_limit"
-    unit: str = Field(default="", pattern=r"^[A-Za-z0-9@._:-]*$")
+    unit: str = Field(default="", pattern=DEVICE)
     pattern: str = Field(default="", description="Regular expression on command lines, where there is no unit")
     limit: Literal["cpu", "memory", "io"] = "cpu"
     cpu_percent: float = Field(default=20, gt=0, le=10_000, description="Of one processor")
     memory_mb: float = Field(default=128, gt=0)
     write_mb_s: float = Field(default=1, gt=0, description="To the disk that holds path")
-    path: str = Field(default="/var/tmp", pattern=r"^/")
+    path: str = Field(default="/var/tmp", pattern=ABSOLUTE)
 
     def prepare(self, shell: Shell, lease_id: str) -> Prepared:
         group = cgroup.of(shell, cgroup.pid_of(shell, self.unit, self.pattern), self.limit)

@@ -14,6 +14,7 @@ from chaosday.mechanisms.hosts.script_fault import Prepared, ScriptFault
 from chaosday.mechanisms.hosts.tools import ask
 from chaosday.model.fault import FaultPlan, Reading
 from chaosday.model.target import Shell, Target
+from chaosday.model.words import ABSOLUTE
 
 KEEPERS = "systemd-timesyncd chrony chronyd ntp ntpd ntpsec"
 LIBRARY = "/usr/lib/*/faketime/libfaketime.so.1 /usr/lib64/faketime/libfaketime.so.1"
@@ -30,7 +31,7 @@ class HostClockSkew(ScriptFault):
     kind: Literal["host.clock_skew"] = "host.clock_skew"
     offset_s: float = Field(default=3600)
     drift_percent: float = Field(default=0, gt=-90, le=900, description="How much too fast; with faketime_file only")
-    faketime_file: str = Field(default="", pattern=r"^(/.*)?$")
+    faketime_file: str = Field(default="", pattern=rf"{ABSOLUTE}|^$")
 
     def prepare(self, shell: Shell, lease_id: str) -> Prepared:
         if self.faketime_file:

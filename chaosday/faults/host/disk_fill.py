@@ -13,6 +13,7 @@ from chaosday.mechanisms.hosts.script_fault import Prepared, ScriptFault
 from chaosday.mechanisms.hosts.tools import PATH, ask
 from chaosday.model.fault import Reading
 from chaosday.model.target import Shell
+from chaosday.model.words import ABSOLUTE
 
 
 class HostDiskFill(ScriptFault):
@@ -22,7 +23,7 @@ class HostDiskFill(ScriptFault):
     """
 
     kind: Literal["host.disk_fill"] = "host.disk_fill"
-    path: str = Field(default="/var/tmp", pattern=r"^/")
+    path: str = Field(default="/var/tmp", pattern=ABSOLUTE)
     what: Literal["bytes", "inodes"] = "bytes"
     size_mb: float = Field(default=0, ge=0, description="0: by per cent")
     percent: float = Field(default=90, gt=0, le=100)

@@ -13,6 +13,7 @@ from chaosday.mechanisms.hosts.script_fault import Prepared, ScriptFault
 from chaosday.mechanisms.hosts.tools import PATH, ask
 from chaosday.model.fault import Reading
 from chaosday.model.target import Shell
+from chaosday.model.words import said
 from chaosday.processes.process_table import STARTED_FUNCTION, read_table
 
 
@@ -38,6 +39,7 @@ class HostFileDescriptors(ScriptFault):
             if len(answers[str(row.pid)].split()) < 2:
                 continue  # it ended while we looked
             soft, opened = answers[str(row.pid)].split()
+            said("limit of open files", soft, "[0-9]+|unlimited")
             ours = int(opened) + self.left
             if soft.isdigit() and int(soft) <= ours:
                 raise UsageError(f"process {row.pid} may only open {soft} files as it is and has {opened} open")

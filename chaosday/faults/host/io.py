@@ -13,6 +13,7 @@ from chaosday.mechanisms.hosts.script_fault import Prepared, ScriptFault
 from chaosday.mechanisms.hosts.tools import PATH, ask
 from chaosday.model.fault import Reading
 from chaosday.model.target import Shell
+from chaosday.model.words import ABSOLUTE, said
 from chaosday.processes import mark
 
 
@@ -20,7 +21,7 @@ class HostIo(ScriptFault):
     """Let ``workers`` read or write files of ``file_mb`` below ``path``, past the page cache, as fast as it goes."""
 
     kind: Literal["host.io"] = "host.io"
-    path: str = Field(default="/var/tmp", pattern=r"^/")
+    path: str = Field(default="/var/tmp", pattern=ABSOLUTE)
     mode: Literal["read", "write"] = "write"
     workers: int = Field(default=2, ge=1, le=256)
     file_mb: int = Field(default=8, ge=1, le=10_240)
@@ -42,6 +43,7 @@ class HostIo(ScriptFault):
             raise Refused(
                 f"{self.workers} files of {self.file_mb} MB would fill half of {self.path}; choose smaller ones"
             )
+        device = said("block device", answers["device"], r"[A-Za-z0-9!_-]+")
         ours = f"{self.path.rstrip('/')}/.chaosday-{lease_id}"
         one = f"dd if=/dev/zero of={quote(ours)}/$n bs=1M count={self.file_mb} conv=notrunc"
         again = (
@@ -50,14 +52,14 @@ class HostIo(ScriptFault):
         # Not every file system takes O_DIRECT (tmpfs did not until 6.6); there each file is synced instead.
         loop = f"{one} conv=notrunc,fsync; while :; do {again} || {one} conv=notrunc,fsync || sleep 0.1; done"
         means = Means(
-            mechanism=f"{self.workers} dd on {answers['device']}",
+            mechanism=f"{self.workers} dd on {device}",
             inject=f"mkdir {quote(ours)} || exit 1\n"
             + mark.start(lease_id, f"for n in $(seq {self.workers}); do ({loop}) & done; wait"),
             undo=f"{mark.end(lease_id)}rm -rf {quote(ours)} || exit 1\n",
             residue=f"{mark.residue(lease_id)}[ ! -e {quote(ours)} ] || echo file {quote(ours)}\n",
         )
         names = f"cd {quote(self.path)} && ls -A | grep '^.chaosday-'"
-        return Prepared(means, {"device": answers["device"]}, {"ours": names})
+        return Prepared(means, {"device": device}, {"ours": names})
 
     def measure(self, shell: Shell, lease_id: str, data: dict[str, Any], *, hurt: bool) -> Reading:
         # /proc/diskstats: sectors of 512 bytes read (field 6) and written (field 10), whatever the disk's own size.

@@ -12,13 +12,14 @@ from chaosday.mechanisms.hosts.script_fault import Prepared, ScriptFault
 from chaosday.mechanisms.hosts.tools import PATH, ask
 from chaosday.model.fault import Reading
 from chaosday.model.target import Shell
+from chaosday.model.words import DEVICE
 
 
 class HostService(ScriptFault):
     """Stop a service of the init system until heal, or restart it once."""
 
     kind: Literal["host.service"] = "host.service"
-    name: str = Field(default="", pattern=r"^[A-Za-z0-9@._:-]*$")
+    name: str = Field(default="", pattern=DEVICE)
     action: Literal["stop", "restart"] = "stop"
 
     def prepare(self, shell: Shell, lease_id: str) -> Prepared:

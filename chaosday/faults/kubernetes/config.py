@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
+from pydantic import Field
+
 from chaosday.errors import UsageError
 from chaosday.mechanisms.cluster.api import MERGE, Change, Kube, Thing
 from chaosday.mechanisms.cluster.fault import ClusterFault
 from chaosday.mechanisms.cluster.permissions import Need
 from chaosday.model.fault import FaultPlan, PlanContext
+from chaosday.model.words import KUBE_NAME
 
 
 class Config(ClusterFault):
@@ -19,7 +22,7 @@ class Config(ClusterFault):
 
     kind: Literal["kubernetes.config"] = "kubernetes.config"
     unit: ClassVar[str] = "values changed"
-    config_map: str = ""
+    config_map: str = Field(default="", pattern=KUBE_NAME)
     values: dict[str, str] = {}
 
     def things(self, kube: Kube, context: PlanContext) -> list[dict[str, Any]]:

@@ -18,6 +18,7 @@ from chaosday.mechanisms.hosts.tools import PATH, ask
 from chaosday.mechanisms.packets import firewall
 from chaosday.model.fault import Reading
 from chaosday.model.target import Shell
+from chaosday.model.words import DEVICE
 from chaosday.processes import mark
 
 OUR_MARK = 0x6364_0035
@@ -32,8 +33,8 @@ class NetworkDns(ScriptFault):
 
     kind: Literal["network.dns"] = "network.dns"
     mode: Literal["nxdomain", "servfail", "wrong_answer", "slow"] = "nxdomain"
-    name: str = Field(default="", pattern=r"^[A-Za-z0-9._-]*$")
-    lookup: str = Field(default="", pattern=r"^[A-Za-z0-9._-]*$", description="Default: name")
+    name: str = Field(default="", pattern=DEVICE)
+    lookup: str = Field(default="", pattern=DEVICE, description="Default: name")
     answer: str = Field(default="198.18.255.254", description="The wrong answer: an IPv4 address")
     delay_ms: float = Field(default=1000, gt=0, le=60_000)
 
@@ -68,7 +69,7 @@ class NetworkDns(ScriptFault):
         up = f"grep -qi ':{port:04X} ' /proc/net/udp"
         means = Means(
             mechanism=f"nftables redirect to a resolver of ours on port {port}, served by python3 on the target",
-            inject=mark.start(lease_id, f"exec python3 -c {quote(daemon)} {quote(json.dumps(wish))}")
+            inject=mark.start(lease_id, f"exec python3 -I -c {quote(daemon)} {quote(json.dumps(wish))}")
             + f"tries=0; until {up}; do tries=$((tries + 1)); [ $tries -lt 100 ] || exit 1; sleep 0.05; done\n"
             + firewall.load(rules),
             undo=firewall.undo(lease_id) + mark.end(lease_id),

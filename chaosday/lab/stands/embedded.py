@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 from chaosday.errors import UsageError
 from chaosday.mechanisms.disks.disk import below_a_cover, disk
+from chaosday.processes.python import python
 from chaosday.servers.ports import free_port
 from chaosday.servers.server import Server
 from chaosday.targets.line_store import LineStoreTarget
@@ -28,7 +28,7 @@ def stand(folder: Path, *, engine: str = "sqlite_file") -> Iterator[dict[str, An
         data = undo.enter_context(below_a_cover(undo.enter_context(disk(folder / "power")).path / "data"))
         port = free_port()
         served = json.dumps({"kind": engine, "path": str(data / PLACES[engine])})
-        server = Server("store", [sys.executable, "-m", "chaosday.clients.line_server", str(port), served], folder)
+        server = Server("store", [*python(), "-m", "chaosday.clients.line_server", str(port), served], folder)
         undo.callback(server.stop)
         server.start(LineStoreTarget(port=port).reach)
         yield {

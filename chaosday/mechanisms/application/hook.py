@@ -7,14 +7,14 @@ Until then the program runs exactly the code it would run without us: off costs 
 
 The switch file is JSON: ``{"rules": [{"id", "at": "package.module:Class.name", "effect": "raise",
 "error": "ConnectionError", "message", "delay_s", "value", "probability", "until": CLOCK_MONOTONIC}]}``.
-A file that is missing, unreadable or not JSON means: no rules.
+A file that is missing, unreadable or not JSON means: no rules. So does one that somebody else may have written: it has
+to be root's or this program's user's, in a folder that nobody else may write.
 """
 
 from __future__ import annotations
 
 import builtins
 import functools
-import importlib
 import inspect
 import json
 import os
@@ -53,11 +53,24 @@ def _watch(switch: str) -> None:
 
 def _read(switch: str) -> list[dict[str, Any]]:
     try:
-        with open(switch, encoding="utf-8") as file:  # noqa: PTH123 (pathlib would be an import into their program)
-            rules = json.load(file)["rules"]
+        folder = os.open(os.path.dirname(switch) or ".", os.O_RDONLY | os.O_DIRECTORY)  # noqa: PTH120 (as below)
+        try:
+            handle = os.open(os.path.basename(switch), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)  # noqa: PTH119
+            with open(handle, encoding="utf-8") as file:  # noqa: PTH123 (pathlib would be an import into their program)
+                if not (_ours(folder) and _ours(handle)):
+                    return []
+                rules = json.load(file)["rules"]
+        finally:
+            os.close(folder)
         return [rule for rule in rules if rule["at"] and isinstance(rule["until"], (int, float))]
     except (OSError, ValueError, KeyError, TypeError):
         return []
+
+
+def _ours(handle: int) -> bool:
+    """Whether only root and the user that this program runs under may have written it."""
+    found = os.fstat(handle)
+    return found.st_uid in (0, os.geteuid()) and not found.st_mode & 0o022
 
 
 def _tell(switch: str, counts: dict[str, int]) -> None:
@@ -141,11 +154,17 @@ def _wrapped(bare: Callable[..., Any], rule: dict[str, Any]) -> Callable[..., An
 
 
 def _error(rule: dict[str, Any]) -> BaseException:
-    """The exception by its dotted name; ``RuntimeError`` where there is none of that name or it takes no message."""
+    """The exception by its dotted name; ``RuntimeError`` where there is none of that name or it takes no message.
+
+    Only a class of exceptions, of a module that the program has imported: importing runs a module, and calling whatever
+    has the name would run that.
+    """
     module, _, name = rule["error"].rpartition(".")
+    kind = getattr(sys.modules.get(module) if module else builtins, name, None)
     try:
-        kind = getattr(importlib.import_module(module) if module else builtins, name)
-        made: BaseException = kind(rule.get("message", "injected"))
-        return made
-    except (ImportError, AttributeError, TypeError):
+        if isinstance(kind, type) and issubclass(kind, BaseException):
+            made: BaseException = kind(rule.get("message", "injected"))
+            return made
+        return RuntimeError(f"{rule['error']}: {rule.get('message', 'injected')}")
+    except TypeError:
         return RuntimeError(f"{rule['error']}: {rule.get('message', 'injected')}")

@@ -12,8 +12,9 @@ from typing import Any, Protocol, runtime_checkable
 
 import orjson
 
-from chaosday.errors import LeaseError, TargetUnreachable
+from chaosday.errors import LeaseError, Refused, TargetUnreachable
 from chaosday.model.lease import Lease, LeaseState, Undo
+from chaosday.record.owned import OTHERS_MAY_WRITE
 
 
 @runtime_checkable
@@ -115,12 +116,17 @@ class SwitchFile:
     def _changed(self) -> Iterator[dict[str, Any]]:
         """Read, change, and replace the file as a whole, one of us at a time."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        with Path(f"{self._path}.lock").open("w") as lock:
+        found = self._path.parent.stat()
+        if found.st_uid not in (0, os.geteuid()) or found.st_mode & OTHERS_MAY_WRITE:
+            # The program would not believe it either: see the hook.
+            raise Refused(f"others may write the folder of {self._path}: keep the switch in one of your own")
+        with open(os.open(f"{self._path}.lock", os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600), "w") as lock:  # noqa: PTH123
             fcntl.flock(lock, fcntl.LOCK_EX)
             content = self._content()
             yield content
             fresh = Path(f"{self._path}.new")
-            with fresh.open("wb") as file:
+            fresh.unlink(missing_ok=True)
+            with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644), "wb") as file:  # noqa: PTH123
                 file.write(orjson.dumps(content))
                 file.flush()
                 os.fsync(file.fileno())

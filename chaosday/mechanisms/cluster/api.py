@@ -7,8 +7,11 @@ from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable
 from urllib.parse import urlencode
 
+from pydantic import Field
+
 from chaosday.errors import AccessDenied, CapabilityMissing, ChaosdayError, TargetUnreachable
 from chaosday.model.base import Model
+from chaosday.model.words import KUBE_NAME
 
 MERGE = "application/merge-patch+json"
 STRATEGIC = "application/strategic-merge-patch+json"
@@ -27,11 +30,11 @@ class RequestFailed(ChaosdayError):
 class Thing(Model):
     """An object of the cluster by place and name; ``namespace`` is empty for nodes and the like."""
 
-    group: str = ""
-    version: str = "v1"
-    resource: str
-    name: str = ""
-    namespace: str = ""
+    group: str = Field(default="", pattern=KUBE_NAME)
+    version: str = Field(default="v1", pattern=KUBE_NAME)
+    resource: str = Field(pattern=KUBE_NAME)
+    name: str = Field(default="", pattern=KUBE_NAME)
+    namespace: str = Field(default="", pattern=KUBE_NAME)
 
     @property
     def path(self) -> str:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from pydantic import Field
+
 from chaosday.mechanisms.cluster.api import Kube, Thing, labelled
 from chaosday.mechanisms.cluster.fault import ClusterFault
 from chaosday.model.fault import PlanContext
+from chaosday.model.words import KUBE_NAME
 
 
 class Controllers(ClusterFault):
     """A fault on one workload by name, or on every one that the target's selector fits."""
 
-    workload: str = ""
+    workload: str = Field(default="", pattern=KUBE_NAME)
     of: Literal["deployments", "statefulsets"] = "deployments"
 
     def things(self, kube: Kube, context: PlanContext) -> list[dict[str, Any]]:

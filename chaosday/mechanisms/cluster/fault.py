@@ -18,6 +18,7 @@ from chaosday.mechanisms.cluster.permissions import Need, require
 from chaosday.model.fault import Bite, Fault, FaultPlan, PlanContext, Reading
 from chaosday.model.lease import LeaseHolder
 from chaosday.model.target import Target
+from chaosday.model.words import CONTAINER, said
 
 POLL_S = 0.3
 Pod = dict[str, Any]
@@ -157,9 +158,15 @@ def described(pod: Pod) -> dict[str, Any]:
         "node": pod["spec"].get("nodeName", ""),
         "ip": pod["status"].get("podIP", ""),
         "container": statuses[0]["name"] if statuses else "",
-        "container_id": statuses[0].get("containerID", "").rpartition("//")[2] if statuses else "",
+        "container_id": _container(statuses[0].get("containerID", "")) if statuses else "",
         "restarts": sum(each.get("restartCount", 0) for each in statuses),
     }
+
+
+def _container(identity: str) -> str:
+    """What names a container on its node, without the name of its runtime; it becomes part of a script there."""
+    found = identity.rpartition("//")[2]
+    return said("container", found, CONTAINER) if found else ""
 
 
 def lease_needs(kube: Kube, reverts: list[Change]) -> list[Need]:

@@ -314,11 +314,11 @@ def _kubectl(change: Change) -> str:
     place = f"-n {shlex.quote(thing.namespace)} " if thing.namespace else ""
     if change.verb in KINDS:
         how = f"--type={KINDS[change.verb]} -p {shlex.quote(json.dumps(change.body))}"
-        return f"k {place}patch {thing.kubectl} {thing.name} {how}"
+        return f"k {place}patch {thing.kubectl} {shlex.quote(thing.name)} {how}"
     if change.verb == "exec":
-        inside = f"-c {change.container} " if change.container else ""
-        return f"k {place}exec {thing.name} {inside}-- {shlex.join(change.command)}"
-    return f"k {place}delete {thing.kubectl} {thing.name} --ignore-not-found --wait=false"
+        inside = f"-c {shlex.quote(change.container)} " if change.container else ""
+        return f"k {place}exec {shlex.quote(thing.name)} {inside}-- {shlex.join(change.command)}"
+    return f"k {place}delete {thing.kubectl} {shlex.quote(thing.name)} --ignore-not-found --wait=false"
 
 
 def _now() -> str:

@@ -6,7 +6,9 @@ table is changed under a mounted file system, a plain disk is not.
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
+from shlex import quote
 from typing import ClassVar
 
 from pydantic import Field
@@ -18,6 +20,7 @@ from chaosday.mechanisms.hosts.script_fault import Prepared, ScriptFault
 from chaosday.mechanisms.hosts.tools import PATH, ask
 from chaosday.model.fault import Reading
 from chaosday.model.target import Shell
+from chaosday.model.words import DEVICE
 
 
 class DeviceFault(ScriptFault):
@@ -27,7 +30,7 @@ class DeviceFault(ScriptFault):
     decision and is not undone: its mount options are compared, and the target is then not clean.
     """
 
-    device: str = Field(default="", pattern=r"^[A-Za-z0-9_.+-]*$", description="Name below /dev/mapper")
+    device: str = Field(default="", pattern=DEVICE, description="Name below /dev/mapper")
 
     tools: ClassVar[tuple[str, ...]] = ("dmsetup", "dd")
     dm_target: ClassVar[str]
@@ -56,7 +59,7 @@ class DeviceFault(ScriptFault):
                 # Killed between load and resume: what was loaded is thrown away before anything wakes it.
                 f"dmsetup clear {name} || exit 1\n"
                 f"{same} || {{ {swap % original}; }} || exit 1\n"
-                f"{awake} || dmsetup resume {name} || exit 1\n" + (f"rm -f {probe}\n" if probe else "")
+                f"{awake} || dmsetup resume {name} || exit 1\n" + (f"rm -f {quote(probe)}\n" if probe else "")
             ),
             residue=(
                 f'{same} || echo "{name} has the table $(dmsetup table {name})"\n'
@@ -78,7 +81,7 @@ class DeviceFault(ScriptFault):
                 "table": f"dmsetup table {name}",
                 "mount": f"sed -n 's#^/dev/mapper/{name} \\([^ ]*\\) .*#\\1#p' /proc/self/mounts | head -n 1",
                 "scratch": f"for at in $(sed -n 's#^/dev/mapper/{name} \\([^ ]*\\) .*#\\1#p' /proc/self/mounts); do "
-                f"[ -e $at/{SCRATCH} ] && echo yes; done",
+                f'[ -e "$at/{SCRATCH}" ] && echo yes; done',
             },
         )
         if not found["module"]:
@@ -88,6 +91,8 @@ class DeviceFault(ScriptFault):
         words = found["table"].split()
         if len(found["table"].splitlines()) != 1 or words[2] != "linear":
             raise ForeignState(f"{name} is not one linear stretch of a disk ({found['table'].splitlines()[0]})")
+        if not re.fullmatch(r"\d+ \d+ linear \d+:\d+ \d+", found["table"].strip()):
+            raise ForeignState(f"{name} has a table that is not understood: {found['table'][:80]!r}")
         if self.damaging and not found["scratch"]:
             raise ScratchMarkMissing(
                 f"{self.kind} loses data for good, and no file system on {name} is marked as scratch; "
@@ -106,7 +111,8 @@ class DeviceFault(ScriptFault):
 
     def lost_write(self, shell: Shell, probe: str) -> bool:
         """Whether a synced write of our own file is not there when it is read past the page cache."""
-        script = f"{_write(probe, 'B')}\ndd if={probe} bs=4096 count=1 iflag=direct 2>/dev/null | head -c 1"
+        back = f"dd if={quote(probe)} bs=4096 count=1 iflag=direct,nofollow 2>/dev/null | head -c 1"
+        script = f"{_write(probe, 'B')}\n{back}"
         return shell.run(PATH + script, sudo=True, timeout_s=60).out.strip() != "B"
 
 
@@ -117,4 +123,5 @@ def reading_of_errors(failed: bool) -> Reading:
 
 def _write(probe: str, letter: str) -> str:
     fill = f"head -c 4096 /dev/zero | tr '\\0' {letter}"
-    return f"{fill} | dd of={probe} bs=4096 count=1 conv=notrunc,fsync oflag=direct iflag=fullblock 2>/dev/null"
+    how = "bs=4096 count=1 conv=notrunc,fsync oflag=direct,nofollow iflag=fullblock"
+    return f"{fill} | dd of={quote(probe)} {how} 2>/dev/null"

@@ -13,9 +13,9 @@ from chaosday.mechanisms.hosts.script_fault import Prepared, ScriptFault
 from chaosday.mechanisms.hosts.tools import PATH, ask, need
 from chaosday.model.fault import Reading
 from chaosday.model.target import Shell
+from chaosday.model.words import CONTAINER, PROCESS, said
 
 _PLAIN = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
-_ID = re.compile(r"^[0-9a-f]{12,64}$")
 
 
 class ContainerFault(ScriptFault):
@@ -44,12 +44,12 @@ class ContainerFault(ScriptFault):
                 raise ForeignState(f"container {name} was paused by somebody else; unpause it first")
             if not status.startswith("Up"):
                 raise UsageError(f"container {name} is not running ({status}); start it first")
-        return {name: identity for name, identity, _ in rows[: self.count] if _ID.match(identity)}
+        return {name: said("container", identity, CONTAINER) for name, identity, _ in rows[: self.count]}
 
     def mains(self, shell: Shell, victims: dict[str, str]) -> list[str]:
         """``pid:start`` of each container's main process, its start in ticks since the machine's."""
         found = ask(shell, {"all": "\n".join(main_process(self.engine, each) for each in victims.values())})["all"]
-        return found.split()
+        return [said("container's main process", each, PROCESS) for each in found.split()]
 
 
 class ContainerEnd(ContainerFault):

@@ -19,13 +19,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from chaosday.errors import CapabilityMissing, TargetUnreachable
+from chaosday.errors import CapabilityMissing, MalformedInput, TargetUnreachable
 from chaosday.model.target import ServerFiles
 from chaosday.servers.account import owner_of
+from chaosday.servers.postgres import binaries
 
 PAGE_BYTES = 8192
 SLICE_PAGES = 32
 LINES_KEPT = 2_000
+RELATION = re.compile(r"base/[0-9]+/[0-9]+")
+"""The file of a table; one in another tablespace is not kept."""
 _TIMEOUT_S = 600
 
 
@@ -84,6 +87,11 @@ class Server:
     def arguments(self) -> list[str]:
         """As PostgreSQL's programs take them; the password goes through the environment."""
         return ["-h", self.host, "-p", str(self.port), "-U", self.user, "--no-password"]
+
+
+def installed() -> PostgresTools:
+    """The programs of this machine; evidence from elsewhere says where they were there, which is not asked."""
+    return PostgresTools(binaries())
 
 
 def tools_of(files: ServerFiles) -> tuple[PostgresTools, Server]:
@@ -153,7 +161,7 @@ def observe_checksums(
         "bad": _number(r"Bad checksums:\s+(\d+)", text),
         "checksums": "data checksums are not enabled" not in text,
         "bin_directory": str(tools.bin_directory),
-        "slice": _slice(data_directory, relation) if relation else None,
+        "slice": _slice(data_directory, relation) if RELATION.fullmatch(relation) else None,
     }
 
 
@@ -187,6 +195,9 @@ def checked_slice(observation: Mapping[str, Any], pages: bytes, into: Path) -> d
     a control file and one table.
     """
     kept = observation["slice"]
+    # The evidence is somebody's word: it names no place outside, and no program to be run.
+    if not RELATION.fullmatch(kept["relation"]):
+        raise MalformedInput(f"the kept pages are those of {kept['relation']!r}, which is no table of a data directory")
     table = into / kept["relation"]
     for folder in ("global", "pg_tblspc"):
         (into / folder).mkdir()
@@ -195,7 +206,7 @@ def checked_slice(observation: Mapping[str, Any], pages: bytes, into: Path) -> d
     (into / "PG_VERSION").write_text(kept["pg_version"])
     (into / "global" / "pg_control").write_bytes(base64.b64decode(kept["control"]))
     into.chmod(0o700)
-    tools = PostgresTools(Path(observation["bin_directory"]))
+    tools = installed()
     return observe_checksums(tools, into, version=observation["version"])
 
 

@@ -53,7 +53,7 @@ def root_of(pid: int, roots: list[int], table: ProcessTable) -> int:
 
 def _roots(target: Target, shell: Shell, table: ProcessTable, choice: Choice) -> list[int]:
     if choice.pid_file:
-        said = shell.run(f"head -n 1 {shlex.quote(choice.pid_file)}").out.strip()
+        said = shell.run(f"head -n 1 <{shlex.quote(choice.pid_file)}").out.strip()
         return [int(said)] if said.isdigit() and (row := table.rows.get(int(said))) and row.alive else []
     if choice.pattern:
         # The pattern may stand in our own arguments.

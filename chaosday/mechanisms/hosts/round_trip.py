@@ -11,6 +11,7 @@ from shlex import quote
 from chaosday.errors import CapabilityMissing, UsageError
 from chaosday.mechanisms.hosts.tools import PATH
 from chaosday.model.target import Shell
+from chaosday.model.words import ADDRESS
 
 _COUNTS = re.compile(r"(\d+) packets transmitted, (\d+) received")
 _TIMES = re.compile(r"= ([\d.]+)/([\d.]+)/([\d.]+)/([\d.]+) ms")
@@ -27,11 +28,11 @@ class Probe:
     @classmethod
     def parse(cls, text: str) -> Probe:
         """``host`` or ``host:port``; IPv6 in brackets where there is a port."""
+        if not text or not re.fullmatch(ADDRESS, text):
+            raise UsageError(f"{text!r} is nothing to probe: write an address or address:port")
         host, colon, port = text.rpartition(":")
         if colon and port.isdigit() and (":" not in host or host.startswith("[")):
             return cls(host.strip("[]"), int(port))
-        if not text or not re.fullmatch(r"[A-Za-z0-9.:_-]+", text):
-            raise UsageError(f"{text!r} is nothing to probe: write an address or address:port")
         return cls(text)
 
     def __str__(self) -> str:
@@ -104,12 +105,12 @@ def _echoes(shell: Shell, probe: Probe, pace: Pace) -> RoundTrips:
 
 def _connects(shell: Shell, probe: Probe, pace: Pace) -> RoundTrips:
     # The built-in /dev/tcp of bash: on nearly every host, and it tells refusal (at once) from silence.
-    target = quote(f"/dev/tcp/{probe.host}/{probe.port}")
+    peer = f"{quote(probe.host)} {probe.port}"
     # Nobody waits for the one before, as with ping: twenty that are never answered would take twenty times the wait,
     # and a fault as much longer than it was asked for.
     script = (
         f"i=0; while [ $i -lt {pace.count} ]; do {{ s=$(date +%s%N); "
-        f"timeout {pace.wait_s:g} bash -c 'exec 3<>'{target} 2>/dev/null; "
+        f"timeout {pace.wait_s:g} bash -c 'exec 3<>\"/dev/tcp/$1/$2\"' bash {peer} 2>/dev/null; "
         f"echo $? $(($(date +%s%N) - s)); }} & sleep {pace.gap_s:g}; i=$((i + 1)); done; wait"
     )
     result = shell.run(PATH + script, timeout_s=2 * pace.wait_s * pace.count + 10)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import socket
 import subprocess
-import sys
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self, runtime_checkable
@@ -18,6 +17,7 @@ from chaosday.mechanisms.http_proxy import canary
 from chaosday.mechanisms.http_proxy.canary import Seen
 from chaosday.mechanisms.http_proxy.rule import Match, Rule
 from chaosday.model.lease import Lease, LeaseState, Undo
+from chaosday.processes.python import python, python_environment
 
 CONTROL_TIMEOUT_S = 10.0
 
@@ -140,7 +140,7 @@ class HttpProxyProcess:
         """Start it with its control socket at ``control``; returns once it answers."""
         process = subprocess.Popen(
             [
-                sys.executable,
+                *python(),
                 "-m",
                 "chaosday.mechanisms.http_proxy",
                 str(control),
@@ -149,6 +149,7 @@ class HttpProxyProcess:
             stdin=subprocess.PIPE if lifeline else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             start_new_session=True,
+            env=python_environment(),
         )
         assert process.stdout is not None
         if process.stdout.readline().strip() != b"ready":

@@ -76,7 +76,7 @@ def build(shell: Shell, flow: Flow, scene: Scene, harm: Harm, ways: Sequence[str
 def _start(lease_id: str, number: int, harm: Harm) -> str:
     argument = json.dumps({**asdict(harm), "queue": number, "mark": TWIN_MARK | number})
     # The script comes as an argument: no file of ours has to lie about while it runs.
-    command = f"exec python3 -c {quote(daemon())} {quote(argument)}"
+    command = f"exec python3 -I -c {quote(daemon())} {quote(argument)}"
     return mark.start(lease_id, command) + (
         f"tries=0; until grep -q '^ *{number} ' {QUEUES}; do tries=$((tries + 1)); "
         '[ $tries -lt 100 ] || { echo "the packet queue daemon did not start" >&2; exit 1; }; sleep 0.05; done\n'

@@ -18,6 +18,7 @@ from chaosday.model.fault import Bite, Fault, FaultPlan, PlanContext, Reading
 from chaosday.model.lease import LeaseHolder, Undo
 from chaosday.model.scene import Control, Scene
 from chaosday.model.target import Shell, Target
+from chaosday.model.words import ADDRESS, DEVICE, said
 
 _CONFIGURED = "tc qdisc show | awk '$2 !~ /^(noqueue|pfifo_fast|fq|fq_codel|mq)$/ { print $5 }' | sort -u"
 DUMP = {
@@ -38,8 +39,10 @@ class TrafficFault(Fault):
     ports: list[int] = Field(default=[], description="Ports of either side; empty means all")
     protocol: Protocol = "any"
     direction: Direction = "both"
-    device: str = Field(default="", description="Interface; empty is the one that leads to the peers")
-    probe: str = Field(default="", description="Whom to measure against: address or address:port; default, first peer")
+    device: str = Field(default="", pattern=DEVICE, description="Interface; empty is the one that leads to the peers")
+    probe: str = Field(
+        default="", pattern=ADDRESS, description="Whom to measure against: address or address:port; default, first peer"
+    )
 
     requires: ClassVar[tuple[type[Any], ...]] = (Shell, LeaseHolder)
     tools: ClassVar[tuple[str, ...]] = ("nft", "ip", "tc")
@@ -118,7 +121,7 @@ class TrafficFault(Fault):
             route = ask(shell, {"route": f"ip -o route get {quote(probe.host)}"})["route"].split()
             if "dev" not in route:
                 raise CapabilityMissing(f"the target has no route to {probe.host}; set device or probe")
-            device = route[route.index("dev") + 1]
+            device = said("network interface", route[route.index("dev") + 1], DEVICE)
         elif not ask(shell, {"link": f"ip -o link show dev {quote(device)}"})["link"]:
             raise UsageError(f"the target has no interface {device!r}")
         return Scene(lease_id, control, device)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import socket
 import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -16,6 +14,7 @@ from chaosday.errors import AccessDenied, LeaseError, TargetUnreachable, UsageEr
 from chaosday.model.lease import Lease, LeaseState, Undo
 from chaosday.processes.forks import close_in_children
 from chaosday.processes.local_shell import RUN_MARK
+from chaosday.processes.python import python, python_environment
 from chaosday.record.key import run_mark
 
 _ERRORS = {"lease": LeaseError, "denied": AccessDenied, "usage": UsageError}
@@ -73,11 +72,11 @@ class ProxyProcess:
         With ``tidy`` the proxy takes the (then empty) directory of its state file away at its end.
         """
         state_file.parent.mkdir(parents=True, exist_ok=True)
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+        environment = python_environment()
         if run:
             environment[RUN_MARK] = run_mark(run)
         command = [
-            sys.executable,
+            *python(),
             "-m",
             "chaosday.mechanisms.proxy",
             "--state",
