@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import zlib
 from shlex import quote
@@ -9,13 +10,15 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from chaosday.errors import Refused, ScratchMarkMissing, UsageError
+from chaosday.errors import CapabilityMissing, Refused, ScratchMarkMissing, UsageError
+from chaosday.mechanisms.disks.cover import source
 from chaosday.mechanisms.hosts.means import Means
 from chaosday.mechanisms.hosts.scratch import SCRATCH
 from chaosday.mechanisms.hosts.script_fault import Prepared, ScriptFault
 from chaosday.mechanisms.hosts.tools import ask
 from chaosday.model.fault import Reading
 from chaosday.model.target import Shell
+from chaosday.model.words import ABSOLUTE
 
 BLOCK_BYTES = 4096
 Damage = Literal["flip", "zero", "truncate", "delete", "swap"]
@@ -24,31 +27,30 @@ Damage = Literal["flip", "zero", "truncate", "delete", "swap"]
 class DataFiles(ScriptFault):
     """Damages files at rest below a directory that is marked as scratch, and puts them back.
 
-    The mark is a file ``.chaosday-scratch`` in the directory. A file as it was is kept beside it, complete,
-    before its first byte is touched; the undo puts back what was kept, with its times and its mode.
+    The mark is a file ``.chaosday-scratch`` in the directory. A file as it was is kept where only root comes in
+    (/var/lib/chaosday/kept), complete, before its first byte is touched; the undo puts back what was kept, with its
+    times, its mode and its owner. Files with more than one name are not taken: the other may be somebody else's.
     """
 
     kind: Literal["data.files"] = "data.files"
-    path: str = Field(default="/srv/data", pattern=r"^/[^\s'\\]*[^\s'\\/]$", description="A directory")
-    match: str = Field(default="*", pattern=r"^[^'\n]+$", description="Shell pattern on the file's name")
+    path: str = Field(default="/srv/data", pattern=ABSOLUTE, description="A directory")
+    match: str = Field(default="*", min_length=1, description="Shell pattern on the file's name")
     damage: Damage = "flip"
     """One bit turned, a block (4 KiB) of zeros, the second half cut off, gone, or two files' contents exchanged."""
     count: int = Field(default=1, ge=1, le=1000)
     """How many files, chosen by the lease's id; for ``swap`` pairs of files."""
 
-    tools: ClassVar[tuple[str, ...]] = ("find", "sha256sum", "dd", "od", "cp", "stat")
+    tools: ClassVar[tuple[str, ...]] = ("python3",)
 
     def prepare(self, shell: Shell, lease_id: str) -> Prepared:
-        here, kept = quote(self.path), quote(f"{self.path}/.chaosday-kept-{lease_id}")
-        sums = f"find {here} -type f ! -path '*/.chaosday-*' -name {quote(self.match)} -exec sha256sum {{}} +"
+        here = quote(self.path)
+        asked = {"verb": "list", "path": self.path, "match": self.match}
         found = ask(
             shell,
             {
                 "directory": f"[ -d {here} ] && echo yes",
                 "scratch": f"[ -e {here}/{SCRATCH} ] && echo yes",
-                "files": f"find {here} -type f ! -path '*/.chaosday-*' -name {quote(self.match)} -size +0 "
-                "-exec stat -c '%s %n' {} +",
-                "sums": sums,
+                "files": f"[ ! -e {here}/{SCRATCH} ] || {_hands(asked)}",
             },
         )
         if not found["directory"]:
@@ -57,80 +59,62 @@ class DataFiles(ScriptFault):
             raise ScratchMarkMissing(
                 f"{self.path} is not marked as scratch; if it is, say so with: touch {self.path}/{SCRATCH}"
             )
-        chosen = self._chosen(found["files"], lease_id)
-        files = " ".join(quote(name) for name, _ in chosen)
-        digests = {name: digest for digest, _, name in (line.partition("  ") for line in found["sums"].splitlines())}
-        # Complete or not there at all: a copy that was cut short must never be put back.
-        keep = (
-            f"mkdir -p {kept} && n=0 && for f in {files}; do n=$((n + 1)); "
-            f'cp -p "$f" {kept}/part && printf "%s" "$f" > {kept}/$n.name && mv {kept}/part {kept}/$n || exit 1; done\n'
-            f"sync {kept}/* 2>/dev/null || sync\n"
-        )
-        # What somebody repaired in the meantime keeps its bytes: writing them again would show readers a file cut off.
-        undo = (
-            f'[ -d {kept} ] || exit 0\nfor n in {kept}/*.name; do o=${{n%.name}}; [ -e "$o" ] || continue; '
-            'f=$(cat "$n"); cmp -s "$o" "$f" 2>/dev/null && cp -p --attributes-only "$o" "$f" 2>/dev/null || '
-            'cp -p "$o" "$f" || exit 1; done\n'
-            f"rm -rf {kept}\n"
-        )
+        try:
+            there = json.loads(found["files"])
+        except ValueError:
+            raise CapabilityMissing(f"the files of {self.path} could not be read on the target") from None
+        files = self._damaging(self._chosen(there["files"], lease_id), lease_id)
+        words = {"path": self.path, "lease": lease_id, "directory": there["directory"]}
         means = Means(
-            mechanism="bytes at rest, the originals kept beside them",
-            inject=keep + self._damaging(chosen, lease_id),
-            undo=undo,
-            residue=f'[ ! -e {kept} ] || echo "files kept in {self.path}"\n',
+            mechanism="bytes at rest, the originals kept in a folder of root's",
+            inject=f"{_hands({**words, 'verb': 'damage'})} || exit 1\n",
+            undo=f"{_hands({**words, 'verb': 'undo'})} || exit 1\n",
+            residue=f"{_hands({**words, 'verb': 'residue'})}\n",
         )
-        data = {"sums": {name: digests[name] for name, _ in chosen}}
-        listed = (
-            f"{sums} | sort; find {here} -type f ! -path '*/.chaosday-*' -exec stat -c '%n %s %a %u %Y' {{}} + | sort"
+        names = tuple(f"{self.path}/{file['name']}" for file in files)
+        return Prepared(
+            means, {"words": words, "files": files}, {"files": _hands({**asked, "verb": "state"})}, affected=names
         )
-        return Prepared(means, data, {"files": listed}, affected=tuple(name for name, _ in chosen))
 
     def measure(self, shell: Shell, lease_id: str, data: dict[str, Any], *, hurt: bool) -> Reading:
-        names = " ".join(quote(name) for name in data["sums"])
-        said = shell.run(f"sha256sum {names} 2>/dev/null", sudo=True).out
-        now = {name: digest for digest, _, name in (line.partition("  ") for line in said.splitlines())}
-        changed = sum(now.get(name) != digest for name, digest in data["sums"].items())
+        script = _hands({**data["words"], "verb": "sums"})
+        changed = int(shell.run(script, stdin=self.stdin(data), sudo=True).out.strip() or len(data["files"]))
         return Reading(value=changed, unit="files that read otherwise", by="SHA-256 of the files")
+
+    def stdin(self, data: dict[str, Any]) -> str:
+        return json.dumps(data["files"])
 
     def bites(self, baseline: Reading, during: Reading, data: dict[str, Any]) -> tuple[bool, str]:
         bit = during.value > baseline.value
-        return bit, f"{self.damage}: {during.value:g} of {len(data['sums'])} files read otherwise than before"
+        return bit, f"{self.damage}: {during.value:g} of {len(data['files'])} files read otherwise than before"
 
-    def _chosen(self, listed: str, lease_id: str) -> list[tuple[str, int]]:
-        files = []
-        for line in listed.splitlines():
-            size, _, name = line.partition(" ")
-            if "'" not in name:
-                files.append((name, int(size)))
+    def _chosen(self, files: list[dict[str, Any]], lease_id: str) -> list[dict[str, Any]]:
         wanted = self.count * 2 if self.damage == "swap" else self.count
         if len(files) < wanted:
             raise Refused(f"{self.kind}: {len(files)} files in {self.path} fit {self.match!r}, {wanted} are needed")
-        return random.Random(zlib.crc32(lease_id.encode())).sample(sorted(files), wanted)
+        ordered = sorted(files, key=lambda file: str(file["name"]))
+        return random.Random(zlib.crc32(lease_id.encode())).sample(ordered, wanted)
 
-    def _damaging(self, chosen: list[tuple[str, int]], lease_id: str) -> str:
-        dice, lines = random.Random(f"{lease_id}/bytes"), []
-        for place, (name, size) in enumerate(chosen):
-            file, at = quote(name), dice.randrange(size)
+    def _damaging(self, chosen: list[dict[str, Any]], lease_id: str) -> list[dict[str, Any]]:
+        """What is to be done to each file, as data."""
+        dice, files = random.Random(f"{lease_id}/bytes"), []
+        for place, file in enumerate(chosen):
+            size = int(file["size"])
+            at = dice.randrange(size)
+            how: dict[str, Any] = {"act": self.damage}
             if self.damage == "flip":
-                lines.append(
-                    f"b=$(od -An -tu1 -j {at} -N 1 {file} | tr -d ' ') && "
-                    f'printf "\\\\$(printf %03o $((b ^ {1 << dice.randrange(8)})))" | '
-                    f"dd of={file} bs=1 seek={at} conv=notrunc 2>/dev/null || exit 1"
-                )
+                how |= {"at": at, "bit": dice.randrange(8)}
             elif self.damage == "zero":
-                block, length = (
-                    at // BLOCK_BYTES * BLOCK_BYTES,
-                    min(BLOCK_BYTES, size - at // BLOCK_BYTES * BLOCK_BYTES),
-                )
-                lines.append(
-                    f"dd if=/dev/zero of={file} bs=1 count={length} seek={block} conv=notrunc 2>/dev/null || exit 1"
-                )
+                block = at // BLOCK_BYTES * BLOCK_BYTES
+                how |= {"at": block, "bytes": min(BLOCK_BYTES, size - block)}
             elif self.damage == "truncate":
-                lines.append(f"dd if=/dev/null of={file} bs=1 seek={size // 2} 2>/dev/null || exit 1")
-            elif self.damage == "delete":
-                lines.append(f"rm {file} || exit 1")
-            elif place % 2:
-                other = quote(chosen[place - 1][0])
-                kept = quote(f"{self.path}/.chaosday-kept-{lease_id}")
-                lines.append(f"cat {kept}/{place} > {file} && cat {kept}/{place + 1} > {other} || exit 1")
-        return "\n".join(lines) + "\n"
+                how |= {"at": size // 2}
+            elif self.damage == "swap":
+                how |= {"other": place - 1 if place % 2 else place + 1}
+            files.append({**file, **how})
+        return files
+
+
+def _hands(words: dict[str, Any]) -> str:
+    """Shell text that does it on the target, by its own python3."""
+    return f"python3 -I -c {quote(source('file_damage.py'))} {quote(json.dumps(words))}"

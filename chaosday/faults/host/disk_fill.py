@@ -9,6 +9,7 @@ from pydantic import Field
 
 from chaosday.errors import CapabilityMissing, Refused
 from chaosday.mechanisms.hosts.means import Means
+from chaosday.mechanisms.hosts.own_directory import OwnDirectory
 from chaosday.mechanisms.hosts.script_fault import Prepared, ScriptFault
 from chaosday.mechanisms.hosts.tools import PATH, ask
 from chaosday.model.fault import Reading
@@ -29,7 +30,7 @@ class HostDiskFill(ScriptFault):
     percent: float = Field(default=90, gt=0, le=100)
     reserve_mb: float = Field(default=64, ge=0)
 
-    tools = ("df", "fallocate", "xargs", "seq")
+    tools = ("df", "fallocate", "xargs", "seq", "find", "stat")
     inject_timeout_s = 600
 
     def prepare(self, shell: Shell, lease_id: str) -> Prepared:
@@ -37,10 +38,10 @@ class HostDiskFill(ScriptFault):
         if not answers["free"].isdigit():
             raise CapabilityMissing(f"{self.path} is not on a file system of the target that df can read")
         free = int(answers["free"])
-        ours = quote(f"{self.path.rstrip('/')}/.chaosday-{lease_id}")
+        ours = OwnDirectory(self.path, lease_id)
         if self.what == "inodes":
             asked = int(free * self.percent / 100)
-            inject = f"mkdir {ours} && cd {ours} && seq {asked} | xargs -n 2000 touch || exit 1\n"
+            inject = f"{ours.make()}seq {asked} | xargs -n 2000 touch || exit 1\n"
         else:
             asked = round(self.size_mb * 2**20 or free * self.percent / 100)
             if free - asked < self.reserve_mb * 2**20:
@@ -49,13 +50,13 @@ class HostDiskFill(ScriptFault):
                     f"of the {free / 2**20:.0f} MB free below {self.path}; ask for less"
                 )
             # Where fallocate is not known (NFS, some FUSE) the bytes are written.
-            write = f"head -c {asked} /dev/zero > {ours}"
-            inject = f"fallocate -l {asked} {ours} 2>/dev/null || {write} || exit 1\n"
+            write = f"head -c {asked} /dev/zero > fill"
+            inject = f"{ours.make()}fallocate -l {asked} fill 2>/dev/null || {write} || exit 1\n"
         means = Means(
             mechanism=f"{'empty files' if self.what == 'inodes' else 'fallocate'} in {self.path}",
             inject=inject,
-            undo=f"rm -rf {ours} || exit 1\n[ ! -e {ours} ]\n",
-            residue=f'for f in {ours}; do [ ! -e "$f" ] || echo "file $f"; done\n',
+            undo=ours.take_away(),
+            residue=ours.residue(),
         )
         names = f"cd {quote(self.path)} && ls -A | grep '^.chaosday-'"
         return Prepared(means, {"asked": asked}, {"ours": names})

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from chaosday.errors import CapabilityMissing, Refused
 from chaosday.mechanisms.hosts.means import Means
+from chaosday.mechanisms.hosts.own_directory import OwnDirectory
 from chaosday.mechanisms.hosts.script_fault import Prepared, ScriptFault
 from chaosday.mechanisms.hosts.tools import PATH, ask
 from chaosday.model.fault import Reading
@@ -26,7 +27,7 @@ class HostIo(ScriptFault):
     workers: int = Field(default=2, ge=1, le=256)
     file_mb: int = Field(default=8, ge=1, le=10_240)
 
-    tools = ("dd", "setsid", "stat")
+    tools = ("dd", "find", "setsid", "stat")
 
     def prepare(self, shell: Shell, lease_id: str) -> Prepared:
         device = (
@@ -44,19 +45,16 @@ class HostIo(ScriptFault):
                 f"{self.workers} files of {self.file_mb} MB would fill half of {self.path}; choose smaller ones"
             )
         device = said("block device", answers["device"], r"[A-Za-z0-9!_-]+")
-        ours = f"{self.path.rstrip('/')}/.chaosday-{lease_id}"
-        one = f"dd if=/dev/zero of={quote(ours)}/$n bs=1M count={self.file_mb} conv=notrunc"
-        again = (
-            f"dd if={quote(ours)}/$n of=/dev/null bs=1M iflag=direct" if self.mode == "read" else f"{one} oflag=direct"
-        )
+        ours = OwnDirectory(self.path, lease_id)
+        one = f"dd if=/dev/zero of=$n bs=1M count={self.file_mb} conv=notrunc"
+        again = "dd if=$n of=/dev/null bs=1M iflag=direct" if self.mode == "read" else f"{one} oflag=direct"
         # Not every file system takes O_DIRECT (tmpfs did not until 6.6); there each file is synced instead.
         loop = f"{one} conv=notrunc,fsync; while :; do {again} || {one} conv=notrunc,fsync || sleep 0.1; done"
         means = Means(
             mechanism=f"{self.workers} dd on {device}",
-            inject=f"mkdir {quote(ours)} || exit 1\n"
-            + mark.start(lease_id, f"for n in $(seq {self.workers}); do ({loop}) & done; wait"),
-            undo=f"{mark.end(lease_id)}rm -rf {quote(ours)} || exit 1\n",
-            residue=f"{mark.residue(lease_id)}[ ! -e {quote(ours)} ] || echo file {quote(ours)}\n",
+            inject=ours.make() + mark.start(lease_id, f"for n in $(seq {self.workers}); do ({loop}) & done; wait"),
+            undo=mark.end(lease_id) + ours.take_away(),
+            residue=mark.residue(lease_id) + ours.residue(),
         )
         names = f"cd {quote(self.path)} && ls -A | grep '^.chaosday-'"
         return Prepared(means, {"device": device}, {"ours": names})

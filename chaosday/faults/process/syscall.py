@@ -48,7 +48,7 @@ class ProcessSyscall(ScriptFault):
             if tracer not in ("", "0"):
                 raise ForeignState(f"process {pid} is already traced by process {tracer}; a process has one tracer")
         self._may_trace(shell)
-        calls, log = ",".join(self.calls), f"/var/tmp/.chaosday-{lease_id}.strace"
+        calls, log = ",".join(self.calls), f"/var/lib/chaosday/{lease_id}.strace"
         how = {"error": f"error={self.errno}", "delay": f"delay_exit={round(self.delay_ms * 1000)}", "lie": "retval=0"}
         when = f":when=1+{self.every}" if self.every > 1 else ""
         pids = [row.pid for row in rows]
@@ -57,7 +57,8 @@ class ProcessSyscall(ScriptFault):
         held = f"grep -qE '^TracerPid:[[:space:]]*[1-9]' /proc/{pids[0]}/status"
         means = Means(
             mechanism=f"strace on {len(pids)} processes",
-            inject=mark.start(lease_id, strace)
+            inject="(umask 077; mkdir -p /var/lib/chaosday) || exit 1\n"
+            + mark.start(lease_id, strace)
             + f"tries=0; until {held}; do tries=$((tries + 1)); [ $tries -lt 100 ] || exit 1; sleep 0.05; done\n",
             undo=f"{mark.end(lease_id)}rm -f {log}\n",
             residue=f"{mark.residue(lease_id)}[ ! -e {log} ] || echo file {log}\n",

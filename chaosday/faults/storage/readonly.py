@@ -55,7 +55,7 @@ class StorageReadonly(ScriptFault):
 
     def measure(self, shell: Shell, lease_id: str, data: dict[str, Any], *, hurt: bool) -> Reading:
         probe = quote(f"{self.path}/.chaosday-probe-{lease_id}")
-        result = shell.run(f"{PATH}: 2>/dev/null > {probe} && rm -f {probe} && echo written", sudo=True)
+        result = shell.run(f"{PATH}set -C; : 2>/dev/null > {probe} && rm -f {probe} && echo written", sudo=True)
         return Reading(value=int(result.out.strip() != "written"), unit="of 1 write refused", by="a file of our own")
 
     def bites(self, baseline: Reading, during: Reading, data: dict[str, Any]) -> tuple[bool, str]:

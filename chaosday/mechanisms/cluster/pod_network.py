@@ -63,19 +63,21 @@ class PodNetworkFault(PodFault):
         raise LeaseError(f"helper pod {name} has not applied its rules within {APPLY_TIMEOUT_S:g} s")
 
     def _helper(self, pod: dict[str, Any], name: str) -> str:
+        # Read by us when it went wrong; /tmp of a node is everybody's.
+        said = f"/run/chaosday-{name}"
         sitter = (
             f"{PATH}for g in {_GROUPS}; do echo $$ > $g; done 2>/dev/null\n"
             'exec 9</proc/$one/ns/net; in="nsenter --net=/proc/$$/fd/9"\n'
-            f"( {self.rules(name)} ) 2>/tmp/{name} || {{ {self.without(name)}; exit 1; }}\n"
+            f"( {self.rules(name)} ) 2>{said} || {{ {self.without(name)}; exit 1; }}\n"
             f"while [ -d /proc/$helper ] && ! grep -q ' Z ' /proc/$helper/stat; do sleep 0.2; done\n"
-            f'until {self.without(name)} && [ -z "$({self.left(name)})" ]; do sleep 0.5; done; rm -f /tmp/{name}\n'
+            f'until {self.without(name)} && [ -z "$({self.left(name)})" ]; do sleep 0.5; done; rm -f {said}\n'
         )
         return (
             f"{of_container(pod['container_id'])}\nset -- $pids\n"
             f"helper=$$ one=$1 nsenter -t 1 -m setsid sh -c {quote(sitter)} &\n"
             f'tries=0; until [ -n "$(nsenter -t $1 -n nsenter -t 1 -m sh -c {quote(self._applied(name))})" ]; do\n'
             "    tries=$((tries + 1)); [ $tries -lt 50 ] || { "
-            f"nsenter -t 1 -m head -c 300 /tmp/{name} >/dev/termination-log; exit 1; }}; sleep 0.2\n"
+            f"nsenter -t 1 -m head -c 300 {said} >/dev/termination-log; exit 1; }}; sleep 0.2\n"
             "done\n: >/tmp/applied\nwhile :; do sleep 1; done\n"
         )
 
