@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from urllib.parse import urlsplit
+
+from chaosday.errors import AccessDenied, Unavailable, UsageError
+from chaosday.processes.login import expanded
+from chaosday.record.crash import redacted
 
 # A cold start migrates an empty database, which takes longer than Prefect's own 20 s on a busy laptop.
 QUIET = {
@@ -16,6 +21,8 @@ QUIET = {
 }
 # What a server that lives for two flow runs does not need.
 WITHOUT_SERVICES = ("SCHEDULER", "LATE_RUNS", "PAUSE_EXPIRATIONS", "CANCELLATION_CLEANUP", "FOREMAN", "TRIGGERS")
+ADDRESS = "PREFECT_API_URL"
+PATIENCE_S = 30.0
 
 
 def quiet_prefect(home: Path | None = None) -> None:
@@ -24,7 +31,7 @@ def quiet_prefect(home: Path | None = None) -> None:
         os.environ.setdefault(name, value)
     if home is not None:
         os.environ["PREFECT_HOME"] = str(home)
-        os.environ.pop("PREFECT_API_URL", None)
+        os.environ.pop(ADDRESS, None)
         os.environ.pop("PREFECT_PROFILE", None)
         for service in WITHOUT_SERVICES:
             os.environ[f"PREFECT_SERVER_SERVICES_{service}_ENABLED"] = "false"
@@ -32,12 +39,68 @@ def quiet_prefect(home: Path | None = None) -> None:
 
 @contextmanager
 def prefect_session(home: Path | None = None) -> Iterator[None]:
-    """Prefect, set up quietly; a temporary server that was started for us ends with the block."""
+    """Prefect, set up quietly; a temporary server that was started for us ends with the block.
+
+    Raises before anything is begun: ``UsageError`` for an address that can be none; ``AccessDenied`` and
+    ``Unavailable`` for a server that refuses us, does not answer or is something else, or, our own, does not start.
+    """
     quiet_prefect(home)
-    from prefect.server.api.server import SubprocessASGIServer
+    if not os.environ.get(ADDRESS):
+        _writable(expanded(os.environ.get("PREFECT_HOME") or "~/.prefect"))
+    from prefect.settings import get_current_settings
+
+    settings = get_current_settings()
+    if settings.api.url:
+        _answering(settings.api.url)
+        server = nullcontext()
+    elif settings.server.ephemeral.enabled:
+        from flows.temporary_server import temporary_server
+
+        server = temporary_server()
+    else:
+        raise Unavailable(f"no Prefect server is named, and Prefect is set to start none: set {ADDRESS}")
+    with server:
+        yield
+
+
+def _writable(home: Path) -> None:
+    """Prefect keeps its database there; a server that cannot says so only after it has loaded, with a traceback."""
+    probe = home / f".chaosday-{os.getpid()}"
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        words = f"Prefect cannot keep anything in {home}: {error.strerror}"
+        raise Unavailable(f"{words}; name a folder that you may write with PREFECT_HOME") from None
+
+
+def _answering(url: str) -> None:
+    """Ask the server that is configured for something that every Prefect server has."""
+    shown = redacted(url)
+    try:
+        parts = urlsplit(url)
+        named = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        named = False
+    if not named:
+        raise UsageError(f"{ADDRESS} is {shown!r}, which is no address of a server: write http://HOST:PORT/api")
+    import httpx
+    from prefect.client.orchestration import get_client
+    from prefect.exceptions import PrefectException
 
     try:
-        yield
-    finally:
-        for server in list(SubprocessASGIServer._instances.values()):
-            server.stop()
+        with get_client(sync_client=True, httpx_settings={"timeout": PATIENCE_S}) as client:
+            client.read_flows(limit=1)
+    except httpx.TransportError as error:
+        why = f"no answer from {shown} ({type(error).__name__})"
+        raise Unavailable(f"{why}: start that server, or unset {ADDRESS} to have a temporary one") from None
+    except httpx.HTTPStatusError as error:
+        code = error.response.status_code
+        if code in (401, 403):
+            raise AccessDenied(f"{shown} refuses us: set PREFECT_API_AUTH_STRING or PREFECT_API_KEY") from None
+        raise Unavailable(
+            f"{shown} answers {code}, as no Prefect server does; is {ADDRESS} right, with its /api?"
+        ) from None
+    except (PrefectException, ValueError, httpx.InvalidURL, httpx.RequestError):
+        raise Unavailable(f"what answers at {shown} is no Prefect server; is {ADDRESS} right, with its /api?") from None
