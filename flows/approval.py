@@ -7,6 +7,7 @@ from prefect.exceptions import FlowPauseTimeout
 from prefect.input import RunInput
 
 from chaosday.model.intent import Intent
+from chaosday.record.foreign_words import in_markdown
 from chaosday.safety.guardrails import Guardrails
 from chaosday.safety.permission import Approved
 from flows.orders import our_pause
@@ -28,7 +29,10 @@ def approval_of(intent: Intent, limits: Guardrails, requested_by: str, wait_s: i
     kinds = limits.needs_approval(intent)
     if not kinds or not requested_by.strip():
         return None
-    words = f"**{requested_by}** asks to run *{intent.title}*: {', '.join(kinds)}. Approve it, with your name and why."
+    words = (
+        f"**{in_markdown(requested_by)}** asks to run *{in_markdown(intent.title)}*: "
+        f"{in_markdown(', '.join(kinds))}. Approve it, with your name and why."
+    )
     try:
         with our_pause():
             said = pause_flow_run(wait_for_input=Approval.with_initial_data(description=words), timeout=wait_s)

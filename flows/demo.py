@@ -8,19 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import click
-import orjson
 from pydantic import Field
 from rich import box
 from rich.table import Table
 
 from chaosday.clock import SystemClock
 from chaosday.errors import EvidenceMissing
-from chaosday.judging.verdict import Verdict
+from chaosday.judging.verdict import EXIT_CODES, Verdict
 from chaosday.lab.failover import ARMS, Arm, FailoverLab, failover_lab
 from chaosday.model.base import Model
 from chaosday.model.finding import Outcome
 from chaosday.record.journal import Journal
 from chaosday.record.run_directory import RunDirectory, runs_root
+from chaosday.reporting.terminal import plain, say_json
 from chaosday.undo.watching import watched_over
 from flows.session import prefect_session
 from flows.terminal import COLOURS, console, watching
@@ -58,7 +58,7 @@ def command(as_json: bool, seed: int) -> int:
     """Start a real PostgreSQL primary and standby, cut the standby off, go on writing, kill the primary, and
     promote the standby: once with asynchronous and once with synchronous replication.
 
-    Exits 0 if each gave the verdict that it should."""
+    Exits 0 if each gave the verdict that it should; else 2 or 3 where one is inconclusive or was not undone, and 1."""
     root = runs_root().resolve()
     results: list[ArmResult] = []
     directory = RunDirectory.create(root, "demo", SystemClock())
@@ -73,10 +73,10 @@ def command(as_json: bool, seed: int) -> int:
     journal.close()
     ok = all(result.right for result in results)
     if as_json:
-        click.echo(orjson.dumps({"ok": ok, "arms": [result.model_dump() for result in results]}))
+        say_json({"ok": ok, "arms": [result.model_dump() for result in results]})
     else:
         show(results)
-    return 0 if ok else 1
+    return 0 if ok else max(1, *(EXIT_CODES[Outcome(each.verdict)] for each in results if not each.right))
 
 
 def run_arm(arm: Arm, root: Path, seed: int, look: Look | None = None) -> ArmResult:
@@ -119,14 +119,14 @@ def show(results: list[ArmResult]) -> None:
     for each in results:
         colour = COLOURS[each.verdict]
         bound = "" if each.loss_upper_bound_95 is None else f"≤ {each.loss_upper_bound_95:.2%}"
-        marks = ["[green]✓[/]" if each.proofs.get(name) else "[red]✗[/]" for name in PROOFS]
-        verdict = f"[bold {colour}]{each.verdict}[/]" + ("" if each.right else f" (should be {each.expected})")
+        marks = [("✓ ", "green") if each.proofs.get(name) else ("✗ ", "red") for name in PROOFS]
+        verdict = plain((each.verdict, f"bold {colour}"), "" if each.right else f" (should be {each.expected})")
         lost = f"{each.lost:,} of {each.rows:,}"
-        table.add_row(each.name, verdict, f"{each.acknowledged:,}", lost, " ".join(marks), bound)
+        table.add_row(each.name, verdict, f"{each.acknowledged:,}", lost, plain(*marks), bound)
     console.print(table)
     console.print(f"proofs: {', '.join(PROOFS)}; loss rate: of rows, upper bound at 95 % confidence")
     for each in results:
-        console.print(f"{each.name}: {Path(each.run) / 'report.html'}", soft_wrap=True)
+        console.print(plain(f"{each.name}: {Path(each.run) / 'report.html'}"), soft_wrap=True)
 
 
 def _findings(directory: RunDirectory) -> list[dict[str, Any]]:

@@ -8,8 +8,6 @@ import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-import click
-import orjson
 from rich import box
 from rich.table import Table
 
@@ -23,6 +21,7 @@ from chaosday.lab.stands import stand
 from chaosday.model.base import Model
 from chaosday.model.experiment import parse
 from chaosday.record.run_directory import RunDirectory, runs_root
+from chaosday.reporting.terminal import plain, say_json
 from flows.run_one import Runner
 from flows.terminal import COLOURS, console
 
@@ -103,14 +102,14 @@ def run_findings(files: Iterable[Path], *, quiet: bool, as_json: bool, arms: Seq
             for arm in arms:
                 results.append(run_arm(finding, arm, runner))
                 if as_json:
-                    click.echo(orjson.dumps(results[-1].model_dump() | {"right": results[-1].right}))
+                    say_json(results[-1].model_dump() | {"right": results[-1].right})
                 elif not quiet:
-                    console.print(f"{finding.finding}, {arm}: {results[-1].got}, {results[-1].s:.0f} s")
+                    console.print(plain(f"{finding.finding}, {arm}: {results[-1].got}, {results[-1].s:.0f} s"))
     if not as_json:
         console.print(table(results))
         for each in results:
             if not each.right:
-                console.print(f"{each.finding}, {each.arm}: {each.why}")
+                console.print(plain(f"{each.finding}, {each.arm}: {each.why}"))
     return 0 if all(each.right for each in results) else 1
 
 
@@ -122,7 +121,7 @@ def table(results: Sequence[ArmResult]) -> Table:
     for each in results:
         colour = COLOURS["pass" if each.right else "violated"]
         drawn.add_row(
-            each.finding, each.source, each.arm, each.expected, f"[{colour}]{each.got}[/]",
+            plain(each.finding), plain(each.source), each.arm, plain(each.expected), plain((each.got, colour)),
             f"{each.operations:,}", f"{each.s:.0f} s",
         )  # fmt: skip
     return drawn

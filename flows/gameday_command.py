@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 import click
-import orjson
 
 from chaosday.clock import SystemClock
 from chaosday.drills.gameday.day import load_day
 from chaosday.drills.gameday.kind import GAME, GameDayKind
 from chaosday.drills.gameday.readiness import gaps
+from chaosday.record.foreign_words import one_line
 from chaosday.record.run_directory import RunDirectory, runs_root
+from chaosday.reporting.terminal import plain, say, say_json
 from flows.run_one import Runner
 from flows.terminal import console
 
@@ -34,17 +35,17 @@ def command(file: Path, only_check: bool, pauses: Literal["terminal", "prefect",
     day = load_day(file)
     missing = gaps(day)
     for gap in missing:
-        click.echo(f"missing: {gap.line}", err=as_json)
+        say(f"missing: {gap.line}", err=as_json)
     if only_check or missing:
-        click.echo("ready, on paper" if not missing else f"not ready: {len(missing)} things are missing", err=as_json)
+        say("ready, on paper" if not missing else f"not ready: {len(missing)} things are missing", err=as_json)
         return 2 if missing else 0
     directory = RunDirectory.create(runs_root(), day.title, SystemClock())
-    click.echo(f"run: {directory.path}", err=as_json)
+    say(f"run: {directory.path}", err=as_json)
     with Runner() as runner:
         verdict = runner.run(GameDayKind(day), directory, pauses=pauses)
     game = directory.read_json(GAME)
     if as_json:
-        click.echo(orjson.dumps(game))
+        say_json(game)
     else:
         _show(game, directory)
     return verdict.exit_code
@@ -52,8 +53,8 @@ def command(file: Path, only_check: bool, pauses: Literal["terminal", "prefect",
 
 def _show(game: dict[str, Any], directory: RunDirectory) -> None:
     for reason in game["reasons"]:
-        console.print(f"  {reason}", soft_wrap=True, markup=False)
+        console.print(plain("  ", one_line(reason)), soft_wrap=True)
     for team in game["scores"]:
         count = f"{team['captured']} of {len(team['flags'])} flags captured, {team['false_alarms']} false alarms"
-        console.print(f"{team['team']}: {team['points']:g} points, {count}", soft_wrap=True, markup=False)
-    console.print(f"report: {directory.path / 'report.html'}", soft_wrap=True)
+        console.print(plain(f"{one_line(team['team'])}: {team['points']:g} points, {count}"), soft_wrap=True)
+    console.print(plain(f"report: {directory.path / 'report.html'}"), soft_wrap=True)

@@ -13,6 +13,8 @@ from pydantic import Field
 from chaosday.drills.gameday.board import Board, action_in
 from chaosday.drills.gameday.day import Phase
 from chaosday.errors import UsageError
+from chaosday.record.foreign_words import in_markdown
+from chaosday.reporting.terminal import say
 from flows.orders import our_pause
 
 Pause = Callable[[Phase, Board], str]
@@ -32,7 +34,7 @@ def in_prefect(patience_s: int) -> Pause:
     """Pause the flow run until it is resumed with the form; no answer within ``patience_s`` ends the day."""
 
     def pause(phase: Phase, board: Board) -> str:
-        words = f"**{phase.name}** is next. {phase.instructions} Start it?"
+        words = f"**{in_markdown(phase.name)}** is next. {in_markdown(phase.instructions)} Start it?"
         try:
             with our_pause():
                 said = pause_flow_run(wait_for_input=Go.with_initial_data(description=words), timeout=patience_s)
@@ -45,8 +47,9 @@ def in_prefect(patience_s: int) -> Pause:
 
 def at_terminal(phase: Phase, board: Board) -> str:
     """Lines until an empty one: notes, ``action OWNER: WHAT by DAY``, or ``stop``."""
-    click.echo(f"\n{phase.name}: {phase.instructions}")
-    click.echo("Empty line: go. 'stop': end the day. 'action OWNER: WHAT by DAY'. Anything else is kept as a note.")
+    say("")
+    say(f"{phase.name}: {phase.instructions}")
+    say("Empty line: go. 'stop': end the day. 'action OWNER: WHAT by DAY'. Anything else is kept as a note.")
     while True:
         try:
             line = str(click.prompt(">", default="", show_default=False, prompt_suffix=" ")).strip()
@@ -62,7 +65,7 @@ def at_terminal(phase: Phase, board: Board) -> str:
         try:
             board.act(action_in(line.removeprefix("action ")))
         except UsageError as error:
-            click.echo(str(error))
+            say(error)
 
 
 def without(phase: Phase, board: Board) -> str:

@@ -15,6 +15,7 @@ from chaosday.drills.leftovers import remove_leftovers
 from chaosday.model.experiment import load_targets
 from chaosday.model.lease import LeaseHolder
 from chaosday.model.target import Target
+from chaosday.record.foreign_words import markdown_cells
 from chaosday.record.run_directory import RunDirectory, runs_root
 from chaosday.undo.fleet import recover_hosts
 from chaosday.undo.recovery import Recovered, journals_under, recover, words
@@ -67,7 +68,9 @@ def recovery(runs: Path | None = None, targets: list[Path] | None = None) -> Any
     for file in targets or []:
         did += recover_targets(file)
     create_table_artifact(
-        [{"ok": each.ok, "run": each.run, "fault": each.fault, "on": each.target, "": each.words} for each in did],
+        markdown_cells(
+            {"ok": each.ok, "run": each.run, "fault": each.fault, "on": each.target, "": each.words} for each in did
+        ),
         key="chaosday-recover",
         description="What was left, and what became of it",
     )

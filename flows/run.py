@@ -9,18 +9,17 @@ from pathlib import Path
 from typing import Any, Literal
 
 import click
-import orjson
 from rich import box
 from rich.table import Column, Table
-from rich.text import Text
 
 from chaosday.clock import SystemClock
 from chaosday.drills.finding_file import is_finding
 from chaosday.drills.kinds import load_run
 from chaosday.errors import UsageError
-from chaosday.judging.verdict import Verdict
+from chaosday.judging.verdict import EXIT_CODES, Verdict, worst
 from chaosday.model.experiment import read_mapping, validated
 from chaosday.record.run_directory import RunDirectory, runs_root
+from chaosday.reporting.terminal import plain, say_json
 from chaosday.running.kind import Kind
 from chaosday.running.placebo import is_placebo_turn
 from chaosday.running.run import Run
@@ -77,7 +76,7 @@ def run_files(
     kinds = [load_run(path) for path in files]  # all of them are read before any is run
     if placebo and (other := [kind.kind for kind in kinds if not kind.has_placebo]):
         raise UsageError(f"--placebo: a run of kind {other[0]} has none")
-    worst = 0
+    outcomes = []
     with Runner(quiet or as_json, limits, due_ns) as runner:
         for kind in kinds:
             title, seed = kind.intent().title, kind.intent().seed
@@ -86,9 +85,9 @@ def run_files(
             if kind.has_placebo:
                 options["placebo"] = placebo or is_placebo_turn(runs_root(), title, placebo_every, seed)
             verdict = runner.run(kind, directory, **options)
-            worst = max(worst, verdict.exit_code)
+            outcomes.append(verdict.outcome)
             _show(kind, directory, verdict, as_json=as_json)
-    return worst
+    return EXIT_CODES[worst(outcomes)]
 
 
 @click.command("plan", short_help="What a run would touch, by name, and how it would be undone.")
@@ -103,7 +102,7 @@ def plan_command(file: Path, as_json: bool) -> int:
             plan = run.preflight()
             shortfalls = list(run.shortfalls)
     if as_json:
-        click.echo(orjson.dumps(plan | {"shortfalls": shortfalls}, option=orjson.OPT_INDENT_2))
+        say_json(plan | {"shortfalls": shortfalls}, indent=True)
     else:
         show_plan(plan, shortfalls)
     return 2 if shortfalls else 0
@@ -123,12 +122,12 @@ def _files(files: Iterable[Path]) -> list[Path]:
 
 def _show(kind: Kind, directory: RunDirectory, verdict: Verdict, *, as_json: bool) -> None:
     if as_json:
-        click.echo(orjson.dumps({"run": str(directory.path), **verdict.model_dump(mode="json")}))
+        say_json({"run": str(directory.path), **verdict.model_dump(mode="json")})
         return
     for table in kind.shown(directory):
         columns = list(dict.fromkeys(name for row in table.rows for name in row))
-        drawn = Table(*(Column(Text(name)) for name in columns), box=box.SIMPLE_HEAD)
+        drawn = Table(*(Column(plain(name)) for name in columns), box=box.SIMPLE_HEAD)
         for row in table.rows:
-            drawn.add_row(*(Text(str(row.get(name, ""))) for name in columns))
+            drawn.add_row(*(plain(row.get(name, "")) for name in columns))
         console.print(drawn)
     show_verdict(directory, verdict)

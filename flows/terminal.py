@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from chaosday.judging.verdict import Verdict
 from chaosday.progress import PHASES, Step, listening
+from chaosday.record.foreign_words import one_line
 from chaosday.record.run_directory import RunDirectory
+from chaosday.reporting.terminal import console as console_for
+from chaosday.reporting.terminal import plain
 
 COLOURS = {"pass": "green", "violated": "red", "inconclusive": "yellow", "revert_failed": "magenta"}
-console = Console(stderr=False, highlight=False)
+console = console_for()
 
 
 @contextmanager
@@ -28,19 +30,20 @@ def watching(*, quiet: bool, title: str = "") -> Iterator[None]:
         return
     columns = (
         SpinnerColumn(),
-        TextColumn("{task.fields[title]}"),
+        TextColumn("{task.fields[title]}", markup=False),
         BarColumn(bar_width=28),
-        TextColumn("[bold]{task.fields[phase]}[/bold] {task.description}"),
+        TextColumn("{task.fields[phase]}", markup=False, style="bold"),
+        TextColumn("{task.description}", markup=False),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True, highlight=False), transient=True) as bars:
-        bar = bars.add_task("starting", total=len(PHASES), title=title, phase="")
+    with Progress(*columns, console=console_for(err=True), transient=True) as bars:
+        bar = bars.add_task("starting", total=len(PHASES), title=one_line(title), phase="")
 
         def show(step: Step) -> None:
             share = step.done / step.total if step.total else 0.0
             done = PHASES.index(step.phase) + min(share, 1.0)
             rate = f" {step.acknowledged_per_s:,.0f} acknowledged/s" if step.acknowledged_per_s else ""
-            bars.update(bar, completed=done, description=f"{step.words}{rate}", phase=step.phase)
+            bars.update(bar, completed=done, description=f"{one_line(step.words)}{rate}", phase=step.phase)
 
         with listening(show):
             yield
@@ -53,23 +56,25 @@ def _silent(step: Step) -> None:
 def _plain(step: Step) -> None:
     """One line per thing done, for logs: waiting is not repeated ten times a second."""
     if not step.total and step.words:
-        print(f"{step.phase}: {step.words}", file=sys.stderr, flush=True)
+        # Progress that nobody reads any more must not end the run that it is about.
+        with suppress(OSError):
+            print(f"{step.phase}: {one_line(step.words)}", file=sys.stderr, flush=True)
 
 
 def show_verdict(directory: RunDirectory, verdict: Verdict) -> None:
     """The verdict, why, and where the report is."""
-    colour = COLOURS[verdict.outcome.value]
-    console.print(f"[bold {colour}]{verdict.outcome.value}[/bold {colour}]: {verdict.words}", soft_wrap=True)
+    outcome = verdict.outcome.value
+    console.print(plain((outcome, f"bold {COLOURS[outcome]}"), ": ", one_line(verdict.words)), soft_wrap=True)
     for reason in verdict.reasons[:10]:
-        console.print(f"  {reason}", soft_wrap=True)
-    console.print(f"report: {directory.path / 'report.html'}", soft_wrap=True)
+        console.print(plain("  ", one_line(reason)), soft_wrap=True)
+    console.print(plain(f"report: {directory.path / 'report.html'}"), soft_wrap=True)
 
 
 def show_plan(plan: dict[str, Any], shortfalls: list[str]) -> None:
     """What would be touched, and how it would be undone."""
-    console.print(f"[bold]{plan['title']}[/bold]: {plan['hypothesis']}")
+    console.print(plain((one_line(plan["title"]), "bold"), f": {one_line(plan['hypothesis'])}"), soft_wrap=True)
     for name, target in plan["targets"].items():
-        console.print(f"  target {name}: {target['is'] or 'not reached'}", soft_wrap=True)
+        console.print(plain(f"  target {one_line(name)}: {one_line(target['is']) or 'not reached'}"), soft_wrap=True)
     table = Table("at", "fault", "affects", "undo", "ends by itself")
     for fault in plan["faults"]:
         undo = (
@@ -77,12 +82,12 @@ def show_plan(plan: dict[str, Any], shortfalls: list[str]) -> None:
         )
         table.add_row(
             f"{fault['at_s']:g} s",
-            fault["fault"]["kind"],
-            "\n".join(fault["affects"]),
-            undo.strip() or "nothing to undo",
+            plain(fault["fault"]["kind"]),
+            plain("\n".join(map(one_line, fault["affects"]))),
+            plain(undo.strip() or "nothing to undo"),
             f"after {fault['ends_by_itself_after_s']:g} s",
         )
     console.print(table)
     console.print(f"needs {plan['operations_needed']:,} acknowledged operations to see the loss rate it asks for")
     for reason in shortfalls:
-        console.print(f"[yellow]cannot run:[/yellow] {reason}", soft_wrap=True)
+        console.print(plain(("cannot run:", "yellow"), f" {one_line(reason)}"), soft_wrap=True)

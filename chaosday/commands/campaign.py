@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
-import orjson
 
 from chaosday.campaign.campaigning import Series, runs_under, series_of
 from chaosday.campaign.coverage import EXPIRES_DAYS, Covered, coverage
@@ -15,6 +14,7 @@ from chaosday.errors import EvidenceMissing
 from chaosday.model.base import Model
 from chaosday.record.outputs import write_output
 from chaosday.record.run_directory import runs_root
+from chaosday.reporting.terminal import say, say_json
 
 
 @click.command("campaign", short_help="What many runs say together: trend, pooled bounds, coverage.")
@@ -38,12 +38,12 @@ def command(folders: tuple[Path, ...], html: Path | None, as_json: bool, expires
     if as_json:
         found: dict[str, Sequence[Model]] = {"series": series, "coverage": covered}
         said = {name: [each.model_dump(mode="json") for each in listed] for name, listed in found.items()}
-        click.echo(orjson.dumps(said))
+        say_json(said)
         return 0
     for each in series:
-        click.echo(_words(each))
+        say(_words(each))
     for line in _gaps(covered):
-        click.echo(line)
+        say(line)
     return 0
 
 

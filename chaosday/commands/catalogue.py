@@ -5,10 +5,10 @@ from __future__ import annotations
 import inspect
 
 import click
-import orjson
 from pydantic import BaseModel
 
 from chaosday.registry import FAMILIES, member, members
+from chaosday.reporting.terminal import say, say_json, say_text
 
 
 @click.command("catalogue", short_help="What there is to compose an experiment of.")
@@ -30,12 +30,12 @@ def command(name: str | None, as_json: bool) -> None:
         schemas = {
             family: {kind: model.model_json_schema() for kind, model in members(family).items()} for family in families
         }
-        click.echo(orjson.dumps(schemas, option=orjson.OPT_INDENT_2))
+        say_json(schemas, indent=True)
         return
     for family in families:
         click.secho(family, bold=True)
         for kind, model in members(family).items():
-            click.echo(f"  {kind:28} {summary(model)}")
+            say(f"  {kind:28} {summary(model)}")
 
 
 def summary(model: type[BaseModel]) -> str:
@@ -46,12 +46,12 @@ def summary(model: type[BaseModel]) -> str:
 
 def _one(model: type[BaseModel], as_json: bool) -> None:
     if as_json:
-        click.echo(orjson.dumps(model.model_json_schema(), option=orjson.OPT_INDENT_2))
+        say_json(model.model_json_schema(), indent=True)
         return
     click.secho(str(model.model_fields["kind"].default), bold=True)
-    click.echo(inspect.getdoc(model) or "")
+    say_text(inspect.getdoc(model) or "")
     for name, info in model.model_fields.items():
         field = info.alias or name
         if field != "kind":
             default = info.get_default(call_default_factory=True, validated_data={})
-            click.echo(f"  {field:22} {default!r:16} {' '.join((info.description or '').split())}")
+            say(f"  {field:22} {default!r:16} {' '.join((info.description or '').split())}")

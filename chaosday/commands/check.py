@@ -18,6 +18,7 @@ from chaosday.errors import ChaosdayError, MalformedHistory, UnknownName, UsageE
 from chaosday.model.history import History
 from chaosday.record.outputs import write_output
 from chaosday.registry import members
+from chaosday.reporting.terminal import console, plain, say, say_json, say_text
 
 EXIT = {True: 0, False: 1, "unknown": 2}
 _PRINTED = ("file", "valid?", "anomaly-types", "not", "examined", "reason")
@@ -99,7 +100,10 @@ def recheck(runs: Sequence[Path], *, as_json: bool) -> int:
         if not run.is_dir():
             raise UsageError(f"say what {run} is to be judged as: --as MODEL, of {', '.join(models())}")
         findings = judge_again(RunDirectory.open(run))
-        click.echo(orjson.dumps([f.model_dump(mode="json") for f in findings]) if as_json else shown(findings))
+        if as_json:
+            say_json([f.model_dump(mode="json") for f in findings])
+        else:
+            say_text(shown(findings))
         return EXIT_CODES[worst([finding.outcome for finding in findings])]
 
     return each_of(runs, judged_again, as_json=as_json)
@@ -120,8 +124,8 @@ def each_of(paths: Sequence[Path], judge: Callable[[Path], int], *, as_json: boo
             said = str(error) if str(path) in str(error) else f"{path}: {error}"
             codes.append(error.exit_code)
             if as_json:
-                click.echo(orjson.dumps({"file": str(path), **_UNREAD, "reason": said, "error": said}))
-            click.echo(f"chaosday: {said}", err=True)
+                say_json({"file": str(path), **_UNREAD, "reason": said, "error": said})
+            say(f"chaosday: {said}", err=True)
     return max(codes, key=lambda code: (_MILD.get(code, 2), code))
 
 
@@ -167,7 +171,7 @@ def command(
     def answer(path: Path) -> int:
         result, imported = judged(path, model, format, given, independent=independent)
         if as_json:
-            click.echo(orjson.dumps(_printed(result), option=orjson.OPT_NON_STR_KEYS, default=str))
+            say_json(_printed(result))
         else:
             _show(result)
         if html is not None:
@@ -220,27 +224,26 @@ def _printed(result: ResultMap) -> dict[str, Any]:
 
 
 def _show(result: ResultMap) -> None:
-    from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
 
-    console = Console()
-    words = {True: "[green]valid[/]", False: "[red]invalid[/]", "unknown": "[yellow]unknown[/]"}
-    verdict = f"{words[result['valid?']]}, {result['examined']} operations examined"
-    console.print(f"{escape(result['file'])} as {result['model']}: {verdict}")
+    screen = console()
+    word = {True: ("valid", "green"), False: ("invalid", "red"), "unknown": ("unknown", "yellow")}[result["valid?"]]
+    examined = f", {result['examined']} operations examined"
+    screen.print(plain(f"{result['file']} as {result['model']}: ", word, examined))
     if result["reason"]:
-        console.print(escape(result["reason"]))
+        screen.print(plain(result["reason"]))
     for note in result.get("notes", ()):
-        console.print(escape(note), style="dim")
+        screen.print(plain(note, style="dim"))
     if not result["anomaly-types"]:
         return
     table = Table("anomaly", "times", "first seen")
     for name in result["anomaly-types"]:
         cases = result["anomalies"].get(name) or [None]
-        table.add_row(name, str(result["anomaly-counts"].get(name, len(cases))), escape(_brief(cases[0])))
-    console.print(table)
+        count = str(result["anomaly-counts"].get(name, len(cases)))
+        table.add_row(plain(name), count, plain(_brief(cases[0])))
+    screen.print(table)
     if result["not"]:
-        console.print(f"so it is not {', '.join(result['not'])}")
+        screen.print(plain(f"so it is not {', '.join(result['not'])}"))
     story = next(
         (
             case["story"]
@@ -251,7 +254,7 @@ def _show(result: ResultMap) -> None:
         None,
     )
     if story:
-        console.print(escape(story))
+        screen.print(plain(story))
 
 
 def _brief(case: Any) -> str:

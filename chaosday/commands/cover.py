@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from chaosday.reporting.terminal import say
+
 
 @click.command("cover", short_help="Lay a file system over a directory, so that storage faults reach what runs on it.")
 @click.argument("directory", type=click.Path(path_type=Path))
@@ -18,5 +20,5 @@ def command(directory: Path, direct: bool) -> None:
     from chaosday.mechanisms.disks.cover import covered, until_ended
 
     with covered(directory, direct=direct) as cover:
-        click.echo(f"{directory} is covered ({cover.name}); start what uses it now. Ctrl-C takes the cover off.")
+        say(f"{directory} is covered ({cover.name}); start what uses it now. Ctrl-C takes the cover off.")
         until_ended(directory)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ from chaosday.errors import (
 )
 from chaosday.progress import listening
 from chaosday.record.outputs import claim
+from chaosday.reporting.terminal import say, say_json
 
 if TYPE_CHECKING:
     from chaosday.data.reconcile.options import DiffOptions
@@ -92,13 +92,13 @@ def answered_each(asked: Sequence[tuple[str, ...]], answer: Callable[..., int], 
     codes = []
     for number, question in enumerate(asked, 1):
         if not as_json:
-            click.echo(f"{number} of {len(asked)}:")
+            say(f"{number} of {len(asked)}:")
         try:
             codes.append(answer(*question))
         except ChaosdayError as error:
             if as_json and not isinstance(error, (TargetUnreachable, AccessDenied)):
-                click.echo(json.dumps({"equal": None, "reasons": [str(error)]}))
-            click.echo(f"{number} of {len(asked)}: {error}", err=True)
+                say_json({"equal": None, "reasons": [str(error)]})
+            say(f"{number} of {len(asked)}: {error}", err=True)
             codes.append(error.exit_code)
     return max(codes, key=_WORST.index)
 
@@ -109,11 +109,11 @@ def _compared(left: str, right: str, given: dict[str, object], as_json: bool) ->
     try:
         sides, options = _asked(left, right, given)
         claim(options.output, [path for side in sides for path in side.files])
-        with listening(lambda step: click.echo(step.words, err=True)):
+        with listening(lambda step: say(step.words, err=True)):
             result = compare(*sides, options)
     except (TargetUnreachable, AccessDenied) as error:
         if as_json:
-            click.echo(json.dumps({"equal": None, "reasons": [str(error)]}))
+            say_json({"equal": None, "reasons": [str(error)]})
         raise
     _print(result, as_json)
     return result.exit_code
@@ -175,25 +175,23 @@ def _number(name: str, text: str) -> float:
 
 def _print(result: DiffResult, as_json: bool) -> None:
     if as_json:
-        import orjson
-
-        click.echo(orjson.dumps(result.to_dict()))
+        say_json(result.to_dict())
         for reason in result.reasons:
-            click.echo(f"inconclusive: {reason}", err=True)
+            say(f"inconclusive: {reason}", err=True)
         return
     word = {True: "equal", False: "different", None: "inconclusive"}[result.equal]
-    click.echo(f"{word}: {result.rows_left:,} rows on the left, {result.rows_right:,} on the right ({result.mode})")
+    say(f"{word}: {result.rows_left:,} rows on the left, {result.rows_right:,} on the right ({result.mode})")
     if result.added or result.removed or result.changed:
-        click.echo(f"  added {result.added:,}  removed {result.removed:,}  changed {result.changed:,}")
+        say(f"  added {result.added:,}  removed {result.removed:,}  changed {result.changed:,}")
     for name, count in sorted(result.changed_columns.items(), key=lambda item: -item[1]):
-        click.echo(f"  changed in {name}: {count:,}")
+        say(f"  changed in {name}: {count:,}")
     if result.duplicate_keys:
         both = f"{result.duplicate_keys_left:,} on the left, {result.duplicate_keys_right:,} on the right"
-        click.echo(f"  keys that occur more than once: {both} ({'; '.join(result.duplicate_sample[:5])})")
+        say(f"  keys that occur more than once: {both} ({'; '.join(result.duplicate_sample[:5])})")
     if result.sample_keys:
-        click.echo(f"  first keys: {'; '.join(result.sample_keys[:5])}")
+        say(f"  first keys: {'; '.join(result.sample_keys[:5])}")
     for title, lines in (("note", result.notes), ("inconclusive", result.reasons), ("blind to", result.blind_to)):
         for line in lines:
-            click.echo(f"  {title}: {line}")
+            say(f"  {title}: {line}")
     if result.differences:
-        click.echo(f"  all differences: {result.differences}")
+        say(f"  all differences: {result.differences}")

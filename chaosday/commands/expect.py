@@ -11,6 +11,7 @@ import orjson
 
 from chaosday.errors import AccessDenied, MalformedInput, TargetUnreachable, UsageError
 from chaosday.record.outputs import write_output
+from chaosday.reporting.terminal import say, say_json
 
 if TYPE_CHECKING:
     from chaosday.data.expectations import Expectation
@@ -46,13 +47,13 @@ def command(data: str, suite: Path | None, profile: Path | None, key: str, html:
         rows = frame(Side.parse(data))
     except (TargetUnreachable, AccessDenied) as error:
         if as_json:
-            click.echo(orjson.dumps({"outcome": "inconclusive", "rows": 0, "reason": str(error), "results": []}))
+            say_json({"outcome": "inconclusive", "rows": 0, "reason": str(error), "results": []})
         raise
     if profile is not None:
         made = profiled(rows, key)
         listed_json = [each.model_dump() for each in made]
         write_output(profile, orjson.dumps(listed_json, option=orjson.OPT_INDENT_2, default=str))
-        click.echo(f"{len(made)} expectations that {len(rows):,} rows meet: {profile}")
+        say(f"{len(made)} expectations that {len(rows):,} rows meet: {profile}")
         return
     if key not in rows.columns:
         raise UsageError(f"there is no column {key}; name the one that tells rows apart with --key")
@@ -80,9 +81,9 @@ def _suite(path: Path) -> list[Expectation]:
 
 def _end(said: dict[str, Any], as_json: bool) -> None:
     if as_json:
-        click.echo(orjson.dumps(said, option=orjson.OPT_NON_STR_KEYS, default=str))
+        say_json(said)
     else:
         for record in said["results"]:
-            click.echo(f"{record['outcome']:12} {record['expectation']} ({record['of']}) {record['found']}".rstrip())
-        click.echo(f"{said['outcome']}: {said['rows']:,} rows{'; ' + said['reason'] if said['reason'] else ''}")
+            say(f"{record['outcome']:12} {record['expectation']} ({record['of']}) {record['found']}".rstrip())
+        say(f"{said['outcome']}: {said['rows']:,} rows{'; ' + said['reason'] if said['reason'] else ''}")
     sys.exit(EXIT[said["outcome"]])

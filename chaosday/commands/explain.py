@@ -8,6 +8,7 @@ import click
 
 from chaosday.errors import EvidenceMissing
 from chaosday.record.run_directory import RunDirectory, runs_root
+from chaosday.reporting.terminal import say
 from chaosday.running.explaining import explain
 
 
@@ -16,7 +17,7 @@ from chaosday.running.explaining import explain
 def command(run: Path | None) -> int:
     """Tell what RUN (by default the newest) did, act by act, from its journal, and what its verdict rests on."""
     for line in explain(RunDirectory.open(run or _newest(runs_root()))):
-        click.echo(line)
+        say(line)
     return 0
 
 

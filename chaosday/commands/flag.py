@@ -10,6 +10,7 @@ from chaosday.clock import iso
 from chaosday.drills.gameday.board import STAGES, ActionItem, Board, Claim, Stage
 from chaosday.errors import EvidenceMissing
 from chaosday.record.run_directory import RunDirectory
+from chaosday.reporting.terminal import say
 
 RUN = click.option(
     "--run", type=click.Path(path_type=Path, file_okay=False), help="The game day's run directory; else the newest."
@@ -30,7 +31,7 @@ def command() -> None:
 def claim(stage: Stage, team: str, where: str, words: str, run: Path | None) -> int:
     """Claim that your team has detected that something is wrong, localised it, or mitigated it."""
     put = Board.of(run).claim(Claim(team=team.strip(), stage=stage, where=where.strip(), words=words))
-    click.echo(f"claim {put.seq} of {put.team} at {iso(put.at_ns)}: {put.stage} {put.where}".rstrip())
+    say(f"claim {put.seq} of {put.team} at {iso(put.at_ns)}: {put.stage} {put.where}".rstrip())
     return 0
 
 
@@ -61,7 +62,7 @@ def board(run: Path | None) -> int:
     """Show everything on the board; nothing on it tells what the flags are before they are revealed."""
     for record in Board.of(run).records():
         said = ", ".join(f"{name} {value}" for name, value in record.data.items() if value not in ("", [], None))
-        click.echo(f"{iso(record.wall_ns)} {record.event} {said}")
+        say(f"{iso(record.wall_ns)} {record.event} {said}")
     return 0
 
 
@@ -83,7 +84,7 @@ def verify(run: Path | None) -> int:
     played = [PlayedFlag.model_validate(flag) for flag in game["played"]]
     again = [team.model_dump(mode="json") for team in score(played, shown.claims())]
     if wrong or sealed != on_board or again != game["scores"]:
-        click.echo(f"NOT what was sealed: flags {wrong}" if wrong else "NOT what the board says")
+        say(f"NOT what was sealed: flags {wrong}" if wrong else "NOT what the board says")
         return 1
-    click.echo(f"{len(on_board)} flags are what was sealed, and the scores of {len(again)} teams follow from the board")
+    say(f"{len(on_board)} flags are what was sealed, and the scores of {len(again)} teams follow from the board")
     return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from chaosday.reporting.terminal import say
 from chaosday.safety.halting import HaltFile
 
 
@@ -14,5 +15,5 @@ def command(why: str) -> int:
     until ``chaosday resume``. The switch is the file named by $CHAOSDAY_HALT, else chaosday-runs/HALT."""
     switch = HaltFile()
     switch.halt(why)
-    click.echo(f"halted: {switch.path}; take it back with: chaosday resume")
+    say(f"halted: {switch.path}; take it back with: chaosday resume")
     return 0

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from chaosday.errors import Unavailable, UsageError
+from chaosday.reporting.terminal import say
 
 
 @click.command("http-proxy", short_help="A fault proxy before an HTTP service or an AWS-compatible endpoint.")
@@ -26,10 +27,8 @@ def command(control: Path, routes: tuple[str, ...], listens: tuple[str, ...], au
     with HttpProxyProcess.start(control) as proxy:
         for name, url in wanted.items():
             listen = places.get(name, "127.0.0.1:0")
-            click.echo(
-                f"{name}: {proxy.add_route(name, url, listen=listen, authority_file=str(authority or ''))} -> {url}"
-            )
-        click.echo(f"control socket: {proxy.control}")
+            say(f"{name}: {proxy.add_route(name, url, listen=listen, authority_file=str(authority or ''))} -> {url}")
+        say(f"control socket: {proxy.control}")
         proxy.wait()
         raise Unavailable("the proxy ended by itself; clients that go by it reach nothing now. Start it again")
 

@@ -16,6 +16,7 @@ from chaosday.progress import listening
 from chaosday.record.foreign_words import one_line
 from chaosday.record.inputs import InputPath, refuse_special
 from chaosday.record.outputs import claim
+from chaosday.reporting.terminal import say, say_json
 
 if TYPE_CHECKING:
     from chaosday.data.manifest import Comparison, Manifest
@@ -48,7 +49,7 @@ def make(source: str, out: Path, key: str | None, previous: Path | None, reread:
     manifest = _made(source, key, previous, memory, (reread, quiet))
     manifest.write(out)
     memory.unlink(missing_ok=True)
-    click.echo(f"{len(manifest):,} pieces, root {manifest.root}")
+    say(f"{len(manifest):,} pieces, root {manifest.root}")
     _tell_unread(manifest.header.unread)
     sys.exit(2 if manifest.header.unread else 0)
 
@@ -98,7 +99,7 @@ def _made(source: str, key: str | None, previous: Path | None, memory: Path | No
 
     reread, quiet = how
     old = Manifest.read(previous) if previous else None
-    with _bar(quiet) as progress, listening(lambda step: click.echo(step.words, err=True)):
+    with _bar(quiet) as progress, listening(lambda step: say(step.words, err=True)):
         if source.startswith("s3://"):
             from chaosday.clients.objects import Bucket
 
@@ -130,25 +131,21 @@ def _bar(quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
 
 def _tell(comparison: Comparison, as_json: bool) -> None:
     if as_json:
-        import orjson
-
-        click.echo(orjson.dumps(comparison.to_dict()))
+        say_json(comparison.to_dict())
         return
     word = {True: "equal", False: "different", None: "inconclusive"}[comparison.equal]
-    click.echo(f"{word}: {comparison.pieces_before:,} pieces before, {comparison.pieces_after:,} after")
+    say(f"{word}: {comparison.pieces_before:,} pieces before, {comparison.pieces_after:,} after")
     for damage in comparison.damage[:50]:
-        click.echo(
-            f"  {damage.kind}: {one_line(damage.name)}" + (f" ({one_line(damage.other)})" if damage.other else "")
-        )
+        say(f"  {damage.kind}: {one_line(damage.name)}" + (f" ({one_line(damage.other)})" if damage.other else ""))
     if len(comparison.damage) > 50:
-        click.echo(f"  and {len(comparison.damage) - 50:,} more")
+        say(f"  and {len(comparison.damage) - 50:,} more")
     for line in comparison.reasons:
-        click.echo(f"  inconclusive: {one_line(line)}")
+        say(f"  inconclusive: {one_line(line)}")
     for line in comparison.blind_to:
-        click.echo(f"  blind to: {line}")
+        say(f"  blind to: {line}")
     _tell_unread(comparison.unread)
 
 
 def _tell_unread(unread: dict[str, str]) -> None:
     for name, why in list(unread.items())[:20]:
-        click.echo(f"  not read: {one_line(name)}: {one_line(why)}", err=True)
+        say(f"  not read: {one_line(name)}: {one_line(why)}", err=True)

@@ -9,6 +9,7 @@ import click
 from chaosday.drills.starter import starter
 from chaosday.errors import UsageError
 from chaosday.record.outputs import unwritable
+from chaosday.reporting.terminal import say
 
 
 @click.command("new", short_help="Write a first experiment for your own system.")
@@ -29,5 +30,5 @@ def command(address: str, file: Path) -> int:
         raise UsageError(f"{file} cannot be written: {error.strerror}") from None
     except OSError as error:
         raise unwritable(file, error) from None
-    click.echo(f"{file} is written. What it would touch: chaosday plan {file}")
+    say(f"{file} is written. What it would touch: chaosday plan {file}")
     return 0

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-import orjson
 
 from chaosday.clock import SystemClock
 from chaosday.drills.gameday.day import load_day
 from chaosday.drills.gameday.outages import Span, today_utc, trend
 from chaosday.errors import EvidenceMissing
+from chaosday.reporting.terminal import say, say_json
 
 
 @click.command("outages", short_help="The outage ledger: incidents, minutes, cost, before chaos days and since.")
@@ -24,11 +24,11 @@ def command(file: Path, as_json: bool) -> int:
     if found is None:
         raise EvidenceMissing(f"{file}: outages: give the days 'first' and 'since', neither of them in the future")
     if as_json:
-        click.echo(orjson.dumps(found.model_dump(mode="json")))
+        say_json(found.model_dump(mode="json"))
         return 0
-    click.echo(f"before: {_line(found.before, found.currency)}")
-    click.echo(f"since:  {_line(found.since, found.currency)}")
-    click.echo(found.words)
+    say(f"before: {_line(found.before, found.currency)}")
+    say(f"since:  {_line(found.since, found.currency)}")
+    say(found.words)
     return 0
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-import orjson
 
 from chaosday.clock import SystemClock
 from chaosday.judging.proof import prove
@@ -13,6 +12,7 @@ from chaosday.judging.rejudging import checks_of
 from chaosday.judging.sight import sight_of
 from chaosday.record.run_directory import RunDirectory
 from chaosday.reporting.matrix import matrix_table
+from chaosday.reporting.terminal import console, plain, say, say_json
 
 
 @click.command("prove", short_help="Plant damage in copies of a run's evidence and see which checks notice.")
@@ -24,22 +24,21 @@ def command(run: Path, budget_s: float, seed: int, as_json: bool) -> int:
     """Print the kill matrix of RUN: check x corruption. Exits 0 if every promised class was seen, 2 if not."""
     directory = RunDirectory.open(run)
     if altered := directory.altered():
-        click.echo(f"{run}: inconclusive: evidence altered: {', '.join(altered[:5])}", err=True)
+        say(f"{run}: inconclusive: evidence altered: {', '.join(altered[:5])}", err=True)
         return 2
     matrix = prove(directory.evidence(), checks_of(directory), budget_s=budget_s, seed=seed, clock=SystemClock())
     sight = sight_of(matrix)
     if as_json:
-        click.echo(orjson.dumps(matrix.model_dump(mode="json")))
+        say_json(matrix.model_dump(mode="json"))
         return 0 if sight.proven else 2
-    from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
     drawn = matrix_table(matrix)
-    table = Table("corruption", *drawn.checks)
+    table = Table("corruption", *(Column(plain(name)) for name in drawn.checks))
     for row in drawn.rows:
-        table.add_row(row.name, *(cell.text for cell in row.cells))
-    console = Console(highlight=False)
-    console.print(table)
+        table.add_row(plain(row.name), *(plain(cell.text) for cell in row.cells))
+    screen = console()
+    screen.print(table)
     for line in [*drawn.words, *([sight.words] if sight.words else []), *sight.reasons]:
-        console.print(line, soft_wrap=True)
+        screen.print(plain(line), soft_wrap=True)
     return 0 if sight.proven else 2

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import click
-import orjson
 
 from chaosday.model.experiment import load_targets
 from chaosday.model.target import Target
 from chaosday.record.run_directory import runs_root
+from chaosday.reporting.terminal import say, say_json
 from chaosday.undo.fleet import leases_on, recover_hosts
 from chaosday.undo.recovery import Recovered, journals_under, recover, words, would_run
 
@@ -53,17 +53,17 @@ def command(
         holders = {name: each for name, each in load_targets(file).items() if LeaseHolder in each.capabilities()}
         did += _listed(holders) if only_list else recover_hosts(holders)
     if as_json:
-        click.echo(orjson.dumps([each.model_dump(mode="json") for each in did]))
+        say_json([each.model_dump(mode="json") for each in did])
     else:
         for line in words(did):
-            click.echo(line)
+            say(line)
     return 0 if all(each.ok for each in did) else 3
 
 
 def _agreed(journals: list[Path], unsigned: tuple[str, ...], yes: bool) -> tuple[str, ...]:
     """Those of the unsigned runs whose undos somebody has read, or has agreed to unread."""
     for line in (said := would_run(journals, unsigned)):
-        click.echo(line, err=True)
+        say(line, err=True)
     if yes or not said:
         return unsigned
     return unsigned if sys.stdin.isatty() and click.confirm("Run this with our rights?", err=True) else ()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-import orjson
 
 from chaosday.commands.check import each_of
 from chaosday.errors import UsageError
@@ -13,6 +12,7 @@ from chaosday.record.outputs import write_output
 from chaosday.record.run_directory import RunDirectory
 from chaosday.reporting.junit import as_json, as_junit
 from chaosday.reporting.page import write_report
+from chaosday.reporting.terminal import say, say_json
 
 
 @click.command("report", short_help="Write a run's report again from its evidence.")
@@ -30,12 +30,15 @@ def command(runs: tuple[Path, ...], junit: Path | None, json_wanted: bool) -> in
     def report(run: Path) -> int:
         directory = RunDirectory.open(run)
         if altered := directory.altered():
-            click.echo(f"{run}: inconclusive: evidence altered: {', '.join(altered[:5])}", err=True)
+            say(f"{run}: inconclusive: evidence altered: {', '.join(altered[:5])}", err=True)
             return 2
         page = write_report(directory)
         if junit is not None:
             write_output(junit, as_junit(directory))
-        click.echo(orjson.dumps(as_json(directory)) if json_wanted else page)
+        if json_wanted:
+            say_json(as_json(directory))
+        else:
+            say(page)
         return 0
 
     return each_of(runs, report, as_json=json_wanted)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from chaosday.reporting.terminal import say
 from chaosday.safety.halting import HaltFile
 
 
@@ -12,5 +13,5 @@ def command() -> int:
     """Let runs start again. Those that were stopped stay stopped."""
     switch = HaltFile()
     before = switch.reading()
-    click.echo(f"resumed; it was {before.words}" if switch.resume() else "nothing was halted")
+    say(f"resumed; it was {before.words}" if switch.resume() else "nothing was halted")
     return 0

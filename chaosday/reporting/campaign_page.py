@@ -6,15 +6,14 @@ from collections.abc import Sequence
 from importlib import resources
 from typing import Any
 
-from jinja2 import Environment
-
 from chaosday.campaign.campaigning import Series
 from chaosday.campaign.coverage import Covered
+from chaosday.reporting.rendering import page_environment
 
 
 def page(series: Sequence[Series], covered: Sequence[Covered] = (), expires_days: float = 0) -> str:
     """Self-contained HTML; ``covered`` are the cells of the coverage tables, one table a system."""
-    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment = page_environment()
     folder = resources.files("chaosday.reporting") / "templates"
     template = environment.from_string((folder / "campaign.html.j2").read_text())
     return template.render(

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from importlib import resources
 from typing import Any
 
-from jinja2 import Environment
-
 from chaosday.data.expectations import Expectation, error_in
+from chaosday.reporting.rendering import page_environment
 
 KEYS_SHOWN = 20
 
@@ -35,7 +34,7 @@ def records(suite: Sequence[Expectation], results: Sequence[dict[str, Any]]) -> 
 
 def page(title: str, rows: int, suite: Sequence[Expectation], results: Sequence[dict[str, Any]]) -> str:
     """The page; ``rows`` is how many were examined."""
-    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment = page_environment()
     folder = resources.files("chaosday.reporting") / "templates"
     template = environment.from_string((folder / "expectations.html.j2").read_text())
     listed = records(suite, results)

@@ -6,10 +6,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment
-
 from chaosday.clock import iso
 from chaosday.record.run_directory import RunDirectory
+from chaosday.reporting.rendering import page_environment
 
 
 def write_page(directory: RunDirectory, game: dict[str, Any]) -> Path:
@@ -21,7 +20,7 @@ def write_page(directory: RunDirectory, game: dict[str, Any]) -> Path:
 
 def page(game: dict[str, Any]) -> str:
     """Self-contained HTML."""
-    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment = page_environment()
     environment.filters["moment"] = lambda ns: iso(int(ns))[:19].replace("T", " ")
     environment.filters["seconds"] = lambda s: "not" if s is None else f"{s:.1f} s"
     folder = resources.files("chaosday.reporting") / "templates"

@@ -6,6 +6,7 @@ from typing import Any
 from xml.etree import ElementTree as xml
 
 from chaosday.errors import EvidenceMissing
+from chaosday.record.foreign_words import printable
 from chaosday.record.run_directory import RunDirectory
 
 
@@ -24,13 +25,13 @@ def as_junit(directory: RunDirectory) -> bytes:
     verdict = directory.read_json("verdict.json")
     plan = _or_none(directory, "plan.json") or {}
     findings = _or_none(directory, "findings.json") or []
-    suite = xml.Element("testsuite", name=str(plan.get("title") or directory.run), id=directory.run)
+    suite = xml.Element("testsuite", name=printable(plan.get("title") or directory.run), id=directory.run)
     for name, proof in verdict["proofs"].items():
         case = xml.SubElement(suite, "testcase", classname="proof", name=name)
         if not proof["held"]:
             _fell(case, "failure", "; ".join(proof["lines"]) or "not proven")
     for finding in findings:
-        case = xml.SubElement(suite, "testcase", classname="check", name=finding["check"])
+        case = xml.SubElement(suite, "testcase", classname="check", name=printable(finding["check"]))
         if finding["outcome"] == "violated":
             found = ", ".join(f"{each['count']} {each['name']}" for each in finding["anomalies"])
             keys = ", ".join(str(key) for each in finding["anomalies"] for key in each["keys"][:20])
@@ -50,13 +51,8 @@ def as_junit(directory: RunDirectory) -> bytes:
 
 
 def _fell(case: xml.Element, kind: str, message: str, text: str = "") -> None:
-    element = xml.SubElement(case, kind, message=_printable(message))
-    element.text = _printable(text) or None
-
-
-def _printable(text: str) -> str:
-    """XML 1.0 has no place for control characters, which a row's key may hold."""
-    return "".join(c if c >= " " or c in "\n\t" else "�" for c in text)
+    element = xml.SubElement(case, kind, message=printable(message))
+    element.text = printable(text) or None
 
 
 def _or_none(directory: RunDirectory, name: str) -> Any:

@@ -14,11 +14,13 @@ from jinja2 import Environment
 from chaosday.errors import EvidenceMissing
 from chaosday.judging.sight import KillMatrix
 from chaosday.model.history import FAILED, NEVER_NS, OK, UNKNOWN, History
+from chaosday.record.foreign_words import in_markdown, markdown_cells
 from chaosday.record.journal import Record
 from chaosday.record.journal import read as read_journal
 from chaosday.record.run_directory import RunDirectory
 from chaosday.reporting import sensitivity
 from chaosday.reporting.matrix import matrix_table
+from chaosday.reporting.rendering import page_environment
 from chaosday.reporting.timeline import series, spans, svg
 
 PACKAGES = ("chaosday", "prefect", "psycopg", "pyarrow", "numpy", "pydantic")
@@ -60,18 +62,25 @@ def html(directory: RunDirectory) -> str:
 def markdown(directory: RunDirectory) -> str:
     """The verdict, its proofs and its findings as a Prefect artifact."""
     plan, verdict = directory.read_json("plan.json"), directory.read_json("verdict.json")
-    lines = [f"# {OUTCOMES[verdict['outcome']]}: {plan['title']}", "", verdict["words"], ""]
+    lines = [f"# {OUTCOMES[verdict['outcome']]}: {in_markdown(plan['title'])}", "", in_markdown(verdict["words"]), ""]
     lines += ["| proof | held | |", "|---|---|---|"]
     for proof in _proofs(verdict):
         held = "yes" if proof["held"] else "**no**"
-        lines.append(f"| {proof['name']} | {held} | {_cell('; '.join(proof['lines']))} |")
+        lines.append(f"| {proof['name']} | {held} | {in_markdown('; '.join(proof['lines']))} |")
     lines += ["", "| check | outcome | examined | found |", "|---|---|---|---|"]
     for finding in _optional(directory, "findings.json") or []:
         found = ", ".join(f"{each['count']:,} {each['name']}" for each in finding["anomalies"]) or "nothing"
         outcome = OUTCOMES[finding["outcome"]]
         examined = f"{finding['examined']:,} {finding['examined_unit']}"
-        lines.append(f"| {finding['check']} | {outcome} | {examined} | {_cell(found)} |")
-    lines += ["", *(f"- {reason}" for reason in verdict["reasons"]), "", f"Evidence: `{directory.path}`"]
+        lines.append(
+            f"| {in_markdown(finding['check'])} | {outcome} | {in_markdown(examined)} | {in_markdown(found)} |"
+        )
+    lines += [
+        "",
+        *(f"- {in_markdown(reason)}" for reason in verdict["reasons"]),
+        "",
+        f"Evidence: {in_markdown(directory.path)}",
+    ]
     return "\n".join(lines)
 
 
@@ -87,7 +96,7 @@ def timeline_picture(directory: RunDirectory) -> str:
 def matrix_records(directory: RunDirectory) -> list[dict[str, str]]:
     """The kill matrix as flat records, one a class of damage, for a table artifact; none where none was made."""
     matrix = _matrix(directory)
-    return matrix_table(matrix).records() if matrix else []
+    return markdown_cells(matrix_table(matrix).records()) if matrix else []
 
 
 def _matrix(directory: RunDirectory) -> KillMatrix | None:
@@ -187,13 +196,9 @@ def _optional(directory: RunDirectory, name: str) -> Any:
         return None
 
 
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
-
-
 @cache
 def _environment() -> Environment:
-    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment = page_environment()
     environment.filters["outcome"] = lambda value: OUTCOMES.get(str(value), str(value))
     return environment
 

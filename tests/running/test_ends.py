@@ -183,6 +183,8 @@ def test_a_run_that_cannot_keep_evidence_is_74(tmp_path: Path) -> None:
         (["campaign", "nowhere"], "usage"),
         (["explain"], "usage"),
         (["new", "postgresql://127.0.0.1/x", "nowhere/new.yaml"], "usage"),
+        (["run", "."], "usage"),
+        (["http-proxy", "--route", "a=http://127.0.0.1:1", "--listen", "b=127.0.0.1:0"], "usage"),
         (["halt", "why"], "pass"),
         (["diff", "a.csv", "b.csv"], "violated"),
         (["diff", "a.csv", "empty.csv", "-k", "id"], "violated"),
