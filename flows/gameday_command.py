@@ -12,6 +12,7 @@ from chaosday.drills.gameday.day import load_day
 from chaosday.drills.gameday.kind import GAME, GameDayKind
 from chaosday.drills.gameday.readiness import gaps
 from chaosday.record.foreign_words import one_line
+from chaosday.record.inputs import InputPath
 from chaosday.record.run_directory import RunDirectory, runs_root
 from chaosday.reporting.terminal import plain, say, say_json
 from flows.run_one import Runner
@@ -19,7 +20,7 @@ from flows.terminal import console
 
 
 @click.command("gameday", short_help="Check readiness, hide sealed flags, and score who finds them.")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=InputPath())
 @click.option("--check", "only_check", is_flag=True, help="Only say what is missing from FILE; reach nothing.")
 @click.option(
     "--pauses",

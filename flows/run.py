@@ -18,6 +18,7 @@ from chaosday.drills.kinds import load_run
 from chaosday.errors import UsageError
 from chaosday.judging.verdict import EXIT_CODES, Verdict, worst
 from chaosday.model.experiment import read_mapping, validated
+from chaosday.record.inputs import InputPath
 from chaosday.record.run_directory import RunDirectory, runs_root
 from chaosday.reporting.terminal import plain, say_json
 from chaosday.running.kind import Kind
@@ -33,12 +34,12 @@ Pauses = Literal["terminal", "prefect", "none"]
 
 
 @click.command("run", short_help="Run files of any kind as Prefect flows.")
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, required=True, type=InputPath())
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per run on standard output, nothing else.")
 @click.option("--quiet", is_flag=True, help="No progress, only the verdict.")
 @click.option("--placebo", is_flag=True, help="Everything but the injection: damage then convicts the tool.")
 @click.option("--placebo-every", type=click.IntRange(0), default=0, help="One in so many runs of a file is a placebo.")
-@click.option("--guardrails", type=click.Path(path_type=Path), help="A file with limits that hold for all of them.")
+@click.option("--guardrails", type=InputPath(), help="A file with limits that hold for all of them.")
 @click.option("--due", type=click.DateTime(), help="When they were due, UTC: for cron. Late runs hurt nothing.")
 @click.option("--pauses", type=PAUSES, default="terminal", show_default=True, help="Where a game day waits for a go.")
 def command(files: tuple[Path, ...], as_json: bool, quiet: bool, **options: Any) -> int:
@@ -91,7 +92,7 @@ def run_files(
 
 
 @click.command("plan", short_help="What a run would touch, by name, and how it would be undone.")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=InputPath())
 @click.option("--json", "as_json", is_flag=True, help="The plan as JSON.")
 def plan_command(file: Path, as_json: bool) -> int:
     """Reach the targets of FILE and plan what it does; nothing is touched and nothing is kept."""

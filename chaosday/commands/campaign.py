@@ -12,13 +12,14 @@ from chaosday.campaign.coverage import EXPIRES_DAYS, Covered, coverage
 from chaosday.clock import SystemClock
 from chaosday.errors import EvidenceMissing
 from chaosday.model.base import Model
-from chaosday.record.outputs import write_output
+from chaosday.record.inputs import InputPath
+from chaosday.record.outputs import claim, write_output
 from chaosday.record.run_directory import runs_root
 from chaosday.reporting.terminal import say, say_json
 
 
 @click.command("campaign", short_help="What many runs say together: trend, pooled bounds, coverage.")
-@click.argument("folders", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("folders", nargs=-1, type=InputPath())
 @click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write the page to this file.")
 @click.option("--json", "as_json", is_flag=True, help="Series and coverage as JSON.")
 @click.option(
@@ -27,6 +28,7 @@ from chaosday.reporting.terminal import say, say_json
 )  # fmt: skip
 def command(folders: tuple[Path, ...], html: Path | None, as_json: bool, expires_days: float) -> int:
     """Read every finished run below FOLDERS (by default chaosday-runs), experiment by experiment."""
+    claim(html, [])
     runs = runs_under(folders or (runs_root(),))
     series, covered = series_of(runs), coverage(runs, SystemClock(), expires_days)
     if not series:

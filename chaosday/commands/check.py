@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,8 @@ from chaosday.data import formats
 from chaosday.data.formats.events import Imported
 from chaosday.errors import ChaosdayError, MalformedHistory, UnknownName, UsageError
 from chaosday.model.history import History
-from chaosday.record.outputs import write_output
+from chaosday.record.inputs import refuse_special
+from chaosday.record.outputs import claim, write_output
 from chaosday.registry import members
 from chaosday.reporting.terminal import console, plain, say, say_json, say_text
 
@@ -115,10 +115,12 @@ def each_of(paths: Sequence[Path], judge: Callable[[Path], int], *, as_json: boo
     Worse than 0 is 2, then whatever kept a path from being read, then 1, then 3: damage that was found is not hidden.
     """
     if len(paths) == 1:
+        refuse_special(paths[0])
         return judge(paths[0])
     codes = []
     for path in paths:
         try:
+            refuse_special(path)
             codes.append(judge(path))
         except ChaosdayError as error:
             said = str(error) if str(path) in str(error) else f"{path}: {error}"
@@ -164,9 +166,12 @@ def command(
             raise UsageError("a saved run is judged by its own checks: options are for --as MODEL")
         raise SystemExit(recheck(files, as_json=as_json))
     configured(model, Imported(History.from_rows([]), ""), given)  # a mistake on the line is no fault of any file
-    if html is not None and html.resolve() in [path.resolve() for path in files]:
-        raise UsageError(f"--html would overwrite {html}, which is to be judged")
-    numbers = count(1)
+    pages = (
+        [html] if len(files) == 1 or not html else [html.with_stem(f"{html.stem}-{n + 1}") for n in range(len(files))]
+    )
+    for page_path in pages:
+        claim(page_path, files)
+    written = iter(pages)
 
     def answer(path: Path) -> int:
         result, imported = judged(path, model, format, given, independent=independent)
@@ -177,8 +182,7 @@ def command(
         if html is not None:
             from chaosday.reporting.anomaly_timeline import page
 
-            name = html if len(files) == 1 else html.with_stem(f"{html.stem}-{next(numbers)}")
-            write_output(name, page(imported.history, result))
+            write_output(next(written) or html, page(imported.history, result))
         return EXIT[result["valid?"]]
 
     raise SystemExit(each_of(files, answer, as_json=as_json))

@@ -10,7 +10,8 @@ import click
 import orjson
 
 from chaosday.errors import AccessDenied, MalformedInput, TargetUnreachable, UsageError
-from chaosday.record.outputs import write_output
+from chaosday.record.inputs import InputPath
+from chaosday.record.outputs import claim, write_output
 from chaosday.reporting.terminal import say, say_json
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ EXIT = {"pass": 0, "violated": 1, "inconclusive": 2}
 
 @click.command("expect", short_help="Validate a suite of expectations, or make one from a baseline.")
 @click.argument("data")
-@click.option("--suite", type=click.Path(path_type=Path), help="The suite to validate: a JSON list of expectations.")
+@click.option("--suite", type=InputPath(), help="The suite to validate: a JSON list of expectations.")
 @click.option("--profile", type=click.Path(path_type=Path), help="Write a suite that DATA meets now.")
 @click.option("--key", default="id", show_default=True, help="The column that tells rows apart.")
 @click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write the results as a page.")
@@ -39,12 +40,13 @@ def command(data: str, suite: Path | None, profile: Path | None, key: str, html:
 
     if (suite is None) == (profile is None):
         raise UsageError("give --suite FILE to validate, or --profile FILE to write a suite from a baseline")
-    for output in (profile, html):
-        if output is not None and output.resolve() in [each.resolve() for each in (Path(data), suite) if each]:
-            raise UsageError(f"{output} is read here: it would be overwritten")
+    side = Side.parse(data)
+    read: list[str | Path] = [*side.files, *([suite] if suite else [])]
+    claim(profile, read)
+    claim(html, [*read, *([profile] if profile else [])])
     wanted = [] if suite is None else _suite(suite)
     try:
-        rows = frame(Side.parse(data))
+        rows = frame(side)
     except (TargetUnreachable, AccessDenied) as error:
         if as_json:
             say_json({"outcome": "inconclusive", "rows": 0, "reason": str(error), "results": []})
@@ -59,7 +61,7 @@ def command(data: str, suite: Path | None, profile: Path | None, key: str, html:
         raise UsageError(f"there is no column {key}; name the one that tells rows apart with --key")
     results = validated(rows, wanted, key) if len(rows) and wanted else []
     if html is not None and results:
-        write_output(html, page(f"Expectations of {Side.parse(data)}", len(rows), wanted, results))
+        write_output(html, page(f"Expectations of {side}", len(rows), wanted, results))
     listed = records(wanted if results else [], results)
     outcomes = {record["outcome"] for record in listed} or {"inconclusive"}
     outcome = next(each for each in ("violated", "inconclusive", "pass") if each in outcomes)

@@ -7,13 +7,14 @@ from pathlib import Path
 import click
 
 from chaosday.errors import EvidenceMissing
+from chaosday.record.inputs import InputPath
 from chaosday.record.run_directory import RunDirectory, runs_root
 from chaosday.reporting.terminal import say
 from chaosday.running.explaining import explain
 
 
 @click.command("explain", short_help="What happened in a run, in words, and why its verdict.")
-@click.argument("run", required=False, type=click.Path(path_type=Path))
+@click.argument("run", required=False, type=InputPath())
 def command(run: Path | None) -> int:
     """Tell what RUN (by default the newest) did, act by act, from its journal, and what its verdict rests on."""
     for line in explain(RunDirectory.open(run or _newest(runs_root()))):

@@ -10,11 +10,12 @@ from chaosday.clock import SystemClock
 from chaosday.drills.gameday.day import load_day
 from chaosday.drills.gameday.outages import Span, today_utc, trend
 from chaosday.errors import EvidenceMissing
+from chaosday.record.inputs import InputPath
 from chaosday.reporting.terminal import say, say_json
 
 
 @click.command("outages", short_help="The outage ledger: incidents, minutes, cost, before chaos days and since.")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=InputPath())
 @click.option("--json", "as_json", is_flag=True, help="The trend as JSON.")
 def command(file: Path, as_json: bool) -> int:
     """Read the ledger in the section 'outages' of FILE, and compare before with since."""

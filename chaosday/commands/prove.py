@@ -10,13 +10,14 @@ from chaosday.clock import SystemClock
 from chaosday.judging.proof import prove
 from chaosday.judging.rejudging import checks_of
 from chaosday.judging.sight import sight_of
+from chaosday.record.inputs import InputPath
 from chaosday.record.run_directory import RunDirectory
 from chaosday.reporting.matrix import matrix_table
 from chaosday.reporting.terminal import console, plain, say, say_json
 
 
 @click.command("prove", short_help="Plant damage in copies of a run's evidence and see which checks notice.")
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=InputPath())
 @click.option("--budget-s", default=20.0, show_default=True, type=click.FloatRange(0, min_open=True))
 @click.option("--seed", default=1, show_default=True, type=click.IntRange(0))
 @click.option("--json", "as_json", is_flag=True, help="The kill matrix as JSON.")

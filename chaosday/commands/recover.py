@@ -10,6 +10,7 @@ import click
 
 from chaosday.model.experiment import load_targets
 from chaosday.model.target import Target
+from chaosday.record.inputs import InputPath
 from chaosday.record.run_directory import runs_root
 from chaosday.reporting.terminal import say, say_json
 from chaosday.undo.fleet import leases_on, recover_hosts
@@ -17,11 +18,11 @@ from chaosday.undo.recovery import Recovered, journals_under, recover, words, wo
 
 
 @click.command("recover", short_help="End what a run that died left behind.")
-@click.argument("runs", required=False, type=click.Path(path_type=Path))
+@click.argument("runs", required=False, type=InputPath())
 @click.option(
     "--targets",
     "file",
-    type=click.Path(path_type=Path),
+    type=InputPath(),
     help="An experiment, or any file with its 'targets': every lease on them is ended, whoever armed it.",
 )
 @click.option("--list", "only_list", is_flag=True, help="With --targets: show the leases there, and end none.")

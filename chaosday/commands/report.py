@@ -8,7 +8,7 @@ import click
 
 from chaosday.commands.check import each_of
 from chaosday.errors import UsageError
-from chaosday.record.outputs import write_output
+from chaosday.record.outputs import claim, write_output
 from chaosday.record.run_directory import RunDirectory
 from chaosday.reporting.junit import as_json, as_junit
 from chaosday.reporting.page import write_report
@@ -26,6 +26,7 @@ def command(runs: tuple[Path, ...], junit: Path | None, json_wanted: bool) -> in
     a new report would seal what was altered."""
     if junit is not None and len(runs) > 1:
         raise UsageError("--junit writes one run: name one")
+    claim(junit, [])
 
     def report(run: Path) -> int:
         directory = RunDirectory.open(run)

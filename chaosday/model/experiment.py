@@ -18,6 +18,8 @@ from chaosday.registry import member, members
 ENVIRONMENT = r"^[A-Za-z0-9_.-]{1,40}$"
 KIND = ("kind", "experiment")
 """What a file may say of itself, for whoever takes runs of any kind."""
+LARGEST_BYTES = 512 << 10
+MOST_VALUES = 200_000
 _BOOLEAN = "tag:yaml.org,2002:bool"
 
 
@@ -164,6 +166,10 @@ class _Loader(yaml.SafeLoader):
 def read_mapping(path: Path) -> dict[str, Any]:
     """The mapping in a YAML or JSON file, unjudged."""
     try:
+        if path.exists() and not path.is_file():
+            raise InvalidExperiment(f"{path}: not a regular file")
+        if path.exists() and path.stat().st_size > LARGEST_BYTES:
+            raise InvalidExperiment(f"{path}: larger than any experiment, {LARGEST_BYTES >> 10} KiB")
         text = path.read_text()
     except OSError as error:
         raise InvalidExperiment(f"{path}: {error.strerror}") from None
@@ -171,13 +177,31 @@ def read_mapping(path: Path) -> dict[str, Any]:
         raise InvalidExperiment(f"{path}: not a text file") from None
     try:
         data = yaml.load(text, Loader=_Loader)
+        expanded = _expanded(data, {})
     except yaml.YAMLError as error:
         raise InvalidExperiment(f"{path}: not YAML: {' '.join(str(error).split())[:200]}") from None
     except (ValueError, RecursionError) as error:
         raise InvalidExperiment(f"{path}: not YAML: {type(error).__name__}") from None
+    if expanded > MOST_VALUES:
+        raise InvalidExperiment(f"{path}: its aliases (*) stand for more than {MOST_VALUES:,} values")
     if not isinstance(data, dict):
         raise InvalidExperiment(f"{path}: an experiment is a mapping of fields; this is {type(data).__name__}")
     return data
+
+
+def _expanded(data: Any, known: dict[int, int]) -> int:
+    """How many values there are once every alias is written out; nine lines of YAML can stand for a billion."""
+    if id(data) in known:
+        return known[id(data)]
+    inside = list(data.values()) if isinstance(data, dict) else data if isinstance(data, list) else []
+    # An alias to what it stands in has no end.
+    known[id(data)] = MOST_VALUES + 1
+    count = 1 + sum(_expanded(item, known) for item in inside)
+    if inside:
+        known[id(data)] = count
+    else:
+        del known[id(data)]
+    return count
 
 
 def _placed(path: Path, error: InvalidExperiment) -> str:

@@ -46,6 +46,9 @@ def claim(output: Path | None, inputs: Iterable[str | Path]) -> None:
                 raise UsageError(f"{output} is what is read: name another file to write to")
         if Path(given).is_dir() and output.resolve().is_relative_to(Path(given).resolve()):
             raise UsageError(f"{output} lies inside what is read: name a place outside of {given}")
+    for folder in output.resolve().parents:
+        if output.exists() and (folder / "journal.jsonl").is_file() and (folder / "plan.json").is_file():
+            raise UsageError(f"{output} is part of a run's evidence in {folder}: name another file")
     if output.is_dir():
         raise UsageError(f"{output} is a folder: name a file in it")
     if not output.parent.is_dir():

@@ -83,7 +83,7 @@ def test_a_secret_in_a_bad_experiment_is_not_repeated() -> None:
         ("", "mapping of fields"),
         ("- a\n- b", "mapping of fields"),
         ("a: [", "not YAML"),
-        ("a: &x [*x]", "there is no such field"),
+        ("a: &x [*x]", "aliases"),
         ("\tb: 1", "not YAML"),
     ],
 )
@@ -95,6 +95,26 @@ def test_a_file_that_is_none_is_one_line(tmp_path: Path, text: str, words: str) 
         load(path)
     assert str(path) in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+def test_a_short_file_of_a_billion_values_is_refused(tmp_path: Path) -> None:
+    """Aliases of aliases, an alias to itself, and a file of a megabyte are one line, and quick."""
+    path = tmp_path / "bomb.yaml"
+    layers = [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 10)]
+    for text in ("a0: &a0 [x]\n" + "\n".join(layers), "title: &a [*a]", f"title: {'x' * (1 << 20)}"):
+        path.write_text(text)
+        with pytest.raises(InvalidExperiment):
+            load(path)
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://u:hunter2@h/d#t", "mysql://u@h/d?password=hunter2#t", "postgresql://u:p#hunter2@h/d#t"]
+)
+def test_a_password_in_the_url_of_a_comparison_is_refused(url: str) -> None:
+    """The plan, the journal and the report hold the URL: it is refused in one line that does not repeat it."""
+    with pytest.raises(InvalidExperiment) as caught:
+        parse({"evidence": [{"kind": "table_diff", "left": url, "right": "a.csv"}]})
+    assert "evidence.0" in str(caught.value) and "hunter2" not in str(caught.value)
 
 
 def test_a_missing_file_is_one_line(tmp_path: Path) -> None:

@@ -9,15 +9,18 @@ equal. Of what is left over, a key with one row on each side changed; any other 
 from __future__ import annotations
 
 import os
-import tempfile
+import secrets
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from chaosday.clock import Clock, SystemClock, iso
 from chaosday.data.reconcile.options import DiffOptions
 from chaosday.data.reconcile.result import DiffResult
 from chaosday.data.reconcile.sql import ident, listed, literal, statement
-from chaosday.errors import UsageError
+from chaosday.errors import EvidenceUnwritable, UsageError
+from chaosday.record.outputs import unwritable
+from chaosday.record.run_directory import runs_root
 
 if TYPE_CHECKING:
     import duckdb
@@ -69,13 +72,9 @@ class Differences:
         [(count,)] = self._ask("select count(*) from differences")
         path = self.output
         if path is None and count:
-            handle, name = tempfile.mkstemp(prefix="chaosday-diff-", suffix=".parquet")
-            os.close(handle)
-            path = Path(name)
+            path = _kept(SystemClock())
         if path is not None:
-            self.database.execute(
-                statement("copy differences to {path} (format parquet, compression zstd)", path=literal(str(path)))
-            )
+            _written(self.database, path)
             self.result.differences = str(path)
 
     def discard(self) -> None:
@@ -186,6 +185,35 @@ class Differences:
             ).fetchall()
             result.sample_keys[:] = [_shown(row) for row in rows]
         return total
+
+
+def _kept(clock: Clock) -> Path:
+    """A new place for rows that differ, among the runs, where nobody but us looks and everybody clears."""
+    folder = runs_root() / "diffs"
+    moment = iso(clock.wall_ns()).replace(":", "").replace("-", "").partition(".")[0]
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(folder, error) from None
+    return folder / f"{moment}-{secrets.token_hex(3)}.parquet"
+
+
+def _written(database: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """The file appears whole, and readable to its owner only: rows are somebody's data."""
+    import duckdb
+
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.writing")
+    try:
+        os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        template = "copy differences to {path} (format parquet, compression zstd, use_tmp_file false)"
+        database.execute(statement(template, path=literal(str(partial))))
+        partial.replace(path)
+    except OSError as error:
+        raise unwritable(path, error) from None
+    except duckdb.IOException as error:
+        raise EvidenceUnwritable(f"{path} cannot be written: {str(error).splitlines()[0][:200]}") from None
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _shown(key: Sequence[str | None]) -> str:

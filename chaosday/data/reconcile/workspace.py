@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -9,6 +10,9 @@ from types import TracebackType
 from typing import Self
 
 from chaosday.data.reconcile.sql import literal
+from chaosday.errors import CapabilityMissing, EvidenceUnwritable
+
+_FULL = re.compile(r"no space left|disk quota|max_temp_directory_size|file too large", re.IGNORECASE)
 
 
 class Workspace:
@@ -17,6 +21,7 @@ class Workspace:
     def __init__(self, memory_mb: int, threads: int) -> None:
         import duckdb
 
+        self.memory_mb = memory_mb
         self.path = Path(tempfile.mkdtemp(prefix="chaosday-diff-"))
         settings: dict[str, str | bool | int | float | list[str]] = {
             "threads": threads,
@@ -37,5 +42,15 @@ class Workspace:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        import duckdb
+
         self.database.close()
         shutil.rmtree(self.path, ignore_errors=True)
+        if isinstance(error, duckdb.OutOfMemoryException):
+            raise CapabilityMissing(
+                f"the comparison does not fit into its memory of {self.memory_mb} MB: compare fewer columns at a time"
+            ) from None
+        if isinstance(error, duckdb.Error) and _FULL.search(str(error)):
+            raise EvidenceUnwritable(
+                f"the scratch folder {self.path.parent} is full: free some, or set TMPDIR"
+            ) from None

@@ -5,12 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from chaosday.data.reconcile.result import DiffResult
-from chaosday.errors import ChaosdayError
+from chaosday.data.reconcile.sides import Side
+from chaosday.errors import ChaosdayError, UsageError
 from chaosday.model.probe import Probe, ProbeReading
 from chaosday.model.target import Target
+
+PASSWORD_PLACES = (
+    "leave the password out of the URL, which is written down with the plan: it is taken from ~/.pgpass, a service "
+    "file or PGPASSWORD, and for MySQL from ~/.my.cnf or MYSQL_PWD"
+)
 
 
 class TableComparison(Probe):
@@ -21,6 +27,18 @@ class TableComparison(Probe):
     right: str = Field(default="", description="The other side, in the same form")
     key: list[str] = Field(default=["id"], description="Columns that identify a row; none: compared as multisets")
     ignored: list[str] = Field(default=[], description="Columns left out")
+
+    @field_validator("left", "right")
+    @classmethod
+    def _without_password(cls, text: str) -> str:
+        """A URL stands in the plan, the journal and the report as it is given."""
+        try:
+            given = Side.parse(text) if "://" in text else None
+            if given and given.engine in {"postgresql", "mysql"} and given.address.has_password:
+                raise ValueError(PASSWORD_PLACES)
+        except UsageError as error:
+            raise ValueError(str(error)) from None
+        return text
 
     def read(self, target: Target) -> ProbeReading:
         try:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from itertools import count
+from pathlib import Path
 
 import pytest
 
@@ -38,6 +39,13 @@ def mariadb() -> Iterator[str]:
         absent("no MariaDB here: apt-get install mariadb-server")
     with servers.mariadb() as url:
         yield url
+
+
+@pytest.fixture(autouse=True)
+def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where rows that differ are kept when nobody says where."""
+    monkeypatch.setenv("CHAOSDAY_RUNS", str(tmp_path / "runs"))
+    return tmp_path / "runs"
 
 
 @pytest.fixture

@@ -41,6 +41,18 @@ def test_json_and_exit_codes(files: tuple[str, str], tmp_path: Path) -> None:
     assert duckdb.sql(f"select count(*) from '{said['differences']}'").fetchall() == [(3,)]
 
 
+def test_rows_that_differ_are_kept_for_their_owner_only(files: tuple[str, str], runs: Path) -> None:
+    """Rows are somebody's data: they lie among the runs, or where --output says, with 0600, and nowhere else."""
+    kept = Path(json.loads(call(*files, "--key", "id", "--json").stdout)["differences"])
+    named = runs.parent / "named.parquet"
+    named.write_bytes(b"the last one")
+    named.chmod(0o644)
+    call(*files, "--key", "id", "--output", str(named))
+    assert kept.is_relative_to(runs)
+    assert [path.stat().st_mode & 0o777 for path in (kept, kept.parent, named)] == [0o600, 0o700, 0o600]
+    assert sorted(path.name for path in runs.parent.iterdir()) == ["l.parquet", "named.parquet", "r.parquet", "runs"]
+
+
 def test_words_for_people(files: tuple[str, str]) -> None:
     """Without --json the counts, the columns and what the check is blind to are told."""
     told = call(*files, "--key", "id").output
