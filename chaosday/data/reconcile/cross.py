@@ -193,7 +193,11 @@ def _duckdb_errors() -> Iterator[None]:
 
     try:
         yield
-    except (duckdb.OperationalError, duckdb.DataError, duckdb.InvalidInputException) as error:
+    except duckdb.Error as error:
+        # What Parquet's own decoder meets (Thrift, a buffer that ends) comes without a class of its own.
+        known = (duckdb.OperationalError, duckdb.DataError, duckdb.InvalidInputException)
+        if not isinstance(error, known) and type(error) is not duckdb.Error:
+            raise
         raise MalformedInput(f"a file cannot be read: {first_line(error)}") from None
 
 

@@ -1,0 +1,242 @@
+"""Broken inputs of every reader: each ends within ten seconds in an answer or in an error of ours."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import select
+import shutil
+import signal
+import tempfile
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+from chaosday.errors import ChaosdayError
+
+HANG_S = 10.0
+# How many of a hundred inputs are of each kind: those that are quick to read get the most.
+SHARES = {"edn": 30, "yaml": 17, "manifest": 25, "plan": 18, "csv": 5, "parquet": 5}
+NAMES = {"edn": "history.edn", "yaml": "experiment.yaml", "manifest": "m", "plan": "run/plan.json", "csv": "t.csv",
+         "parquet": "t.parquet"}  # fmt: skip
+TOKENS: dict[str, list[bytes]] = {
+    "edn": [b"{", b"}", b"[", b"]", b":type", b":ok", b":info", b"nil", b"#jepsen.x{}", b'"', b"\\", b"1e999", b";",
+            b"#_", b"##NaN", b"[" * 3000, b":f :append", b"-0", b"99999999999999999999", b"\xff",
+            b":value [[:r 1 nil]]"],
+    "yaml": [b"&a", b"*a", b"<<: *a", b"- ", b": ", b"!!python/object:os.system", b"{", b"[", b"\t", b"|\n", b"0x",
+             b"1e400", b"[" * 2000, b"faults:\n", b"? ", b"\xff", b"\x00", b"2024-99-99", b"kind: nope", b".inf", b"~"],
+    "plan": [b"{", b"}", b"[", b"]", b"null", b"NaN", b'"checks"', b'"kind"', b"[" * 3000, b'"\\ud800"', b"1e999",
+             b",", b":", b"\x00", b"\xff", b'{"experiment":', b"true", b"-1"],
+    "csv": [b",", b'"', b"\n", b"\r\n", b"\r", b"\x00", b"\xff\xfe", b"\xef\xbb\xbf", b'""', b"id", b"NaN", b"1e999",
+            b"x" * 70_000, b",,,,,", b"#", b";", b"\t", b"'", b"\\"],
+    "manifest": [b"\x00" * 8, b"\xff" * 8, b"ARROW1", b"\x7f\xff\xff\xff", b"bits", b"9999", b"{}", b"-1"],
+    "parquet": [b"\x00" * 8, b"\xff" * 8, b"PAR1", b"\x7f\xff\xff\xff", b"\x80\x80\x80\x80\x10", b"\x15\x02"],
+}  # fmt: skip
+
+
+def fuzz(inputs: int, seed: int, *, hang_s: float = HANG_S) -> dict[str, int]:
+    """Read ``inputs`` mutated files; how many ended in a traceback of ours, and how many not within ``hang_s``.
+
+    What failed is kept in ``chaosday-fuzz`` in the folder for temporary files, beside the traceback.
+    """
+    rng = random.Random(seed)
+    counts = {"fuzz_inputs": 0, "fuzz_tracebacks": 0, "fuzz_hangs": 0}
+    with tempfile.TemporaryDirectory(prefix="chaosday-fuzz-") as folder, contextlib.ExitStack() as stack:
+        here = Path(folder)
+        samples = seeds(here)
+        reader = stack.enter_context(_Reader(here, hang_s))
+        for _ in range(inputs):
+            kind = rng.choices(list(SHARES), list(SHARES.values()))[0]
+            data = mutated(samples[kind], kind, rng)
+            (here / NAMES[kind]).write_bytes(data)
+            said = reader.read(kind)
+            counts["fuzz_inputs"] += 1
+            if said:
+                counts["fuzz_hangs" if said == "hang" else "fuzz_tracebacks"] += 1
+                _keep(kind, data, said, counts)
+    return counts
+
+
+def seeds(here: Path) -> dict[str, bytes]:
+    """One good input of each kind, made by a child: a process that has run DuckDB's threads cannot be forked."""
+    child = os.fork()
+    if child == 0:
+        try:
+            _made(here)
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    # Imported once, and not by every reader that takes the place of a dead one.
+    for kind in ("yaml", "edn", "plan"):
+        READERS[kind](here)
+    return {kind: (here / name).read_bytes() for kind, name in NAMES.items()}
+
+
+def _made(here: Path) -> None:
+    import duckdb
+
+    from chaosday.data.manifest import of_directory
+
+    rows = "select i as id, i * 1.5 as v, 'row ' || i as name, date '2024-01-01' + i::int as d from range(40) r(i)"
+    duckdb.sql(rows).write_parquet(str(here / "t.parquet"))
+    duckdb.sql(rows).write_csv(str(here / "t.csv"))
+    for name in ("t.parquet", "t.csv"):
+        shutil.copy(here / name, here / f"good-{name}")
+    (here / "d").mkdir()
+    for number in range(300):
+        (here / "d" / f"{number}").write_bytes(b"%d" % number)
+    of_directory(here / "d").write(here / "m")
+    shutil.copy(here / "m", here / "good-m")
+    lines = [
+        f"{{:index {i}, :type :{kind}, :process {i // 2}, :time {i}000, :f :txn,"
+        f" :value [[:append {i % 4} {i}] [:r 1 nil]]}}"
+        for i, kind in enumerate(["invoke", "ok", "invoke", "info", "invoke", "fail"] * 3)
+    ]
+    (here / "history.edn").write_text("\n".join(lines) + "\n")
+    experiment = {
+        "title": "fuzz", "targets": {"db": {"kind": "postgresql", "host": "db"}},
+        "workloads": [{"kind": "ledger", "target": "db"}], "checks": [{"kind": "ledger"}, {"kind": "stats"}],
+        "faults": [{"at_s": 1, "fault": {"kind": "network.latency", "target": "db"}}],
+    }  # fmt: skip
+    (here / "experiment.yaml").write_text(json.dumps(experiment, indent=1))
+    (here / "run").mkdir()
+    (here / "run" / "journal.jsonl").write_text("")
+    (here / "run" / "plan.json").write_text(json.dumps({"title": "fuzz", "run": "run", "experiment": experiment}))
+
+
+def mutated(sample: bytes, kind: str, rng: random.Random) -> bytes:
+    """The sample with a few wounds: bits, bytes, cuts, copies, and words that mean something in that format."""
+    data = bytearray(sample)
+    for _ in range(rng.choice((1, 1, 2, 4, 16))):
+        at = rng.randrange(len(data) + 1)
+        length = rng.choice((1, 4, 30, 400))
+        match rng.randrange(7):
+            case 0 if data:
+                data[at % len(data)] ^= 1 << rng.randrange(8)
+            case 1:
+                data[at:at] = rng.choice(TOKENS[kind])
+            case 2:
+                del data[at : at + length]
+            case 3:
+                data[at:at] = data[at : at + length] * rng.choice((1, 2, 50))
+            case 4:
+                del data[at:]
+            case 5:
+                start = rng.randrange(len(data) + 1)
+                data[at : at + length] = data[start : start + length]
+            case _:
+                data[at : at + length] = rng.choice(TOKENS[kind])
+    return bytes(data)
+
+
+def _csv(here: Path, name: str = "t.csv") -> None:
+    from chaosday.data.reconcile import diff
+
+    diff(str(here / name), str(here / f"good-{name}"), key=["id"])
+
+
+def _edn(here: Path) -> None:
+    from chaosday.commands.check import judged
+
+    judged(here / NAMES["edn"], "list-append", None, {})
+
+
+def _yaml(here: Path) -> None:
+    from chaosday.model.experiment import load
+
+    load(here / NAMES["yaml"])
+
+
+def _manifest(here: Path) -> None:
+    from chaosday.data.manifest import Manifest, compare
+
+    found = Manifest.read(here / "m")
+    compare(Manifest.read(here / "good-m"), found)
+    list(found.pieces())
+
+
+def _plan(here: Path) -> None:
+    from chaosday.judging.rejudging import checks_of
+    from chaosday.record.run_directory import RunDirectory
+
+    checks_of(RunDirectory.open(here / "run"))
+
+
+READERS: dict[str, Callable[[Path], None]] = {
+    "csv": _csv, "parquet": lambda here: _csv(here, "t.parquet"), "edn": _edn, "yaml": _yaml, "manifest": _manifest,
+    "plan": _plan,
+}  # fmt: skip
+
+
+class _Reader:
+    """A child that reads one input after another; ended and made anew where it hangs or dies."""
+
+    def __init__(self, here: Path, hang_s: float) -> None:
+        self._here = here
+        self._hang_s = hang_s
+        self._child = 0
+
+    def __enter__(self) -> _Reader:
+        self._start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end()
+
+    def read(self, kind: str) -> str:
+        """Nothing, ``hang``, or the traceback of what was raised."""
+        os.write(self._ask, kind.encode() + b"\n")
+        deadline = time.monotonic() + self._hang_s
+        said = b""
+        while not said.endswith(b"\0"):
+            ready, _, _ = select.select([self._answer], [], [], max(0.0, deadline - time.monotonic()))
+            block = os.read(self._answer, 65536) if ready else b""
+            if not block:
+                died = bool(ready)
+                self._end()
+                self._start()
+                return "the reader was killed by a signal" if died else "hang"
+            said += block
+        return said[:-1].decode(errors="replace")
+
+    def _start(self) -> None:
+        down, self._ask = os.pipe()
+        self._answer, up = os.pipe()
+        self._child = os.fork()
+        if self._child == 0:
+            os.close(self._ask)
+            os.close(self._answer)
+            _serve(self._here, down, up)
+        os.close(down)
+        os.close(up)
+
+    def _end(self) -> None:
+        os.kill(self._child, signal.SIGKILL)
+        os.waitpid(self._child, 0)
+        os.close(self._ask)
+        os.close(self._answer)
+
+
+def _serve(here: Path, down: int, up: int) -> None:
+    with os.fdopen(down, "rb") as asked:
+        for line in asked:
+            said = ""
+            try:
+                READERS[line.strip().decode()](here)
+            except ChaosdayError as error:
+                said = f"more than one line: {error}" if "\n" in str(error) else ""
+            except BaseException:  # noqa: BLE001 - the one thing that this program looks for
+                said = traceback.format_exc()
+            os.write(up, said.encode(errors="replace") + b"\0")
+    os._exit(0)
+
+
+def _keep(kind: str, data: bytes, said: str, counts: dict[str, int]) -> None:
+    folder = Path(tempfile.gettempdir()) / "chaosday-fuzz"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    number = counts["fuzz_tracebacks"] + counts["fuzz_hangs"]
+    (folder / f"{number}-{kind}").write_bytes(data)
+    (folder / f"{number}-{kind}.txt").write_text(said)
