@@ -49,9 +49,14 @@ def interrupts(count: int, seed: int = 18) -> dict[str, Any]:
     """``interrupts``, ``interrupt_residue`` (things left, of all runs) and, where there are any, ``interrupt_left``."""
     chance = random.Random(seed)
     left: list[str] = []
-    for _ in range(count):
-        way, after_s = chance.choice(WAYS), chance.uniform(0.5, LATEST_S)
-        left += interrupted(way, after_s, chance.sample(FILES, AT_ONCE))
+    # Itself a run that may be interrupted: what it has started is undone then, too.
+    of_all = registry.begin()
+    try:
+        for _ in range(count):
+            way, after_s = chance.choice(WAYS), chance.uniform(0.5, LATEST_S)
+            left += interrupted(way, after_s, chance.sample(FILES, AT_ONCE))
+    finally:
+        of_all.close()
     return {"interrupts": count, "interrupt_residue": len(left)} | ({"interrupt_left": left} if left else {})
 
 
