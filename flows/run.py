@@ -17,7 +17,8 @@ from chaosday.drills.finding_file import is_finding
 from chaosday.drills.kinds import load_run
 from chaosday.errors import UsageError
 from chaosday.judging.verdict import EXIT_CODES, Verdict, worst
-from chaosday.model.experiment import read_mapping, validated
+from chaosday.model.document import read_mapping
+from chaosday.model.experiment import validated
 from chaosday.record.inputs import InputPath
 from chaosday.record.run_directory import RunDirectory, runs_root
 from chaosday.reporting.terminal import plain, say_json

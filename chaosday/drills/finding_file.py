@@ -11,7 +11,8 @@ from pydantic import Field, ValidationError
 
 from chaosday.errors import InvalidExperiment
 from chaosday.model.base import Model
-from chaosday.model.experiment import in_words, read_mapping
+from chaosday.model.document import read_mapping
+from chaosday.model.experiment import in_words
 
 PLACE = re.compile(r"\$\{([a-z_0-9.]+)\}")
 ArmName = Literal["unsound", "sound"]

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from chaosday.errors import InvalidExperiment, UnknownName
-from chaosday.model.experiment import read_mapping, validated
+from chaosday.model.document import read_mapping
+from chaosday.model.experiment import validated
 from chaosday.running.kind import Kind
 
 EXPERIMENT = "experiment"

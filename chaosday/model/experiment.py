@@ -7,21 +7,17 @@ from operator import or_
 from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar
 
-import yaml
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from chaosday.errors import InvalidExperiment, UnknownName
 from chaosday.model.base import Model
+from chaosday.model.document import read_mapping
 from chaosday.model.target import Target
 from chaosday.registry import member, members
 
 ENVIRONMENT = r"^[A-Za-z0-9_.-]{1,40}$"
 KIND = ("kind", "experiment")
 """What a file may say of itself, for whoever takes runs of any kind."""
-LARGEST_BYTES = 512 << 10
-MOST_VALUES = 200_000
-_BOOLEAN = "tag:yaml.org,2002:bool"
-
 
 M = TypeVar("M", bound=Model)
 
@@ -152,56 +148,6 @@ def load_targets(path: Path) -> dict[str, Target]:
         return dict(_TARGETS.validate_python(data, extra="forbid"))
     except ValidationError as error:
         raise InvalidExperiment(f"{path}: targets: {in_words(error)}") from None
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML 1.2 as far as it matters: ``on``, ``off``, ``yes`` and ``no`` are words; ``on: read`` has a key."""
-
-    yaml_implicit_resolvers: dict[str, Any] = {
-        first: [each for each in rules if each[0] != _BOOLEAN] if first in "yYnNoO" else rules
-        for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
-
-
-def read_mapping(path: Path) -> dict[str, Any]:
-    """The mapping in a YAML or JSON file, unjudged."""
-    try:
-        if path.exists() and not path.is_file():
-            raise InvalidExperiment(f"{path}: not a regular file")
-        if path.exists() and path.stat().st_size > LARGEST_BYTES:
-            raise InvalidExperiment(f"{path}: larger than any experiment, {LARGEST_BYTES >> 10} KiB")
-        text = path.read_text()
-    except OSError as error:
-        raise InvalidExperiment(f"{path}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise InvalidExperiment(f"{path}: not a text file") from None
-    try:
-        data = yaml.load(text, Loader=_Loader)
-        expanded = _expanded(data, {})
-    except yaml.YAMLError as error:
-        raise InvalidExperiment(f"{path}: not YAML: {' '.join(str(error).split())[:200]}") from None
-    except (ValueError, RecursionError) as error:
-        raise InvalidExperiment(f"{path}: not YAML: {type(error).__name__}") from None
-    if expanded > MOST_VALUES:
-        raise InvalidExperiment(f"{path}: its aliases (*) stand for more than {MOST_VALUES:,} values")
-    if not isinstance(data, dict):
-        raise InvalidExperiment(f"{path}: an experiment is a mapping of fields; this is {type(data).__name__}")
-    return data
-
-
-def _expanded(data: Any, known: dict[int, int]) -> int:
-    """How many values there are once every alias is written out; nine lines of YAML can stand for a billion."""
-    if id(data) in known:
-        return known[id(data)]
-    inside = list(data.values()) if isinstance(data, dict) else data if isinstance(data, list) else []
-    # An alias to what it stands in has no end.
-    known[id(data)] = MOST_VALUES + 1
-    count = 1 + sum(_expanded(item, known) for item in inside)
-    if inside:
-        known[id(data)] = count
-    else:
-        del known[id(data)]
-    return count
 
 
 def _placed(path: Path, error: InvalidExperiment) -> str:

@@ -10,7 +10,8 @@ from pydantic import Field, model_validator
 from chaosday.drills.detection.drill import Monitor
 from chaosday.drills.gameday.outages import OutageLedger
 from chaosday.model.base import Model
-from chaosday.model.experiment import ENVIRONMENT, Guard, any_of, read_mapping, validated
+from chaosday.model.document import read_mapping
+from chaosday.model.experiment import ENVIRONMENT, Guard, any_of, validated
 
 Role = Literal["leader", "observer", "stopper", "team"]
 

@@ -10,7 +10,7 @@ import pytest
 from chaosday.drills.gameday.day import GameDay, load_day, parse_day
 from chaosday.drills.gameday.readiness import gaps, monitors_now
 from chaosday.errors import InvalidExperiment
-from chaosday.model.experiment import read_mapping
+from chaosday.model.document import read_mapping
 
 EXAMPLES = sorted((Path(__file__).resolve().parents[3] / "deployments" / "gameday").glob("*.yaml"))
 EXAMPLE = EXAMPLES[0]
