@@ -65,7 +65,8 @@ def run_flow(**options: Any) -> Callable[[Callable[..., Any]], StrictFlow[..., A
 def as_state(verdict: Verdict) -> Any:
     """A run is Completed only when it passed; its verdict is the name of its state."""
     state = Completed if verdict.outcome is Outcome.PASS else Failed
-    return state(name=verdict.outcome.value, message=verdict.words)
+    more = "; ".join(verdict.reasons[1:])
+    return state(name=verdict.outcome.value, message=f"{verdict.words} {more}"[:1000].strip())
 
 
 def remember(directory: RunDirectory) -> None:

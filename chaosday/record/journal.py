@@ -151,9 +151,14 @@ class Journal:
         return journal
 
     @classmethod
-    def resume(cls, path: Path, *, clock: Clock | None = None) -> Journal:
-        """Go on with an existing journal of ours (``open_owned``); ``MalformedJournal`` if its chain is broken."""
-        journal = cls(path, clock or SystemClock(), open_owned(path, os.O_RDWR | os.O_APPEND))
+    def resume(cls, path: Path, *, clock: Clock | None = None, shared: bool = False) -> Journal:
+        """Go on with an existing journal of ours (``open_owned``); ``MalformedJournal`` if its chain is broken.
+
+        A ``shared`` one is written by a group (the board of a game day), and nothing that it says is ever run.
+        """
+        flags = os.O_RDWR | os.O_APPEND
+        descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC) if shared else open_owned(path, flags)
+        journal = cls(path, clock or SystemClock(), descriptor)
         try:
             with journal._exclusive():
                 journal._catch_up()

@@ -79,6 +79,7 @@ _TOLD: dict[str, Said] = {
             for n in data["notices"]
         )
     ),
+    "prefect_lost": lambda data, names: f"Prefect did not answer ({data['why']}): its flow run could not be updated",
     "shortfall": lambda data, names: f"fell short: {data['reason']}",
     "watchdog": lambda data, names: f"the run had died; its watchdog {'; '.join(data['did']) or 'found nothing to do'}",
     "recovered": lambda data, names: "chaosday recover looked after it",

@@ -28,7 +28,7 @@ class Judgement:
     bites: int = 0
     must_see: Sequence[str] | None = None
     loss_rate_to_see: float | None = None
-    sight_budget_s: float = 20
+    sight_budget_s: float = 60
     played: str = ""
 
 

@@ -43,6 +43,11 @@ class Watch:
         for thread in self._threads:
             thread.start()
 
+    def heard(self) -> bool:
+        """Whether each has answered once, whatever it said."""
+        with self._lock:
+            return all(notice.readings for notice in self._notices.values())
+
     def noticed(self) -> int:
         """How many have noticed by now."""
         with self._lock:

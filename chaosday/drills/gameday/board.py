@@ -140,7 +140,7 @@ class Board:
     @contextmanager
     def _journal(self) -> Iterator[Journal]:
         try:
-            journal = Journal.resume(self.path, clock=self._clock)
+            journal = Journal.resume(self.path, clock=self._clock, shared=True)
         except PermissionError:
             raise Refused(f"you may not write to {self.path}; ask to be put in its group") from None
         try:
