@@ -60,11 +60,10 @@ def recovery(runs: Path | None = None, targets: list[Path] | None = None) -> Any
         targets: Experiments, or files with their 'targets', on which every lease is ended, whoever armed it.
     """
     root = runs or runs_root()
-    # The first run of all makes the folder; one that somebody names has to be there.
-    if runs is None and not root.is_dir():
-        return Completed(message=f"no run has been made yet: there is no {root.resolve()}")
     given = {name: each for file in targets or [] for name, each in load_targets(file).items()}
-    did = recover_runs(root) + conclude_runs(root, given)
+    # The first run of all makes the folder; one that somebody names has to be there.
+    looked = runs is not None or root.is_dir()
+    did = recover_runs(root) + conclude_runs(root, given) if looked else []
     for file in targets or []:
         did += recover_targets(file)
     create_table_artifact(
