@@ -75,7 +75,8 @@ def judged(
         check = configured(model, imported, given)
         result = check.analyse(imported.history)
     except MalformedHistory as error:
-        raise MalformedHistory(f"{path}: {error}") from None
+        # What an error shows of a file may hold anything, line breaks too.
+        raise MalformedHistory(f"{path}: {' '.join(str(error).split())}") from None
     if imported.published and check.empty_is_valid and not len(imported.history):
         result |= {"valid?": True, "reason": "empty: valid by the convention of the project that published it"}
     result = {"file": str(path), **{"not": [], "reason": None}, **result, "model": model, "format": imported.format}

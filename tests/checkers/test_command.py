@@ -102,6 +102,14 @@ def test_operations_that_a_model_does_not_know_are_never_valid(tmp_path: Path) -
     assert _check(counter, "--as", "counter").exit_code == 0
 
 
+def test_an_error_is_one_line_whatever_the_file_holds(tmp_path: Path) -> None:
+    """A column or a process with a line break in its name does not break the line."""
+    for text in ('{"f":"r","en\\nd":1}', '{"type":"ok","f":"r","process":"a\\nb"}'):
+        error = _check(_file(tmp_path, "odd.json", text), "--as", "register").exception
+        assert isinstance(error, MalformedHistory)
+        assert "\n" not in str(error)
+
+
 def test_a_page_never_overwrites_what_is_judged(tmp_path: Path) -> None:
     """``--html`` that names an input is refused before anything is read."""
     good = _file(tmp_path, "good.edn", GOOD)
