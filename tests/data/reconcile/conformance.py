@@ -216,9 +216,9 @@ def _respelled(kind: str, other: str, value: Any, rng: random.Random) -> Any:
         return value
     plain = text(kind, "csv", value)
     spellings = {
-        "int": (f"{plain}.0", f"{plain}e0", plain if plain[0] == "-" else f"+{plain}"),
+        "int": (f"{plain}.0", f"{plain}e0", plain if plain.startswith("-") else f"+{plain}"),
         "decimal": (plain + ("000" if "." in plain else ".0"),),
-        "bool": (plain.title(), plain.upper(), plain[0]),
+        "bool": (plain.title(), plain.upper(), plain[:1]),
         "uuid": (plain.upper(), plain.replace("-", "")),
         "timestamp": (plain.replace(" ", "T", 1),),
     }

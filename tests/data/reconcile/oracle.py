@@ -76,7 +76,8 @@ KINDS = {
               (2024, 2, 29, 10, 0, 0, 0), (2024, 2, 29, 11, 59, 59, 999999000))),
         Kind("interval", _some(postgresql="interval", duckdb="interval", parquet="interval", csv="text"),
              ((0, 1, 0), (0, 0, 86400000), (1, 0, 0), (0, 30, 0), (14, -3, 1500), (12, 0, 0), (0, 365, 0), (0, 0, -1))),
-        Kind("uuid", _everywhere("uuid"), tuple(uuid.UUID(int=n) for n in (0, 1, 2**128 - 1, 0x6BA7B810 << 96))),
+        Kind("uuid", _everywhere("uuid", mariadb="char(36)"),
+             tuple(uuid.UUID(int=n) for n in (0, 1, 2**128 - 1, 0x6BA7B810 << 96))),
         Kind("json", _everywhere("json"),
              ("{}", "[]", "null", '{"a":1}', '{"a":2}', '{"a":1,"b":[true,null]}', '"x"', '"1"', "1", "1.5", "[1,2]",
               "[2,1]", '{"b":1}', "[12345678901234567890.5]")),
@@ -140,10 +141,10 @@ def _held_by_mariadb(kind: str, value: Value) -> bool:
 def _held_by_sqlite(kind: str, value: Value) -> bool:
     if isinstance(value, float):
         return value == value and str(value) != "-0.0"  # noqa: PLR0124
-    if kind in {"decimal", "unsigned"}:
-        # SQLite keeps a decimal as a float, and a number beyond 64 bits as well.
+    if kind == "decimal":
+        # SQLite keeps a decimal as a float.
         return (-(2**63) <= value < 2**63 and value == int(value)) or Decimal(repr(float(value))) == value
-    return True
+    return kind != "unsigned" or bool(value < 2**63)
 
 
 def _held_by_parquet(kind: str, value: Value) -> bool:
