@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from benchmarks import _mutants
 from benchmarks._interrupts import interrupts
-from benchmarks._mutants import mutants
 from benchmarks._suites import ROOT, Suites, run_suites
 from chaosday.drills.kinds import kinds
 from chaosday.running.ends import ENDS
@@ -45,7 +45,7 @@ def run(*, quick: bool) -> dict[str, Any]:
         "prefect_cases_failed": len(of_prefect.failed),
         **interrupts(4 if quick else 20),
         **_complete(quick=quick),
-        **mutants(30 if quick else 330),
+        **_mutants.figures(30 if quick else 330),
         "failed": [*of_kinds.failed, *of_ends.failed, *of_prefect.failed],
     }
 
