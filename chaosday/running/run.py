@@ -33,7 +33,8 @@ class Run(LiveRun):
 
     No verb raises for what may go wrong in a run: errors on purpose and stopping signals become shortfalls, and the
     verbs that follow see that nothing is to be hurt any more. Leaving the block undoes what is still on, however it is
-    left, and a signal that stopped the run is raised there as ``Stopped``, when verdict and report have been written.
+    left, and a signal that stopped the run is raised there as ``Stopped``, when verdict and report have been written;
+    not so where a fault is still on: that is the end that has to be heard.
     Outside the main thread signals are somebody else's.
     """
 
@@ -57,6 +58,7 @@ class Run(LiveRun):
         self.matrix: KillMatrix | None = None
         self.verdict: Verdict | None = None
         self.begun: set[str] = set()
+        self._planned = False
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
@@ -74,8 +76,13 @@ class Run(LiveRun):
         with self._stack:
             if error is not None and self.begun and self.verdict is None:
                 self._end_early(error)
-        if error is None and (received := self.lifecycle.signals.received):
+        received = self.lifecycle.signals.received
+        if error is None and received and not self._revert_failed:
             raise Stopped(received)
+
+    @property
+    def _revert_failed(self) -> bool:
+        return self.verdict is not None and self.verdict.outcome is Outcome.REVERT_FAILED
 
     def preflight(self) -> dict[str, Any]:
         """Ask for permission, reach every target, plan, and write the plan; touches nothing."""
@@ -130,6 +137,9 @@ class Run(LiveRun):
         if self.verdict is not None:
             return self.verdict
         with _evidence():
+            if not self._planned:
+                # Stopped before it was planned: a page that says so needs to know what it was about.
+                self._write_plan({})
             verdict = self._concluded()
             self.directory.write_json("verdict.json", verdict.model_dump(mode="json"))
             self.journal.append("verdict", outcome=verdict.outcome.value, reasons=verdict.reasons)
@@ -183,10 +193,7 @@ class Run(LiveRun):
         if self.ready:
             self.guarded(self._resolve)
         self.kind.preflighted(self)
-        plan = self._plan(reached)
-        if not self.kind.sealed:
-            self.directory.write_json("plan.json", plan)
-        return plan
+        return self._write_plan(reached)
 
     def _resolve(self) -> None:
         self.kind.resolve(self)
@@ -194,6 +201,13 @@ class Run(LiveRun):
         together = affected if self.intent.one_at_a_time else [[thing for things in affected for thing in things]]
         for reason in dict.fromkeys(reason for things in together for reason in self.permission.refusals_of(things)):
             self.fall_short(reason)
+
+    def _write_plan(self, reached: dict[str, str]) -> dict[str, Any]:
+        plan = self._plan(reached)
+        if not self.kind.sealed:
+            self.directory.write_json("plan.json", plan)
+        self._planned = True
+        return plan
 
     def _plan(self, reached: dict[str, str]) -> dict[str, Any]:
         loss_rate = self.kind.judgement().loss_rate_to_see

@@ -235,6 +235,20 @@ def test_the_worst_word_wins(kind: str, bench: Bench) -> None:
     assert SEVERITY[-1] is Outcome.REVERT_FAILED
 
 
+@pytest.mark.lab
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_fault_that_is_still_on_outranks_the_signal(kind: str, bench: Bench) -> None:
+    """Stopped by a signal, and the undo did not work: the run ends as revert_failed and not as one that was stopped."""
+    with Run(parse_run(ARRANGEMENTS[kind](bench)), directory_of(bench)) as run:
+        os.kill(os.getpid(), signal.SIGTERM)
+        run.preflight()
+        run.rollback()
+        run.cleans = [Clean(lease_id="cd-x-00", fault="f", target="t", residue=["it"])]
+        verdict = run.report()
+    assert verdict.outcome is Outcome.REVERT_FAILED
+    assert "stopped by SIGTERM" in verdict.reasons
+
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL)
 EVERY = [(kind, number, phase) for kind in KINDS for number in SIGNALS for phase in VERBS]
 _dice = random.Random(18)
