@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import resource
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from typing import Any
 
 from chaosday.clients.line_server import LineServer
 from chaosday.drills.kinds import parse_run
+from chaosday.errors import EvidenceUnwritable
 from chaosday.progress import Step, listening
 from chaosday.record.run_directory import RunDirectory
 from chaosday.running.playing import complete
@@ -25,6 +27,7 @@ from chaosday.running.signals import Stopped
 from chaosday.servers.postgres import Node
 from tests.broken.server import Broken
 
+FULL = "the disk is full"
 LONG_S = 600
 """A wait that only a stop ends."""
 HURT = {"attested", "backup_ended"}
@@ -190,10 +193,10 @@ def lasting(kind: str, data: dict[str, Any]) -> dict[str, Any]:
     return data | longer[kind]
 
 
-def played(parent: Connection, data: dict[str, Any], folder: Path, phase: str, limit_bytes: int = 0) -> None:
+def played(parent: Connection, data: dict[str, Any], folder: Path, phase: str) -> None:
     """A run in a process of its own: says so when ``phase`` begins, and waits there for a word before it goes on.
 
-    ``limit_bytes`` is the size beyond which no file of this process grows from there on, as on a full disk.
+    The word ``FULL`` lets no file of the process grow beyond what the journal has reached, as on a full disk.
     """
     os.setsid()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -204,12 +207,14 @@ def played(parent: Connection, data: dict[str, Any], folder: Path, phase: str, l
         if step.phase == phase and not told:
             told.append(phase)
             parent.send(phase)
-            parent.recv()
+            if parent.recv() == FULL:
+                size_bytes = directory.journal_path.stat().st_size
+                resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, size_bytes))
 
     directory = RunDirectory(folder)
     try:
         with listening(listen), Run(parse_run(data), directory) as run:
             complete(run)
-    except Stopped as stopped:
-        os._exit(stopped.exit_code)
+    except (Stopped, EvidenceUnwritable) as ended:
+        os._exit(ended.exit_code)
     os._exit(0)

@@ -18,6 +18,7 @@ import pytest
 
 from chaosday.clock import SystemClock
 from chaosday.drills.kinds import kinds, parse_run
+from chaosday.errors import EvidenceUnwritable
 from chaosday.judging.verdict import SEVERITY, Verdict
 from chaosday.model.clean import Clean
 from chaosday.model.finding import Outcome
@@ -280,7 +281,25 @@ def test_all_signals_end_it_alike(kind: str, number: int, phase: str, bench: Ben
         assert_told(directory, f"stopped by {signal.Signals(number).name}")
 
 
-def _in_a_child(bench: Bench, directory: RunDirectory, kind: str, phase: str, act: Callable[[int], None]) -> int | None:
+FULL_AT = [(kind, phase) for kind in KINDS for phase in ("inject", "rollback", "verify")]
+FULL_SAMPLE = {(kind, _dice.choice(("inject", "rollback"))) for kind in KINDS}
+
+
+@pytest.mark.lab
+@pytest.mark.parametrize(
+    ("kind", "phase"), [pytest.param(*c, marks=[] if c in FULL_SAMPLE else [pytest.mark.slow]) for c in FULL_AT]
+)
+def test_a_full_disk_ends_it_undone(kind: str, phase: str, bench: Bench) -> None:
+    """Where evidence can no longer be written nothing is left all the same, and the end says that it could not be."""
+    directory = directory_of(bench)
+    code = _in_a_child(bench, directory, kind, phase, lambda pid: None, word=arrangements.FULL)
+    assert code == EvidenceUnwritable("").exit_code
+    assert bench.residue() == []
+
+
+def _in_a_child(
+    bench: Bench, directory: RunDirectory, kind: str, phase: str, act: Callable[[int], None], word: str = "go on"
+) -> int | None:
     """Play a run in a process of its own, do something to it when the phase begins, and wait until it has ended."""
     ours, theirs = _FORKING.Pipe()
     data = ARRANGEMENTS[kind](bench)
@@ -292,7 +311,7 @@ def _in_a_child(bench: Bench, directory: RunDirectory, kind: str, phase: str, ac
         assert process.pid is not None
         act(process.pid)
         with contextlib.suppress(OSError):  # it may be dead by now
-            ours.send("go on")
+            ours.send(word)
         process.join(PATIENCE_S)
         return process.exitcode
     finally:
