@@ -130,7 +130,7 @@ def test_what_cannot_be_reached_is_inconclusive(
         (["frobnicate"], "No such command"),
         (["report", "nowhere"], "not a run directory"),
         (["catalogue", "process.kil"], "did you mean process.kill"),
-        (["plan", "."], "Is a directory"),
+        (["plan", "."], "not a regular file"),
     ],
 )
 def test_a_wrong_command_is_one_line(tmp_path: Path, words: list[str], said: str) -> None:

@@ -79,7 +79,7 @@ def test_a_table_and_a_store_that_is_gone(pair: tuple[Node, Node], tmp_path: Pat
     [
         (["x.parquet"], "--suite FILE to validate"),
         (["x.parquet", "--suite", "nowhere.json"], "nowhere.json"),
-        (["x.parquet", "--suite", "bad.json"], "no list of expectations"),
+        (["x.parquet", "--suite", "bad.json"], "a suite is a list of expectations"),
         (["x.parquet", "--suite", "suite.json", "--key", "nokey"], "no column nokey"),
         (["x.txt", "--suite", "suite.json"], "neither Parquet nor CSV"),
         (["bad.parquet", "--suite", "suite.json"], "cannot be read as parquet"),
