@@ -17,6 +17,7 @@ from chaosday.model.experiment import Experiment, parse
 from chaosday.model.finding import Outcome
 from chaosday.record.journal import open_faults, read
 from chaosday.record.run_directory import RunDirectory
+from chaosday.running.playing import play
 from chaosday.running.run import Run
 from chaosday.running.workloads import several
 from chaosday.safety.guardrails import Guardrails
@@ -53,15 +54,7 @@ def experiment(node: Node, **changed: Any) -> Experiment:
 
 def played(value: Experiment, directory: RunDirectory, permission: Permission | None = None) -> Verdict:
     with Run(ExperimentKind(value), directory, permission=permission) as run:
-        try:
-            run.preflight()
-            if run.ready:
-                run.baseline()
-            if run.ready:
-                run.inject()
-                run.observe()
-        finally:
-            run.rollback()
+        play(run)
         run.verify()
         run.prove()
         verdict = run.conclude()
