@@ -93,7 +93,7 @@ def _answering(url: str) -> None:
         with get_client(sync_client=True, httpx_settings={"timeout": PATIENCE_S}) as client:
             client.read_flows(limit=1)
     except httpx.TransportError as error:
-        why = f"no answer from {shown} ({type(error).__name__})"
+        why = f"no Prefect server answers at {shown} ({type(error).__name__})"
         raise Unavailable(f"{why}: start that server, or unset {ADDRESS} to have a temporary one") from None
     except httpx.HTTPStatusError as error:
         code = error.response.status_code
