@@ -278,6 +278,13 @@ def _near_interval(value: tuple[int, int, int], rng: random.Random) -> tuple[int
                        (months, days, milliseconds + 1)))  # fmt: skip
 
 
+def _near_date(value: Any, rng: random.Random) -> Any:
+    year, month, day = value
+    # MariaDB knows no year beyond 9999.
+    beside = (year + 1 if year < 9999 else year - 1, month, min(day, 28))
+    return rng.choice((beside, (year, month, day % 28 + 1)))
+
+
 _NEAR: dict[str, Any] = {
     "int": lambda v, rng: rng.choice((v + 1, v - 1, -v, v ^ (1 << 32))) if abs(v) < 2**62 else v ^ 1,
     "unsigned": lambda v, rng: rng.choice((v ^ 1, v ^ (1 << 63))),
@@ -286,7 +293,7 @@ _NEAR: dict[str, Any] = {
     "text": _near_text,
     "bytes": _near_bytes,
     "bool": lambda v, rng: not v,
-    "date": lambda v, rng: rng.choice(((v[0] + 1, v[1], min(v[2], 28)), (*v[:2], v[2] % 28 + 1))),
+    "date": _near_date,
     "time": _near_moment,
     "timestamp": _near_moment,
     "timestamptz": _near_moment,
