@@ -21,10 +21,11 @@ KINDS = ("newest_row", "newest_deleted", "host.drained")
 def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The package with the page's files written into it, each where its first line says."""
     folder = tmp_path_factory.mktemp("copy")
-    for part in ("chaosday", "flows", "tasks", "blocks", "tests/conformance", "tests/lab"):
-        shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
-    for file in ("pyproject.toml", "tests/__init__.py", "tests/conftest.py", "tests/leftovers.py"):
-        shutil.copy(ROOT / file, folder / file)
+    for part in ("chaosday", "flows", "tasks", "blocks", "tests"):
+        shutil.copytree(
+            ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__", "output", "node_modules")
+        )
+    shutil.copy(ROOT / "pyproject.toml", folder / "pyproject.toml")
     for code in blocks(PAGE, "python"):
         path = folder / code.splitlines()[0].removeprefix("# ")
         assert not path.exists(), f"{path.name} is in the package already"
@@ -115,6 +116,14 @@ def test_a_kind_of_run_has_its_form_and_is_named_where_a_kind_is_misspelt(
 def test_the_conformance_suite_has_it_unasked(listed: str, kind: str, test: str) -> None:
     """Every member is tested whether anybody thought of it or not; a fault without a bench fails there."""
     assert f"tests/conformance/{test}" in listed.splitlines(), kind
+
+
+def test_a_kind_of_run_without_an_arrangement_fails_the_conformance_suite(copied: Path) -> None:
+    """The suite over the kinds asks for what it needs to halt, forbid, stop and fill the new one."""
+    case = "tests/conformance/test_kinds.py::test_every_kind_has_an_arrangement"
+    done = run(copied, "pytest", "-p", "no:cacheprovider", case)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "standstill" in done.stdout
 
 
 def test_the_code_is_of_the_house(copied: Path) -> None:
