@@ -157,7 +157,8 @@ def test_the_command_shows_who_noticed(table: dict[str, Any], tmp_path: Path) ->
     )
     assert done.returncode == 1, done.stderr
     assert "not noticed" in done.stdout and "violated" in done.stdout
-    (run,) = (tmp_path / "runs").iterdir()
+    (journal,) = (tmp_path / "runs").glob("*/journal.jsonl")
+    run = journal.parent
     assert "data.rows" in (run / "report.html").read_text()
     assert json.loads((run / "verdict.json").read_text())["outcome"] == "violated"
     assert secret not in done.stdout + done.stderr + "".join(
