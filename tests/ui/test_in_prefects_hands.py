@@ -1,4 +1,7 @@
-"""What people and accidents do to a run through Prefect: it heals, it is judged once, and it says what happened."""
+"""What people and accidents do to a run through Prefect: it heals, it is judged once, and it says what happened.
+
+Each takes minutes of a real server and worker: ``pytest -m slow tests/ui/test_in_prefects_hands.py``.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ from chaosday.targets.postgresql import PostgreSQL
 from tests.leftovers import processes_of
 from tests.ui.conftest import Served
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.slow]
 PATIENCE_S = 240
 LONG_S = 120
 # What a run says in its journal when a phase has begun, and the duration that makes the phase long.
@@ -182,7 +185,7 @@ def _ended_by(run: Started, words: str) -> None:
 
 @pytest.mark.parametrize(
     "phase",
-    ["observe", pytest.param("baseline", marks=pytest.mark.slow), pytest.param("rollback", marks=pytest.mark.slow)],
+    ["observe", "baseline", "rollback"],
 )
 def test_a_cancelled_run_is_judged(hands: Hands, phase: str) -> None:
     """It ends by itself, and the flow run is Cancelled under the name of the verdict."""
@@ -197,7 +200,7 @@ def test_a_cancelled_run_is_judged(hands: Hands, phase: str) -> None:
 
 @pytest.mark.parametrize(
     "phase",
-    ["observe", pytest.param("baseline", marks=pytest.mark.slow), pytest.param("rollback", marks=pytest.mark.slow)],
+    ["observe", "baseline", "rollback"],
 )
 def test_a_suspended_run_is_judged_and_cannot_be_resumed(hands: Hands, phase: str) -> None:
     """A run cannot be held with a fault on: it ends, says so, and its flow run has ended."""
@@ -235,7 +238,7 @@ def test_retries_do_not_retry_a_verdict(hands: Hands) -> None:
 
 @pytest.mark.parametrize(
     "phase",
-    ["observe", pytest.param("baseline", marks=pytest.mark.slow), pytest.param("rollback", marks=pytest.mark.slow)],
+    ["observe", "baseline", "rollback"],
 )
 def test_a_killed_run_is_judged_by_the_janitor(hands: Hands, phase: str) -> None:
     """Nothing of its own could judge it any more; started again by hand it is not run again either."""
@@ -252,7 +255,7 @@ def test_a_killed_run_is_judged_by_the_janitor(hands: Hands, phase: str) -> None
 
 @pytest.mark.parametrize(
     "phase",
-    ["observe", pytest.param("baseline", marks=pytest.mark.slow), pytest.param("rollback", marks=pytest.mark.slow)],
+    ["observe", "baseline", "rollback"],
 )
 def test_a_run_ends_with_its_worker(hands: Hands, phase: str) -> None:
     """With its worker killed the run ends within seconds, judged; ``serve`` starts another worker."""
