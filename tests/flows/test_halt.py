@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from chaosday.errors import InvalidExperiment
 from chaosday.safety.halting import HaltFile, halted_by
 
 pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("prefect")]
@@ -43,7 +44,6 @@ def test_whatever_its_value_a_variable_that_is_there_halts(prefect_api: None, va
 def test_a_reason_that_is_none_is_refused_by_the_form(why: str) -> None:
     """By the rules that the form itself knows, and by the flow where somebody goes around the form."""
     import jsonschema
-    from prefect.exceptions import ParameterTypeError
     from prefect.utilities.callables import parameter_schema
 
     from flows.halt import halt
@@ -52,7 +52,7 @@ def test_a_reason_that_is_none_is_refused_by_the_form(why: str) -> None:
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate({"why": why}, schema)
     jsonschema.validate({"why": "a customer called"}, schema)
-    with pytest.raises(ParameterTypeError):
+    with pytest.raises(InvalidExperiment, match="Nothing was begun"):
         halt.validate_parameters({"why": why})
 
 
