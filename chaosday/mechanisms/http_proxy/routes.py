@@ -17,6 +17,8 @@ from chaosday.model.lease import Lease, LeaseState
 KEPT_HEALED = 1000
 REMEMBERED_BYTES = 8 << 20
 
+WATCH_S = 0.25
+
 
 @dataclass
 class Active:
@@ -174,7 +176,8 @@ class Route:
             if (left_s := held.due_s - time.monotonic()) <= 0:
                 self.heal(held.lease.id)
                 return
-            held.ended.wait(left_s)
+            # In steps: a renewal may bring the deadline nearer than it was when the wait began.
+            held.ended.wait(min(left_s, WATCH_S))
 
 
 def _state(lease: Lease, remaining_s: float, *, healed: bool = False) -> LeaseState:
