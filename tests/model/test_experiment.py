@@ -83,7 +83,7 @@ def test_a_secret_in_a_bad_experiment_is_not_repeated() -> None:
         ("", "mapping of fields"),
         ("- a\n- b", "mapping of fields"),
         ("a: [", "not YAML"),
-        ("a: &x [*x]", "aliases"),
+        ("a: &x [*x]", "refers to itself"),
         ("\tb: 1", "not YAML"),
     ],
 )
