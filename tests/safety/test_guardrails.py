@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from chaosday.model.experiment import Experiment, parse
+from chaosday.drills.experiment.kind import ExperimentKind
+from chaosday.model.experiment import parse
+from chaosday.model.intent import Intent
 from chaosday.safety.guardrails import Freeze, Guardrails, Window, lateness, moment_of
 
 pytestmark = pytest.mark.kernel
@@ -18,8 +20,8 @@ pytestmark = pytest.mark.kernel
 THURSDAY = datetime(2026, 11, 26, 10, 0, tzinfo=UTC)
 
 
-def experiment(**changed: Any) -> Experiment:
-    return parse(
+def experiment(**changed: Any) -> Intent:
+    value = parse(
         {
             "title": "x",
             "targets": {"db": {"kind": "postgresql"}, "door": {"kind": "proxy_route"}},
@@ -29,6 +31,7 @@ def experiment(**changed: Any) -> Experiment:
         }
         | changed
     )
+    return ExperimentKind(value).intent()
 
 
 @pytest.mark.parametrize(
