@@ -217,7 +217,8 @@ class Target(Model):
 
         Every word of its fields counts but those that say how it is reached (an account, the name of a variable).
         """
-        fields = {name: value for name, value in self.public().items() if not _says_how(name)}
+        # Of its words alone: a route's public face has the address that it took, and taking one starts its proxy.
+        fields = {name: value for name, value in Target.public(self).items() if not _says_how(name)}
         return [word for word in _words_in(fields) if word]
 
     def commands(self) -> list[str]:

@@ -93,6 +93,13 @@ def test_irreversible_faults_need_a_second_person() -> None:
     assert Guardrails(approval_for=["network.*"]).needs_approval(experiment()) == ["network.proxy.latency"]
 
 
+def test_what_a_run_means_to_do_is_judged_without_starting_anything() -> None:
+    """Permission is asked before anything is reached: a route's proxy is not started to learn what it is."""
+    value = experiment()
+    assert Guardrails(protected_names=["*5432*"]).refusals(value, THURSDAY)
+    assert not value.targets["door"]._own  # type: ignore[attr-defined]
+
+
 @given(st.integers(0, 10**6), st.integers(0, 10**6), st.floats(0, 10**6))
 def test_late_is_later_than_tolerated(due_s: int, now_s: int, tolerance_s: float) -> None:
     """Exactly the runs that start later than their tolerance after their time are late; unscheduled ones never."""
