@@ -92,10 +92,7 @@ class DetectionKind(Kind):
             return []
         rows = [
             {"damage": each["name"] if each["bit"] else f"{each['name']} (did not bite)"}
-            | {
-                n["monitor"]: "not noticed" if n["after_s"] is None else f"{n['after_s']:.1f} s"
-                for n in each["notices"]
-            }
+            | {n["monitor"]: _after(n["after_s"]) for n in each["notices"]}
             for each in seen
         ]
         return [Table("noticed", rows, "Damage, and after how long it was noticed")] if rows else []
