@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from chaosday.drills.experiment.kind import ExperimentKind
 from chaosday.safety.guardrails import Guardrails
 from flows.approval import Approval, judged
 from tests.safety.test_guardrails import experiment
@@ -49,7 +48,7 @@ def test_the_run_waits_for_it(prefect_api: None, runs: Path, approver: str, outc
     @flow(name="asks", flow_run_name=name)
     def asks() -> str:
         limits = Guardrails(approval_for=["network.*"])
-        approved = approval_of(ExperimentKind(experiment()).intent(), limits, "bob", 120)
+        approved = approval_of(experiment(), limits, "bob", 120)
         return approved.approver if approved else "none"
 
     found: list[str] = []

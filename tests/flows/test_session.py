@@ -66,7 +66,7 @@ def test_a_server_that_is_away_or_another_service_is_unavailable(monkeypatch: py
     dead = f"http://me:canary-77@127.0.0.1:{free_port()}/api"
     monkeypatch.setenv("PREFECT_API_URL", dead)
     error = said_of(dead)
-    assert type(error) is Unavailable and "no answer" in str(error)
+    assert type(error) is Unavailable and "no Prefect server answers" in str(error)
     assert "canary-77" not in str(error)
     for code, kind in ((200, Unavailable), (404, Unavailable), (401, AccessDenied)):
         with answering(code) as url:
