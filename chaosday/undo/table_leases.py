@@ -1,9 +1,9 @@
 """Leases for rows in a database: pre-images and the lease kept in tables beside them; a database has no timer.
 
 Everything is in the schema ``chaosday_kept``: a table of pre-images for each lease, named after it, and the
-table ``leases``. Pre-images and lease are committed together before the first row is touched. Ending a fault
-puts back the rows that were taken down, and removes those that it added, in one transaction. Nobody calls
-this at the deadline, so a fault that relies on it asks for ``accept_weak_lease``.
+tables ``leases`` and ``written``. Pre-images and lease are committed together before the first row is touched. Ending
+a fault puts back in one transaction what it changed (``table_rows``), and forgets the lease if that is verified.
+Nobody calls this at the deadline, so a fault that relies on it asks for ``accept_weak_lease``.
 
 Whoever may create a schema could have made one of that name: it has to be our account's. A lease without the worker's
 MAC is not run, and a user's table is changed as its owner (``table_owner``).
@@ -21,13 +21,13 @@ from chaosday.errors import LeaseError, Refused
 from chaosday.model.lease import Lease, LeaseState, Undo
 from chaosday.model.target import Sql
 from chaosday.record.signing import is_ours, lease_mac, not_ours
-from chaosday.undo.table_owner import UserTable, as_owner, user_table
-
-SCHEMA = "chaosday_kept"
+from chaosday.undo.table_owner import user_table
+from chaosday.undo.table_rows import SCHEMA, keep, kept_table, put_back
 
 
 class TableLeases:
-    """The lease holder of a PostgreSQL database. The undo's data names ``table``, ``key`` and ``keys`` (JSON)."""
+    """The lease holder of a PostgreSQL database. The undo's data names ``table``, ``key``, ``keys`` (JSON) and
+    ``column`` (empty where rows are deleted)."""
 
     def __init__(self, sql: Sql) -> None:
         self._sql = sql
@@ -47,14 +47,7 @@ class TableLeases:
                     "deadline timestamptz, mac text)"
                 ).format(sql.Identifier(SCHEMA))
             )
-            connection.execute(
-                sql.SQL("create table {} as select * from {} where {}::text = any(%s)").format(
-                    _kept(lease.id),
-                    user_table(connection, str(data["table"])).identifier,
-                    sql.Identifier(str(data["key"])),
-                ),
-                (keys,),
-            )
+            keep(connection, lease.id, user_table(connection, str(data["table"])), str(data["key"]), keys)
             undo = lease.undo.model_dump_json()
             connection.execute(
                 sql.SQL("insert into {}.leases values (%s, %s, %s, %s, now() + %s * interval '1 second', %s)").format(
@@ -79,28 +72,19 @@ class TableLeases:
                 raise LeaseError(f"lease {lease_id} is over: it cannot be renewed")
 
     def heal(self, lease_id: str, undo: Undo | None = None) -> None:
-        """Put the kept rows back, take the added ones away, and forget the lease; any number of times."""
+        """Put back what the fault changed, and forget the lease; any number of times."""
         from psycopg import sql
 
         with self._changing(f"lease {lease_id} could not be undone") as connection:
             if not self._there(connection, lease_id):
                 return
             trusted = self._trusted(connection, lease_id, undo).data
-            table, key = user_table(connection, str(trusted["table"])), sql.Identifier(str(trusted["key"]))
-            touched = orjson.loads(str(trusted["keys"])) + orjson.loads(str(trusted.get("added", "[]")))
-            columns = sql.SQL(", ").join(map(sql.Identifier, _columns(connection, table)))
-            with as_owner(connection, table, readable=(SCHEMA, lease_id)):
-                there = table.identifier
-                connection.execute(sql.SQL("delete from {} where {}::text = any(%s)").format(there, key), (touched,))
-                connection.execute(
-                    sql.SQL("insert into {} ({}) overriding system value select {} from {}").format(
-                        there, columns, columns, _kept(lease_id)
-                    )
-                )
-            if not table.ours:
-                hidden = sql.SQL("revoke usage on schema {} from {}")
-                connection.execute(hidden.format(sql.Identifier(SCHEMA), sql.Identifier(table.owner)))
-            connection.execute(sql.SQL("drop table {}").format(_kept(lease_id)))
+            table = user_table(connection, str(trusted["table"]))
+            put_back(connection, lease_id, table, str(trusted["key"]), str(trusted.get("column", "")))
+            connection.execute(sql.SQL("drop table {}").format(kept_table(lease_id)))
+            connection.execute(
+                sql.SQL("delete from {}.written where id = %s").format(sql.Identifier(SCHEMA)), (lease_id,)
+            )
             connection.execute(
                 sql.SQL("delete from {}.leases where id = %s").format(sql.Identifier(SCHEMA)), (lease_id,)
             )
@@ -154,7 +138,7 @@ class TableLeases:
                 return
             connection.execute(sql.SQL("lock table {}.leases").format(named))
             if not connection.execute(sql.SQL("select count(*) from {}.leases").format(named)).fetchone()[0]:
-                connection.execute(sql.SQL("drop table {}.leases").format(named))
+                connection.execute(sql.SQL("drop table {}.leases, {}.written").format(named, named))
                 connection.execute(sql.SQL("drop schema {}").format(named))
 
     @contextmanager
@@ -177,19 +161,3 @@ def _is_ours(connection: Any) -> None:
     ).fetchone()
     if found is not None and not found[2]:
         raise Refused(f"schema {SCHEMA} belongs to {found[0]} and we are {found[1]}: nothing in it is believed")
-
-
-def _kept(lease_id: str) -> Any:
-    from psycopg import sql
-
-    return sql.Identifier(SCHEMA, lease_id)
-
-
-def _columns(connection: Any, table: UserTable) -> list[str]:
-    """The columns that may be written: generated ones follow from them."""
-    rows = connection.execute(
-        "select attname from pg_attribute where attrelid = %s and attnum > 0 and not attisdropped "
-        "and attgenerated = '' order by attnum",
-        (table.oid,),
-    ).fetchall()
-    return [row[0] for row in rows]

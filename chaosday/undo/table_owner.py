@@ -12,25 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from chaosday.errors import AccessDenied, Refused, UsageError
+from chaosday.undo.firing import Firing, firing
 
 _OF_TABLE = """
     select c.oid, n.nspname, c.relname, c.relkind, pg_get_userbyid(c.relowner),
         pg_get_userbyid(c.relowner) = current_user
     from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
     where c.oid = pg_catalog.to_regclass(%s)
-"""
-# Of the table and of what inherits from it. A superuser's functions are no stranger's: extensions bring them.
-_STRANGERS = """
-    with recursive part(oid) as (
-        values (%s::oid) union select i.inhrelid from pg_catalog.pg_inherits i join part on i.inhparent = part.oid
-    )
-    select t.tgrelid::regclass::text, t.tgname
-    from pg_catalog.pg_trigger t
-    join part on part.oid = t.tgrelid
-    join pg_catalog.pg_proc p on p.oid = t.tgfoid
-    join pg_catalog.pg_roles r on r.oid = p.proowner
-    where not t.tgisinternal and t.tgenabled <> 'D' and not r.rolsuper and r.rolname <> %s
-    order by 1, 2
 """
 
 
@@ -62,14 +50,9 @@ def user_table(connection: Any, name: str) -> UserTable:
     return UserTable(found[0], found[1], found[2], found[4], found[5])
 
 
-def strangers_triggers(connection: Any, table: UserTable) -> list[tuple[str, str]]:
-    """Triggers, by table and name, whose function belongs neither to the table's owner nor to a superuser."""
-    return list(connection.execute(_STRANGERS, (table.oid, table.owner)).fetchall())
-
-
 @contextmanager
 def as_owner(connection: Any, table: UserTable, *, readable: tuple[str, str] | None = None) -> Iterator[None]:
-    """Within the block, a transaction, statements are the owner's and triggers of strangers are off.
+    """Within the block, a transaction, statements are the owner's, and no trigger or rule of the table runs.
 
     ``readable`` is a table of ours (schema and name) that the owner has to see for it.
     """
@@ -82,13 +65,14 @@ def as_owner(connection: Any, table: UserTable, *, readable: tuple[str, str] | N
             connection.execute(sql.SQL("grant select on {} to {}").format(sql.Identifier(*readable), owner))
         if not table.ours:
             _become(connection, table)
-        strangers = strangers_triggers(connection, table)
-        _turn(connection, strangers, "disable")
+        # Born since the plan was made: an undo that sets them off would do more than put rows back.
+        off = firing(connection, table.oid, ("insert", "update", "delete"))
+        _turn(connection, off, {"O": "disable", "A": "disable"})
         yield
-        if strangers:
+        if off:
             # What a deferred constraint still has to check keeps a table from being altered.
             connection.execute("set constraints all immediate")
-            _turn(connection, strangers, "enable")
+            _turn(connection, off, {"O": "enable", "A": "enable always"})
         if not table.ours:
             connection.execute("reset role")
 
@@ -106,9 +90,10 @@ def _become(connection: Any, table: UserTable) -> None:
         ) from None
 
 
-def _turn(connection: Any, triggers: list[tuple[str, str]], how: str) -> None:
+def _turn(connection: Any, these: list[Firing], how: dict[str, str]) -> None:
     from psycopg import sql
 
-    for at, trigger in triggers:
-        change = sql.SQL("alter table {} {} trigger {}")  # `at` is a regclass as text: quoted by the server
-        connection.execute(change.format(sql.SQL(at), sql.SQL(how), sql.Identifier(trigger)))
+    for each in these:
+        # The table is a regclass as text: quoted by the server.
+        words = (sql.SQL(each.table), sql.SQL(how[each.enabled]), sql.SQL(each.what), sql.Identifier(each.name))
+        connection.execute(sql.SQL("alter table {} {} {} {}").format(*words))

@@ -14,7 +14,9 @@ from chaosday.errors import ChaosdayError, Refused, ScratchMarkMissing, UsageErr
 from chaosday.model.fault import Bite, Fault, FaultPlan, PlanContext, Reading
 from chaosday.model.lease import LeaseHolder, Undo
 from chaosday.model.target import Sql, Target
-from chaosday.undo.table_owner import as_owner, strangers_triggers, user_table
+from chaosday.undo.consequences import consequences, referring_tables
+from chaosday.undo.table_owner import UserTable, as_owner, user_table
+from chaosday.undo.table_rows import kept_table, note_written
 
 SCRATCH = "chaosday-scratch"
 _NAME = r"^[A-Za-z_][A-Za-z0-9_$]*$"
@@ -34,7 +36,8 @@ class DataRows(Fault):
 
     The mark is the word ``chaosday-scratch`` in the table's comment. The rows as they were are kept in the
     database before the first is touched; a database has no timer, so that only rollback and recover put them
-    back, which has to be accepted in so many words (``accept_weak_lease``).
+    back, which has to be accepted in so many words (``accept_weak_lease``). What others wrote into these rows
+    meanwhile stays. A table is refused whose triggers, rules or foreign keys would carry the change further.
     """
 
     kind: Literal["data.rows"] = "data.rows"
@@ -62,7 +65,8 @@ class DataRows(Fault):
             with as_owner(connection, user_table(connection, self.table)):
                 pass  # whether we may, asked before anything is touched
             state = self._digest(connection)
-        undo = Undo(data={"table": self.table, "key": self.key, "keys": orjson.dumps(chosen).decode()})
+        named = {"table": self.table, "key": self.key, "column": self._damaged}
+        undo = Undo(data={**named, "keys": orjson.dumps(chosen).decode()})
         return FaultPlan(
             lease=self.lease(context, undo),
             affected=[f"{self.table} {self.key}={key}" for key in chosen],
@@ -72,36 +76,42 @@ class DataRows(Fault):
             data={"keys": chosen},
         )
 
+    @property
+    def _damaged(self) -> str:
+        """The column that is changed; empty where rows go."""
+        return "" if self.damage == "delete" else self.column
+
     def inject(self, target: Target, plan: FaultPlan) -> None:
+        with _asking(target) as connection, connection.transaction():
+            table = user_table(connection, self.table)
+            self._refuse_more(connection, table)
+            with as_owner(connection, table):
+                connection.execute(*self._change(table, plan.data["keys"]))
+            note_written(connection, plan.lease.id, table, self.key, self._damaged)
+
+    def _change(self, table: UserTable, keys: list[str]) -> tuple[Any, tuple[list[str], ...]]:
+        """The statement that does the damage, and its parameters."""
         from psycopg import sql
 
-        key = sql.Identifier(self.key)
-        with _asking(target) as connection:
-            found = user_table(connection, self.table)
-            table = found.identifier
-            with as_owner(connection, found):
-                if self.damage == "delete":
-                    statement = sql.SQL("delete from {} where {}::text = any(%s)").format(table, key)
-                    connection.execute(statement, (plan.data["keys"],))
-                elif self.damage == "swap":
-                    ones, others = plan.data["keys"][::2], plan.data["keys"][1::2]
-                    statement = sql.SQL(
-                        "update {t} as a set {c} = b.{c} from {t} as b, unnest(%s::text[], %s::text[]) as pair(x, y) "
-                        "where a.{k}::text = pair.x and b.{k}::text = pair.y"
-                    ).format(t=table, c=sql.Identifier(self.column), k=key)
-                    connection.execute(statement, (ones + others, others + ones))
-                else:
-                    column = sql.Identifier(self.column)
-                    change = sql.SQL(_SETS[self.damage]).format(column=column)
-                    statement = sql.SQL("update {} set {} = {} where {}::text = any(%s)").format(
-                        table, column, change, key
-                    )
-                    connection.execute(statement, (plan.data["keys"],))
+        names = {"t": table.identifier, "k": sql.Identifier(self.key), "c": sql.Identifier(self.column or self.key)}
+        if self.damage == "delete":
+            return sql.SQL("delete from {t} where {k}::text = any(%s)").format(**names), (keys,)
+        if self.damage == "swap":
+            ones, others = keys[::2], keys[1::2]
+            statement = (
+                "update {t} as a set {c} = b.{c} from {t} as b, unnest(%s::text[], %s::text[]) as pair(x, y) "
+                "where a.{k}::text = pair.x and b.{k}::text = pair.y"
+            )
+            return sql.SQL(statement).format(**names), (ones + others, others + ones)
+        change = sql.SQL(_SETS[self.damage]).format(column=names["c"])
+        return sql.SQL("update {t} set {c} = {change} where {k}::text = any(%s)").format(change=change, **names), (
+            keys,
+        )
 
     def attest(self, target: Target, plan: FaultPlan) -> Bite:
         from psycopg import sql
 
-        kept = sql.Identifier("chaosday_kept", plan.lease.id)
+        kept = kept_table(plan.lease.id)
         with _asking(target) as connection:
             changed = connection.execute(
                 sql.SQL(
@@ -131,10 +141,8 @@ class DataRows(Fault):
                 f"{self.table} is not marked as scratch; if it is, say so with: comment on table {self.table} "
                 f"is '{SCRATCH}'"
             )
-        # No view, whose functions would run with our rights, and nothing that its owner has not put there.
-        if strangers := strangers_triggers(connection, user_table(connection, self.table)):
-            named = ", ".join(name for _, name in strangers)
-            raise Refused(f"{self.kind}: {self.table} has triggers of neither its owner nor a superuser: {named}")
+        # No view, whose functions would run with our rights.
+        self._refuse_more(connection, user_table(connection, self.table))
         keys = [
             row[0]
             for row in connection.execute(
@@ -148,15 +156,47 @@ class DataRows(Fault):
             raise Refused(f"{self.kind}: {self.table} has {len(keys)} rows with a {self.key} of their own; too few")
         return random.Random(seed).sample(keys, max(wanted, 2 if self.damage == "swap" else 1))
 
+    def _refuse_more(self, connection: Any, table: UserTable) -> None:
+        """Asked at plan and again at inject: a trigger may have been made since."""
+        if self._damaged:
+            self._refuse_column(connection, table)
+        if more := consequences(connection, table, self._damaged):
+            raise Refused(
+                f"{self.kind}: {self.damage} in {self.table} would do more than its undo can put back: "
+                f"{'; '.join(more)}; choose a table without these"
+            )
+
+    def _refuse_column(self, connection: Any, table: UserTable) -> None:
+        if self._damaged == self.key:
+            raise UsageError(f"{self.kind}: the undo finds rows by {self.key}: damage another column")
+        found = connection.execute(
+            "select attgenerated, attidentity from pg_catalog.pg_attribute "
+            "where attrelid = %s and attname = %s and attnum > 0 and not attisdropped",
+            (table.oid, self._damaged),
+        ).fetchone()
+        if found is None:
+            raise UsageError(f"{self.kind}: {self.table} has no column {self._damaged}")
+        if found[0] or found[1] == "a":
+            raise UsageError(f"{self.kind}: {self._damaged} is generated by the database: damage another column")
+
     def _digest(self, connection: Any) -> dict[str, Any]:
+        """The table's rows, and those of every table that refers to it: a change may be carried there."""
         from psycopg import sql
 
-        row = connection.execute(
-            sql.SQL("select count(*), md5(string_agg(t::text, E'\\n' order by {k}, t::text)) from {t} as t").format(
-                k=sql.Identifier(self.key), t=user_table(connection, self.table).identifier
-            )
-        ).fetchone()
-        return {"rows": row[0], "digest": row[1]}
+        table = user_table(connection, self.table)
+        own = sql.SQL("{}, t::text").format(sql.Identifier(self.key))
+        state = _rows(connection, table.identifier, own)
+        for name in referring_tables(connection, table):
+            state[f"referring {'.'.join(name)}"] = _rows(connection, sql.Identifier(*name), sql.SQL("t::text"))
+        return state
+
+
+def _rows(connection: Any, table: Any, order: Any) -> dict[str, Any]:
+    from psycopg import sql
+
+    statement = sql.SQL("select count(*), md5(string_agg(t::text, E'\\n' order by {})) from {} as t")
+    row = connection.execute(statement.format(order, table)).fetchone()
+    return {"rows": row[0], "digest": row[1]}
 
 
 @contextmanager

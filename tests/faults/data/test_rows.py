@@ -110,6 +110,9 @@ def test_a_killed_run_is_recovered_from_its_journal_or_without_one(target: Postg
         ({"table": "precious"}, ScratchMarkMissing, "comment on table precious"),
         ({"table": "nowhere"}, UsageError, "no table nowhere"),
         ({"damage": "null"}, UsageError, "column"),
+        ({"damage": "shift", "column": "id"}, UsageError, "another column"),
+        ({"damage": "zero", "column": "twice"}, UsageError, "generated"),
+        ({"damage": "zero", "column": "nothing"}, UsageError, "no column nothing"),
         ({"count": ROWS + 1}, Refused, "too few"),
     ],
 )
@@ -120,6 +123,70 @@ def test_it_refuses_before_it_touches(
     life = Lifecycle("r", Journal.create(tmp_path / "journal.jsonl", "r"), {"db": target}, max_affected=100)
     with life, pytest.raises(error, match=words):
         life.plan(fault("delete", **fields))
+
+
+@pytest.mark.parametrize(
+    ("made", "damage", "words"),
+    [
+        ("create table child (id int references orders on delete cascade)", "delete", "foreign key"),
+        ("create table child (id int references orders on delete set null)", "delete", "foreign key"),
+        ("create table child (pieces int references orders (pieces) on update cascade)", "zero", "foreign key"),
+        ("create rule also as on update to orders do also delete from precious", "zero", "rule also"),
+        ("create rule also as on insert to orders do also delete from precious", "delete", "rule also"),
+    ],
+)
+def test_what_would_do_more_than_its_undo_is_refused(
+    target: PostgreSQL, tmp_path: Path, made: str, damage: str, words: str
+) -> None:
+    """A cascade, a rule: whatever carries the change further than the rows that are put back."""
+    with target.connect() as connection:
+        connection.execute("alter table orders add constraint one unique (pieces)")
+        connection.execute(made)
+    life = Lifecycle("r", Journal.create(tmp_path / "journal.jsonl", "r"), {"db": target}, max_affected=4)
+    try:
+        with life, pytest.raises(Refused, match=words):
+            life.plan(fault(damage))
+    finally:
+        with target.connect() as connection:
+            connection.execute("drop table if exists child")
+            connection.execute("alter table orders drop constraint one cascade")
+
+
+def test_what_others_wrote_meanwhile_stays(target: PostgreSQL, tmp_path: Path) -> None:
+    """Of four damaged rows one is corrected, one renamed and one deleted by its users: only the damage goes back."""
+    with Lifecycle("r", Journal.create(tmp_path / "journal.jsonl", "r"), {"db": target}, max_affected=4) as life:
+        plan = life.plan(fault("zero"))
+        life.arm(plan)
+        life.inject(plan)
+        first, second, third, fourth = plan.data["keys"]
+        with target.connect() as connection:
+            connection.execute("update orders set pieces = 777 where id::text = %s", (first,))
+            connection.execute("update orders set name = 'renamed' where id::text = %s", (second,))
+            connection.execute("delete from orders where id::text = %s", (third,))
+        life.heal(plan)
+    with target.connect() as connection:
+        rows = connection.execute(
+            "select id::text, name, pieces from orders where id::text = any(%s)", (plan.data["keys"],)
+        ).fetchall()
+    expected = {(first, f"n{first}", 777), (second, "renamed", int(second)), (fourth, f"n{fourth}", int(fourth))}
+    assert set(rows) == expected
+
+
+def test_a_row_that_its_users_wrote_again_is_not_doubled(target: PostgreSQL, tmp_path: Path) -> None:
+    """Deleted by the fault and written anew by an application under the same key: the newer one stays."""
+    with Lifecycle("r", Journal.create(tmp_path / "journal.jsonl", "r"), {"db": target}, max_affected=4) as life:
+        plan = life.plan(fault("delete"))
+        life.arm(plan)
+        life.inject(plan)
+        key = plan.data["keys"][0]
+        with target.connect() as connection:
+            connection.execute(
+                "insert into orders (id, name, pieces) overriding system value values (%s, 'anew', 1)", (int(key),)
+            )
+        life.heal(plan)
+    with target.connect() as connection:
+        found = connection.execute("select name from orders where id::text = %s", (key,)).fetchall()
+        assert (found, connection.execute("select count(*) from orders").fetchone()[0]) == ([("anew",)], ROWS)
 
 
 def test_a_lease_that_is_over_cannot_be_renewed(target: PostgreSQL, tmp_path: Path) -> None:

@@ -41,8 +41,6 @@ def target(pair: tuple[Node, Node]) -> Iterator[PostgreSQL]:
             "create table orders (id int primary key, pieces int)",
             "insert into orders select g, g from generate_series(1, 20) g",
             "comment on table orders is 'chaosday-scratch'",
-            _TRIGGER.format(name="hers"),
-            "create trigger hers after insert or update or delete on orders for each row execute function hers()",
             "grant trigger on orders to eve",
         ):
             connection.execute(statement)
@@ -65,33 +63,47 @@ def _asked(target: PostgreSQL, statement: str) -> list[Any]:
         return connection.execute(statement).fetchall()
 
 
-def _eves_trigger(target: PostgreSQL) -> None:
+def _trigger(target: PostgreSQL, role: str, name: str) -> None:
     with target.connect() as connection:
-        connection.execute("set role eve")
-        connection.execute(_TRIGGER.format(name="eves"))
-        connection.execute("create trigger eves before delete on orders for each row execute function eves()")
+        connection.execute(f"set role {role}")
+        connection.execute(_TRIGGER.format(name=name))
+        connection.execute(
+            f"create trigger {name} before delete or update on orders for each row execute function {name}()"
+        )
 
 
-def test_a_tables_triggers_run_as_its_owner(target: PostgreSQL) -> None:
-    """Damage and undo are the owner's doing, what a stranger adds meanwhile is not run, and the rows come back."""
+def test_triggers_made_meanwhile_are_not_run(target: PostgreSQL) -> None:
+    """The undo sets off neither the owner's nor a stranger's, the rows come back, and each fires as before again."""
     before = _asked(target, "select * from orders order by id")
     fault, plan = _planned(target)
     target.capability(LeaseHolder).arm(plan.lease)
     fault.inject(target, plan)
     assert fault.attest(target, plan).bit
-    _eves_trigger(target)
+    _trigger(target, "eve", "eves")
+    _trigger(target, "mallory", "hers")
+    with target.connect() as connection:
+        connection.execute("alter table orders enable always trigger hers")
     target.capability(LeaseHolder).heal(plan.lease.id)
     assert _asked(target, "select * from orders order by id") == before
-    assert set(_asked(target, "select * from seen")) == {("hers", "mallory")}
-    assert _asked(target, "select tgenabled from pg_trigger where tgname = 'eves'") == [("O",)]
+    assert _asked(target, "select * from seen") == []
+    fires = "select tgname, tgenabled from pg_trigger where tgname in ('eves', 'hers') order by 1"
+    assert _asked(target, fires) == [("eves", "O"), ("hers", "A")]
     assert _asked(target, "select to_regnamespace('chaosday_kept')") == [(None,)]
 
 
-def test_a_strangers_trigger_is_refused_at_plan(target: PostgreSQL) -> None:
-    """Of neither the owner nor a superuser: nothing is touched."""
-    _eves_trigger(target)
-    with pytest.raises(Refused, match="eves"):
+@pytest.mark.parametrize(("role", "name"), [("eve", "eves"), ("mallory", "hers")])
+def test_a_trigger_is_refused_at_plan_and_at_inject(target: PostgreSQL, role: str, name: str) -> None:
+    """A stranger's or the owner's, there before the plan or made after it: nothing is touched."""
+    before = _asked(target, "select * from orders order by id")
+    fault, plan = _planned(target)
+    target.capability(LeaseHolder).arm(plan.lease)
+    _trigger(target, role, name)
+    with pytest.raises(Refused, match=name):
+        fault.inject(target, plan)
+    with pytest.raises(Refused, match=name):
         _planned(target)
+    target.capability(LeaseHolder).heal(plan.lease.id)
+    assert _asked(target, "select * from orders order by id") == before
 
 
 def test_a_view_in_its_place_is_refused(target: PostgreSQL) -> None:

@@ -1,0 +1,49 @@
+"""What a table does by itself when its rows change: triggers, rules, and what foreign keys carry on to other tables.
+
+An undo that writes rows puts back those rows and nothing else. A child that ``ON DELETE CASCADE`` deleted, a row that a
+trigger wrote elsewhere, stay as the fault left them: such a table is refused before it is touched.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chaosday.undo.firing import PARTS, Event, firing
+from chaosday.undo.table_owner import UserTable
+
+# 'a' is no action, 'r' restrict: the server refuses then. Cascade, set null and set default change the other table.
+_CARRIED = """
+    select c.conname, c.conrelid::regclass::text from pg_catalog.pg_constraint c join part on part.oid = c.confrelid
+    where c.contype = 'f' and (
+        (%(delete)s and c.confdeltype not in ('a', 'r'))
+        or (c.confupdtype not in ('a', 'r') and exists (
+            select from pg_catalog.pg_attribute a
+            where a.attrelid = c.confrelid and a.attnum = any(c.confkey) and a.attname = %(column)s))
+    )
+    order by 1, 2
+"""
+_REFERRING = """
+    , referring(oid) as (
+        select c.conrelid from pg_catalog.pg_constraint c join part on part.oid = c.confrelid where c.contype = 'f'
+        union
+        select c.conrelid from pg_catalog.pg_constraint c join referring r on c.confrelid = r.oid where c.contype = 'f'
+    )
+    select n.nspname, k.relname from referring r
+    join pg_catalog.pg_class k on k.oid = r.oid join pg_catalog.pg_namespace n on n.oid = k.relnamespace
+    where r.oid not in (select oid from part)
+    order by 1, 2
+"""
+
+
+def consequences(connection: Any, table: UserTable, column: str) -> list[str]:
+    """What changing ``column`` (empty: deleting rows) would do beyond it, in words; empty where nothing."""
+    events: tuple[Event, ...] = ("update",) if column else ("delete", "insert")
+    found = [f"{each.what} {each.name} on {each.table}" for each in firing(connection, table.oid, events)]
+    asked = {"table": table.oid, "delete": not column, "column": column}
+    carried = connection.execute(PARTS + _CARRIED, asked).fetchall()
+    return found + [f"foreign key {name} of {other} carries it on" for name, other in carried]
+
+
+def referring_tables(connection: Any, table: UserTable) -> list[tuple[str, str]]:
+    """Schema and name of every table that refers to this one, directly or by way of another."""
+    return list(connection.execute(PARTS + _REFERRING, {"table": table.oid}).fetchall())
