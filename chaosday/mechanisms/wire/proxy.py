@@ -1,0 +1,248 @@
+"""A proxy in front of a PostgreSQL server: a gate is asked about every ask, and everything can be stopped at one."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import threading
+from collections.abc import Callable
+from typing import Any, Self, TypeVar, cast
+
+from chaosday.errors import MalformedInput, TargetUnreachable
+from chaosday.mechanisms.wire.conversation import Ask, Conversation, Gate, Leave
+
+T = TypeVar("T")
+_WAITING_AT_MOST = 1000
+"""How many messages of a client may wait before no more are read."""
+
+
+class _Side(asyncio.Protocol):
+    """One socket of a connection."""
+
+    def __init__(self, link: _Link, heard: Callable[[bytes], None]) -> None:
+        self.link = link
+        self._heard = heard
+        self.transport: asyncio.Transport | None = None
+        self.other: _Side
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        with contextlib.suppress(OSError):
+            transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.link.made(self)
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            self._heard(data)
+        except MalformedInput:
+            self.link.abort()
+        self.link.looked()
+
+    def eof_received(self) -> bool:
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.transport = None
+        self.link.lost(self)
+
+    def pause_writing(self) -> None:
+        if self.other.transport is not None:
+            self.other.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        if self.other.transport is not None:
+            self.other.transport.resume_reading()
+
+    def write(self, data: bytes) -> None:
+        """Send it, if there is anybody left to send it to."""
+        if self.transport is not None and not self.transport.is_closing():
+            self.transport.write(data)
+
+
+class _Link:
+    """A client, its server, and the conversation between them."""
+
+    def __init__(self, proxy: WireProxy, number: int) -> None:
+        self.proxy = proxy
+        self.early: list[bytes] = []
+        self.client = _Side(self, self._from_client)
+        self.server = _Side(self, self._from_server)
+        self.client.other, self.server.other = self.server, self.client
+        self.conversation = Conversation(number, proxy.gate, self._to_server, self.client.write)
+        self.client_gone = False
+        self.connecting: asyncio.Task[Any] | None = None
+
+    def made(self, side: _Side) -> None:
+        if side is self.client:
+            self.proxy.links.append(self)
+            self.connecting = asyncio.get_running_loop().create_task(self._connect())
+            return
+        for data in self.early:
+            self.server.write(data)
+        self.early.clear()
+        self.looked()
+
+    def looked(self) -> None:
+        """After every turn: a client that says more than is handed on has to wait, one that has gone is let go."""
+        reading = self.conversation.queued < _WAITING_AT_MOST
+        transport = self.client.transport
+        if transport is not None and not transport.is_closing() and transport.is_reading() != reading:
+            transport.resume_reading() if reading else transport.pause_reading()
+        if self.client_gone and self.conversation.drained and not self.proxy.stopped:
+            self._close_server()
+
+    def lost(self, side: _Side) -> None:
+        if side is self.client:
+            self.client_gone = True
+            self.looked()
+        else:
+            # The server is gone for this connection: whatever was awaited will not come.
+            self.conversation.awaiting = None
+            self.conversation.stopped = True
+            if self.client.transport is not None:
+                self.client.transport.close()
+        if self.client.transport is None and self.server.transport is None and self in self.proxy.links:
+            self.proxy.links.remove(self)
+
+    def abort(self) -> None:
+        """End it with a reset on both sides."""
+        self.conversation.stopped = True
+        if self.connecting is not None:
+            self.connecting.cancel()
+        for side in (self.client, self.server):
+            if side.transport is not None:
+                side.transport.abort()
+
+    def _from_client(self, data: bytes) -> None:
+        self.conversation.from_client(data)
+
+    def _from_server(self, data: bytes) -> None:
+        self.conversation.from_server(data)
+
+    def _to_server(self, data: bytes) -> None:
+        if self.server.transport is None:
+            self.early.append(data)
+        else:
+            self.server.write(data)
+
+    def _close_server(self) -> None:
+        if self.server.transport is not None:
+            self.server.transport.close()
+        elif self in self.proxy.links:
+            self.proxy.links.remove(self)
+
+    async def _connect(self) -> None:
+        try:
+            await asyncio.get_running_loop().create_connection(lambda: self.server, *self.proxy.upstream)
+        except OSError:
+            self.abort()
+
+
+class WireProxy:
+    """Listens on a port of loopback from ``start`` to ``close``, in a thread of its own.
+
+    Once the gate has stopped an ask nothing is handed on in any connection, and new ones wait. ``upstream`` is host and
+    port of the server.
+    """
+
+    def __init__(self, upstream: tuple[str, int], gate: Gate | None = None) -> None:
+        self.upstream = upstream
+        self.gate = _Stopping(self, gate or Gate())
+        self.links: list[_Link] = []
+        self.stopped = False
+        self.accepted = 0
+        self.port = 0
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="wire-proxy", daemon=True)
+        self._server: asyncio.Server | None = None
+
+    def start(self) -> Self:
+        """Listen; ``TargetUnreachable`` where no port can be had."""
+        self._thread.start()
+        try:
+            self._server = self._await(self._listen())
+        except OSError as error:
+            self.close()
+            raise TargetUnreachable(f"the proxy cannot listen on loopback: {error.strerror}") from None
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def quiet(self) -> bool:
+        """Whether the server has answered everything that it was asked."""
+        return self._call(lambda: all(link.conversation.quiet for link in self.links))
+
+    def reset(self, gate: Gate | None = None) -> None:
+        """End every connection, and begin anew with another gate."""
+        self._call(lambda: self._reset(gate))
+
+    def close(self) -> None:
+        """End every connection and stop listening; any number of times."""
+        if self._loop.is_closed():
+            return
+        if self._thread.is_alive():
+            if self._server is not None:
+                self._call(self._server.close)
+            self._call(lambda: self._reset(None))
+            # One turn of the loop more: the sockets of aborted transports are closed in it.
+            self._await(asyncio.sleep(0))
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+        self._loop.close()
+
+    def _reset(self, gate: Gate | None) -> None:
+        for link in list(self.links):
+            link.abort()
+        self.links.clear()
+        self.stopped = False
+        self.accepted = 0
+        self.gate.inner = gate or Gate()
+
+    def _new(self) -> _Side:
+        self.accepted += 1
+        return _Link(self, self.accepted).client
+
+    async def _listen(self) -> asyncio.Server:
+        return await asyncio.get_running_loop().create_server(self._new, "127.0.0.1", 0)
+
+    def _await(self, coroutine: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+
+    def _call(self, act: Callable[[], T]) -> T:
+        async def acting() -> T:
+            return act()
+
+        return cast(T, self._await(acting()))
+
+
+class _Stopping(Gate):
+    """The gate of whoever drives the proxy; what it stops is stopped in all connections."""
+
+    def __init__(self, proxy: WireProxy, inner: Gate) -> None:
+        self.proxy = proxy
+        self.inner = inner
+
+    def arrived(self, ask: Ask) -> Leave:
+        if self.proxy.stopped:
+            return Leave.STOP
+        leave = self.inner.arrived(ask)
+        if leave is Leave.STOP:
+            self.proxy.stopped = True
+        return leave
+
+    def answered(self, ask: Ask) -> bool:
+        if self.proxy.stopped:
+            return False
+        if not self.inner.answered(ask):
+            self.proxy.stopped = True
+            return False
+        return True
+
+    def passed_unseen(self, connection: int) -> None:
+        self.inner.passed_unseen(connection)
