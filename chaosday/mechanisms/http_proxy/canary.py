@@ -1,18 +1,22 @@
 """Canaries: requests that match a rule and can do no harm, because the proxy never passes them on.
 
-A request with the header ``x-chaosday-canary`` goes through the same rules as any other; what the
-service would have answered is replaced by a body that both ends know. What the sender then sees on
-its own socket is the measured effect: whether it was refused, how long it took, which bytes arrived.
+A request whose header ``x-chaosday-canary`` holds a ticket of the proxy's goes through the same rules as any other;
+what the service would have answered is replaced by a body that both ends know. What the sender then sees on its own
+socket is the measured effect: whether it was refused, how long it took, which bytes arrived. A ticket is random, given
+out over the control socket, and good for one request; with anything else in that header a request is a client's own.
 """
 
 from __future__ import annotations
 
 import hashlib
+import hmac
 import http.client
+import secrets
+import threading
 import time
 from dataclasses import dataclass
 
-from chaosday.mechanisms.http_proxy.message import Head, Stream
+from chaosday.mechanisms.http_proxy.message import Broken, Head, Stream
 from chaosday.mechanisms.http_proxy.recognise import S3_OPERATIONS, Asked
 from chaosday.mechanisms.http_proxy.rule import Match
 
@@ -49,9 +53,39 @@ def intact(body: bytes) -> bool:
     return len(body) > 32 and hashlib.sha256(body[:-32]).digest() == body[-32:]
 
 
-def canary_for(match: Match) -> tuple[str, str, dict[str, str]]:
+class Tickets:
+    """What makes a request a canary: random, good for one request, and for this route alone."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._key = secrets.token_bytes(32)
+        self._until_s: dict[str, float] = {}
+
+    def give(self, lasts_s: float) -> str:
+        """A new one."""
+        drawn, now = secrets.token_hex(16), time.monotonic()
+        with self._lock:
+            self._until_s = {each: until for each, until in self._until_s.items() if until > now}
+            self._until_s[drawn] = now + lasts_s
+        return f"{drawn}-{self._signed(drawn)}"
+
+    def take(self, given: str) -> bool:
+        """Whether this is one; ``Broken`` where it was one once: what carries it may delete what it names."""
+        drawn, _, signed = given.partition("-")
+        if not hmac.compare_digest(signed.encode(), self._signed(drawn).encode()):
+            return False
+        with self._lock:
+            if self._until_s.pop(drawn, 0.0) < time.monotonic():
+                raise Broken("a canary too late, or for the second time")
+        return True
+
+    def _signed(self, drawn: str) -> str:
+        return hmac.new(self._key, drawn.encode(), hashlib.sha256).hexdigest()
+
+
+def canary_for(match: Match, ticket: str) -> tuple[str, str, dict[str, str]]:
     """Method, target and headers of a request that ``match`` fits, with no credentials in it."""
-    headers = {CANARY: "1"}
+    headers = {CANARY: ticket}
     service = match.service or ("s3" if match.operations or match.bucket != "*" or match.key != "*" else "")
     if not service:
         return (match.methods or ["GET"])[0], _plain(match.path, "/"), headers
@@ -92,9 +126,9 @@ def _plain(pattern: str, default: str) -> str:
     return text
 
 
-def send(address: str, match: Match, *, timeout_s: float, upload: bool = False) -> Seen:
+def send(address: str, match: Match, ticket: str, *, timeout_s: float, upload: bool = False) -> Seen:
     """Send one canary to ``host:port`` over a new connection and say what came back."""
-    method, target, headers = canary_for(match)
+    method, target, headers = canary_for(match, ticket)
     return ask(address, method, target, headers, timeout_s=timeout_s, body=_FILLING if upload else None)
 
 

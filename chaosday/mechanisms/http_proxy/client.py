@@ -78,7 +78,8 @@ class RouteControl:
         return counts
 
     def canary(self, match: Match, *, timeout_s: float, upload: bool = False) -> Seen:
-        return canary.send(self.listen(), match, timeout_s=timeout_s, upload=upload)
+        ticket = str(self._say("ticket", lasts_s=timeout_s))
+        return canary.send(self.listen(), match, ticket, timeout_s=timeout_s, upload=upload)
 
     def ask(self, method: str, target: str, headers: dict[str, str], *, timeout_s: float) -> Seen:
         return canary.ask(self.listen(), method, target, headers, timeout_s=timeout_s)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,6 +12,10 @@ MAX_HEAD_BYTES = 64 << 10
 PIECE_BYTES = 256 << 10
 # Responses to these never have a body, whatever their headers say (RFC 9110, 6.4.1).
 BODILESS = (204, 304)
+_REQUEST = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+ [^\0-\x20\x7f]+ HTTP/[0-9]\.[0-9]")
+_FIELD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\r\n\0]*")
+_CODED = {"gzip", "x-gzip", "deflate", "compress", "x-compress"}
+_CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]{1,16}")
 
 
 class Broken(Exception):
@@ -53,13 +58,36 @@ class Head:
         connection = self.headers.get("connection", "").lower()
         return "close" not in connection and (version != "HTTP/1.0" or "keep-alive" in connection)
 
+    def every(self, name: str) -> list[str]:
+        """The comma-separated members of all headers of this lower-case name, in lower case and in their order."""
+        pairs = (line.partition(b":") for line in self.lines[1:])
+        values = [value.decode("latin-1") for given, _, value in pairs if given.lower() == name.encode()]
+        return [member.strip(" \t").lower() for value in values for member in value.split(",")]
+
     def chunked(self) -> bool:
-        return "chunked" in self.headers.get("transfer-encoding", "").lower()
+        return self.every("transfer-encoding")[-1:] == ["chunked"]
 
     def length(self) -> int | None:
         """Content-Length, or None where there is none."""
         value = self.headers.get("content-length", "")
-        return int(value) if value.isdigit() else None
+        return int(value) if _decimal(value) else None
+
+    def unclear(self) -> str:
+        """Why the end of this request could be seen elsewhere than we see it, or nothing.
+
+        A service that reads other lengths than the proxy finds requests in what was a body here, and no rule has seen
+        them (RFC 9112, 6.3 and 11.2).
+        """
+        if not _REQUEST.fullmatch(self.lines[0]) or not all(map(_FIELD.fullmatch, self.lines[1:])):
+            return "a line that is none of HTTP/1"
+        codings, lengths = self.every("transfer-encoding"), self.every("content-length")
+        if codings and (codings[-1] != "chunked" or not set(codings[:-1]) <= _CODED):
+            return "a Transfer-Encoding that does not end in chunked"
+        if codings and (lengths or self.start[2] != "HTTP/1.1"):
+            return "a Transfer-Encoding beside a Content-Length, or before HTTP/1.1"
+        if len(set(lengths)) > 1 or not all(map(_decimal, lengths)):
+            return "a Content-Length that is not one number"
+        return ""
 
     def with_length(self, length: int) -> Head:
         """The same head with another Content-Length, every other byte untouched."""
@@ -141,21 +169,25 @@ class Stream:
         """The data of a chunked body; chunk extensions and trailers are dropped."""
         while True:
             word = self.line().split(b";")[0].strip()
-            try:
-                size = int(word, 16)
-            except ValueError:
-                raise Broken("not a chunk size") from None
+            if not _CHUNK_SIZE.fullmatch(word):
+                raise Broken("not a chunk size")
+            size = int(word, 16)
             if size == 0:
                 while self.line():
                     pass
                 return
             yield from self.counted(size)
-            self.line()
+            if self.line():
+                raise Broken("more in a chunk than its size says")
 
     def rest(self) -> Iterator[bytes]:
         """Everything until the peer closes."""
         while piece := self.some(PIECE_BYTES):
             yield piece
+
+
+def _decimal(text: str) -> bool:
+    return text.isascii() and text.isdigit()
 
 
 def request_body(head: Head, stream: Stream) -> Iterator[bytes]:

@@ -96,7 +96,7 @@ def recognise(head: Head, form: bytes = b"") -> Asked:
 
 def has_form(head: Head) -> bool:
     """Whether the body has to be read before it is known what is asked for."""
-    return "x-www-form-urlencoded" in head.headers.get("content-type", "") and 0 < (head.length() or 0) <= 1 << 20
+    return "x-www-form-urlencoded" in head.headers.get("content-type", "").lower()
 
 
 def _place(head: Head, path: str) -> tuple[str, str]:

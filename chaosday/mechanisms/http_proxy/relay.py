@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import select
 import socket
 import ssl
@@ -18,7 +19,7 @@ from chaosday.mechanisms.http_proxy.recognise import Asked, has_form, recognise
 from chaosday.mechanisms.http_proxy.routes import Active, Route
 
 CONNECT_TIMEOUT_S = 10
-NEXT_REQUEST_S = 75
+FORM_BYTES = 1 << 20
 _ON_RESPONSE = ("reset", "truncate", "alter", "slow")
 
 
@@ -51,12 +52,17 @@ class Relay:
 
     def _one(self) -> bool:
         head = self._client.head()
-        if head is None:
-            return False
-        form = b"".join(request_body(head, self._client)) if has_form(head) else b""
-        asked = recognise(head, form)
+        if head is not None and (why := head.unclear()):
+            self._client.wire.sendall(render(Asked(*head.start[:2]), 400, "", f"chaosday: this request has {why}"))
+            head = None
+        return head is not None and self._served(head)
+
+    def _served(self, head: Head) -> bool:
+        body = request_body(head, self._client)
+        form = _beginning(body) if has_form(head) else []
+        asked, body = recognise(head, b"".join(form)), itertools.chain(form, body)
+        is_canary = self._route.tickets.take(head.headers.get(CANARY, ""))
         active = self._route.pick(asked)
-        body: Iterator[bytes] = iter([form]) if form else request_body(head, self._client)
         if active is not None:
             if active.rule.effect == "answer" and not active.rule.after:
                 return self._answer(head, asked, active, body)
@@ -65,7 +71,7 @@ class Relay:
                 self._drain(body)
                 self._client.wire.sendall(kept)
                 return head.keeps_alive()
-        if CANARY in head.headers:
+        if is_canary:
             self._drain(_cut(body, active.rule.after_bytes) if active is not None and active.rule.upload else body)
             if active is not None and active.rule.effect == "answer":
                 return self._answer(head, asked, active, ())
@@ -219,6 +225,14 @@ class Relay:
                 if not piece:
                     return
                 sink.sendall(piece)
+
+
+def _beginning(pieces: Iterator[bytes]) -> list[bytes]:
+    """The first pieces of a form, enough of them to see what it asks for."""
+    taken: list[bytes] = []
+    while sum(map(len, taken)) < FORM_BYTES and (piece := next(pieces, b"")):
+        taken.append(piece)
+    return taken
 
 
 def _framed(piece: bytes, head: Head) -> bytes:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from chaosday.errors import LeaseError, UsageError
+from chaosday.mechanisms.http_proxy.canary import Tickets
 from chaosday.mechanisms.http_proxy.recognise import Asked
 from chaosday.mechanisms.http_proxy.rule import Rule
 from chaosday.model.lease import Lease, LeaseState
@@ -97,6 +98,7 @@ class Route:
         self.upstream = upstream
         self.listen = ""
         self.requests = 0
+        self.tickets = Tickets()
         self._lock = threading.Lock()
         self._held: dict[str, Held] = {}
         self._healed: dict[str, LeaseState] = {}

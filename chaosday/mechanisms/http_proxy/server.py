@@ -41,6 +41,7 @@ class ProxyServer:
             "heal": lambda said: self._route(said).heal(said["id"]),
             "residue": lambda said: self._route(said).residue(said["id"]),
             "leases": lambda said: [state.model_dump(mode="json") for state in self._route(said).leases()],
+            "ticket": lambda said: self._route(said).tickets.give(float(said["lasts_s"])),
             "counts": lambda said: self._route(said).counts(said["id"]),
             "stop": lambda _: self.over.set(),
         }
