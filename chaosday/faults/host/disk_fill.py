@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from chaosday.errors import CapabilityMissing, Refused
+from chaosday.mechanisms.hosts.filling import fill, free_bytes
 from chaosday.mechanisms.hosts.means import Means
 from chaosday.mechanisms.hosts.own_directory import OwnDirectory
 from chaosday.mechanisms.hosts.script_fault import Prepared, ScriptFault
@@ -18,9 +19,10 @@ from chaosday.model.words import ABSOLUTE
 
 
 class HostDiskFill(ScriptFault):
-    """Take ``size_mb`` (or ``percent`` of what is free) below ``path``, but never the last ``reserve_mb``.
+    """Take ``size_mb`` (or ``percent`` of what is free but for the reserve) below ``path``, never ``reserve_mb``.
 
-    With ``what`` "inodes" it is ``percent`` of the free inodes, in empty files.
+    It is measured again while it fills, so that what others write meanwhile counts, and on a file system in memory
+    (tmpfs) what is free is the memory. With ``what`` "inodes" it is ``percent`` of the free inodes, in empty files.
     """
 
     kind: Literal["host.disk_fill"] = "host.disk_fill"
@@ -30,28 +32,29 @@ class HostDiskFill(ScriptFault):
     percent: float = Field(default=90, gt=0, le=100)
     reserve_mb: float = Field(default=64, ge=0)
 
-    tools = ("df", "fallocate", "xargs", "seq", "find", "stat")
+    tools = ("df", "fallocate", "truncate", "xargs", "seq", "find", "stat", "awk")
     inject_timeout_s = 600
 
     def prepare(self, shell: Shell, lease_id: str) -> Prepared:
-        answers = ask(shell, {"kind": f"stat -f -c %T {quote(self.path)}", "free": self._free()})
+        measure = self._free() if self.what == "inodes" else free_bytes(self.path)
+        answers = ask(shell, {"free": measure})
         if not answers["free"].isdigit():
             raise CapabilityMissing(f"{self.path} is not on a file system of the target that df can read")
         free = int(answers["free"])
         ours = OwnDirectory(self.path, lease_id)
         if self.what == "inodes":
             asked = int(free * self.percent / 100)
-            inject = f"{ours.make()}seq {asked} | xargs -n 2000 touch || exit 1\n"
+            # The directory takes one itself, and the last may be gone by now: how many it got is measured.
+            inject = f"{ours.make()}seq {asked} | xargs -n 2000 touch 2>/dev/null; [ -e 1 ]\n"
         else:
-            asked = round(self.size_mb * 2**20 or free * self.percent / 100)
-            if free - asked < self.reserve_mb * 2**20:
+            reserve = round(self.reserve_mb * 2**20)
+            asked = round(self.size_mb * 2**20) or int(max(0, free - reserve) * self.percent / 100)
+            if not 0 < asked <= free - reserve:
                 raise Refused(
                     f"{asked / 2**20:.0f} MB would leave less than reserve_mb ({self.reserve_mb:g}) "
                     f"of the {free / 2**20:.0f} MB free below {self.path}; ask for less"
                 )
-            # Where fallocate is not known (NFS, some FUSE) the bytes are written.
-            write = f"head -c {asked} /dev/zero > fill"
-            inject = f"{ours.make()}fallocate -l {asked} fill 2>/dev/null || {write} || exit 1\n"
+            inject = ours.make() + fill(self.path, asked, reserve)
         means = Means(
             mechanism=f"{'empty files' if self.what == 'inodes' else 'fallocate'} in {self.path}",
             inject=inject,
