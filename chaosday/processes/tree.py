@@ -1,0 +1,132 @@
+"""A command with everything that it starts: begun, watched, and ended to the last process.
+
+Its processes are known by a mark in their environment, and by descent; those that do both, leave their parent and
+clear their environment, are found by the run's own mark no more, and named as a limit.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from chaosday.errors import ChaosdayError, Unavailable
+from chaosday.processes import gated_exec
+from chaosday.processes.connect_gate import ConnectGate, Refused
+
+MARK = "CHAOSDAY_ATTEMPT"
+_END_S = 30.0
+
+
+class Tree:
+    """One start of a command in ``folder``; what it prints goes to ``log``."""
+
+    def __init__(
+        self, command: Sequence[str], folder: Path, variables: Mapping[str, str], log: Path, mark: str
+    ) -> None:
+        self.command = list(command)
+        self.folder = folder
+        self.variables = dict(variables) | {MARK: mark}
+        self.log = log
+        self.mark = mark
+        self.gate: ConnectGate
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self, refused: Refused) -> None:
+        """Begin it, every connection watched; ``CapabilityMissing`` where that cannot be."""
+        self.gate = ConnectGate(refused)
+        ours, theirs = socket.socketpair()
+        with ours, theirs, self.log.open("ab") as log:
+            launcher = [sys.executable, "-I", "-S", gated_exec.__file__, str(theirs.fileno()), *self.command]
+            self._process = subprocess.Popen(
+                launcher,
+                cwd=self.folder,
+                env=self.variables,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+            )
+            theirs.close()
+            try:
+                self.gate.adopt(ours)
+            except (ChaosdayError, OSError):
+                self.kill()
+                raise
+
+    @property
+    def code(self) -> int | None:
+        """How it ended: an exit code, the negative number of a signal, or None while it runs."""
+        return self._process.poll() if self._process else None
+
+    def kill(self) -> None:
+        """End it and all that it started, with SIGKILL, none of them noticing that another one goes."""
+        until = time.monotonic() + _END_S
+        while found := self.living():
+            # Standing still none of them starts another one, or sends a last word to a server.
+            for pid in found:
+                _signal(pid, signal.SIGSTOP)
+            for pid in {*found, *self.living()}:
+                _signal(pid, signal.SIGKILL)
+            if self._process is not None:
+                self._process.poll()
+            if time.monotonic() > until:
+                raise Unavailable(f"processes of {self.command[0]} do not end: {sorted(found)}")
+            time.sleep(0.001)
+        if self._process is not None:
+            self._process.wait()
+        self.gate.close()
+
+    def end(self) -> list[int]:
+        """It has ended by itself: what of it still runs is ended now, and returned."""
+        left = sorted(self.living())
+        self.kill()
+        return left
+
+    def living(self) -> set[int]:
+        """The processes of it that have not ended."""
+        return marked(self.mark) | ({self._process.pid} if self.code is None and self._process else set())
+
+    def output(self, lines: int = 12) -> str:
+        """The last lines that it printed."""
+        try:
+            said = self.log.read_text(errors="replace").strip().splitlines()
+        except OSError:
+            return ""
+        return "\n".join(said[-lines:])
+
+
+def marked(mark: str) -> set[int]:
+    """Processes that carry a mark, zombies apart, and what descends from them."""
+    wanted = f"{MARK}={mark}".encode()
+    parents: dict[int, int] = {}
+    found: set[int] = set()
+    for entry in os.scandir("/proc"):
+        if not entry.name.isdigit():
+            continue
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            place = Path(entry.path)
+            state, parent = (place / "stat").read_text().rpartition(")")[2].split()[:2]
+            if state in "ZX":
+                continue
+            parents[int(entry.name)] = int(parent)
+            if wanted in (place / "environ").read_bytes().split(b"\0"):
+                found.add(int(entry.name))
+    grown = True
+    while grown:
+        young = {pid for pid, parent in parents.items() if parent in found} - found
+        found |= young
+        grown = bool(young)
+    return found
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    with contextlib.suppress(OSError):
+        os.kill(pid, number)

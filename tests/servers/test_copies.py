@@ -1,0 +1,136 @@
+"""Databases to be thrown away, and what a crash would leave in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from chaosday.errors import CapabilityMissing, UsageError
+from chaosday.servers.copies import Commits, Copies, Source
+from chaosday.servers.postgres import Node
+from chaosday.targets.postgresql import PostgreSQL
+
+pytestmark = pytest.mark.lab
+
+
+@pytest.fixture(scope="module")
+def copies(server_directory: Path) -> Iterator[Copies]:
+    """A server with one database, ``shop``, of one table and one sequence."""
+    folder = server_directory / "copies"
+    folder.mkdir(mode=0o711)
+    made = Copies.start(folder)
+    script = folder / "shop.sql"
+    script.write_text(
+        "create table orders (id bigserial primary key, n int);\ninsert into orders (n) values (1), (2);\n"
+    )
+    made.build(Source("shop", "loader", file=script))
+    made.keep("begin")
+    yield made
+    assert made.close() == []
+
+
+def count(copies: Copies, database: str = "shop") -> int:
+    with copies.connect(database) as sql:
+        return int(sql.execute("select count(*) from orders").fetchone()[0])
+
+
+def test_a_database_is_as_it_was_kept(copies: Copies) -> None:
+    """Whatever was done to it, and whoever is still connected; the copies are apart from each other."""
+    copies.restore("begin")
+    other = copies.connect("shop")
+    other.execute("insert into orders (n) values (3)")
+    other.close()
+    copies.keep("more")
+    assert count(copies) == 3
+    straggler = copies.connect("shop")
+    copies.restore("begin")
+    assert count(copies) == 2 and count(copies, copies.copy_of("shop", "more")) == 3
+    with pytest.raises(psycopg.OperationalError):
+        straggler.execute("select 1")
+
+
+def test_sequences_go_on_as_after_lost_transactions(copies: Copies) -> None:
+    """The next number is another one; the rows are the same."""
+    copies.restore("begin")
+    copies.let_sequences_go_on("shop", 7)
+    with copies.connect("shop") as sql:
+        assert sql.execute("insert into orders (n) values (3) returning id").fetchone() == (10,)
+
+
+@pytest.mark.parametrize(
+    ("done", "added"),
+    [
+        (["insert into orders (n) values (1)"], 1),
+        (["begin", "insert into orders (n) values (1)"], 0),
+        (["begin", "insert into orders (n) values (1)", "rollback"], 0),
+        (["begin", "insert into orders (n) values (1)", "commit"], 1),
+        (["select * from orders"], 0),
+    ],
+)
+def test_commits_are_counted_and_nothing_else_is(copies: Copies, done: list[str], added: int) -> None:
+    """What is in a transaction that is not at its end would not outlive a crash."""
+    copies.restore("begin")
+    commits = Commits(copies)
+    before, _ = commits.look()
+    with copies.connect("shop") as sql:
+        for each in done:
+            sql.execute(each)
+        assert commits.look()[0] - before == added
+
+
+def test_two_that_overlap_are_told_apart(copies: Copies) -> None:
+    """A transaction that was begun first and commits last is missing until it does."""
+    copies.restore("begin")
+    commits = Commits(copies)
+    with copies.connect("shop") as first, copies.connect("shop") as second:
+        first.execute("begin")
+        first.execute("insert into orders (n) values (1)")
+        second.execute("insert into orders (n) values (2)")
+        assert commits.look()[0] == 1
+        second.execute("insert into orders (n) values (2)")
+        assert commits.look()[0] == 2
+        first.execute("prepare transaction 'half'")
+        assert commits.look() == (2, ("half",))
+        second.execute("commit prepared 'half'")
+        assert commits.look() == (3, ())
+
+
+def test_a_server_is_copied_and_only_read(copies: Copies, pair: tuple[Node, Node]) -> None:
+    """The copy has its rows; the original is no further in its log than before."""
+    with PostgreSQL(**pair[0].target()).connect() as sql:
+        sql.execute("create table original_rows as select n from generate_series(1, 5) n")
+        (before,) = sql.execute("select pg_current_wal_insert_lsn() from pg_switch_wal()").fetchone()
+        copies.build(Source("mirror", "postgres", server=PostgreSQL(**pair[0].target())))
+        copies.databases.remove("mirror")
+        (written,) = sql.execute(
+            "select count(*) from pg_stat_user_tables where relname <> 'original_rows' and n_tup_ins + n_tup_upd > 0"
+        ).fetchone()
+        sql.execute("drop table original_rows")
+    with copies.connect("mirror") as sql:
+        assert sql.execute("select count(*) from original_rows").fetchone() == (5,)
+    assert before and written == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "words"),
+    [("create tabel x ()", "broken.sql", "syntax error"), ("no dump", "broken.dump", "what can be: a dump in pg_dump")],
+)
+def test_what_cannot_be_loaded_is_said(copies: Copies, tmp_path: Path, text: str, name: str, words: str) -> None:
+    """The file, what the tool said, and what would do."""
+    file = tmp_path / name
+    file.write_text(text)
+    database = name.replace(".", "_")
+    with pytest.raises(UsageError, match=words):
+        copies.build(Source(database, "postgres", file=file))
+    copies.databases.remove(database)
+
+
+def test_a_server_that_cannot_be_read_is_said(copies: Copies) -> None:
+    """Why, and that a dump would do."""
+    away = PostgreSQL(port=1)
+    with pytest.raises(CapabilityMissing, match="what would do: a dump"):
+        copies.build(Source("away", "postgres", server=away))
+    copies.databases.remove("away")
