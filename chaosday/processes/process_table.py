@@ -9,6 +9,7 @@ reckoned from the wall clock and moves when the clock is set, which is one of ou
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -156,6 +157,21 @@ def signal_script(processes: Sequence[ProcessIdentity], signal: str) -> str:
     calls = [f"send {process.pid} '{_quoted(process.started)}'" for process in processes]
     send = f'send() {{ [ "$(started "$1")" = "$2" ] && kill -{signal} "$1" 2>/dev/null && echo "$1"; return 0; }}\n'
     return STARTED_FUNCTION + send + "\n".join([*calls, ":"]) + "\n"
+
+
+# After a ``signal_script``: signals those noted beside the lease as well, a number and a start on each line.
+SIGNAL_NOTED = """\
+notes=${0%/*}/notes
+if [ -f "$notes" ]; then
+  while read -r pid start; do send "$pid" "$start"; done <"$notes"
+fi
+"""
+
+
+def note_script(processes: Sequence[ProcessIdentity], path: str) -> str:
+    """POSIX ``sh`` that adds these to the notes of a lease; fails where they cannot be written."""
+    words = " ".join(f"{process.pid} {shlex.quote(process.started)}" for process in processes)
+    return f'set -- {words}\nwhile [ $# -gt 0 ]; do echo "$1 $2"; shift 2; done >>{shlex.quote(path)} || exit 1\n'
 
 
 def alive_script(processes: Sequence[ProcessIdentity], *, state: str = "") -> str:

@@ -95,6 +95,11 @@ class ShellLeases:
         """``sh``, to be run on the target, that is true while the lease is armed and its undo has not begun."""
         return f'[ "$(cat {shlex.quote(f"{self._state}/{lease_id}/state")} 2>/dev/null)" = armed ]'
 
+    def notes(self, lease_id: str) -> str:
+        """The file on the target in which an injection notes what its undo has to know, which finds it as
+        ``"${0%/*}/notes"``; it goes with the lease."""
+        return f"{self._state}/{lease_id}/notes"
+
     def _call(self, *words: str, stdin: str = "") -> ShellResult:
         """One verb. The script is read whole before it runs: the end of another lease may take its file away."""
         state, installed = shlex.quote(self._state), shlex.quote(self._installed)

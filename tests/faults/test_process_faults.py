@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -13,7 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
-from chaosday.errors import ForeignState, TargetUnreachable
+from chaosday.errors import ForeignState, Refused, TargetUnreachable
 from chaosday.faults.process.kill import ProcessKill
 from chaosday.faults.process.pause import ProcessPause
 from chaosday.model.clean import Clean
@@ -97,7 +98,7 @@ def test_a_pattern_kills_no_more_than_the_count(
     fault = ProcessKill(target="p", pattern=mark, count=2)
     bit, clean = _live(fault, target, journal, max_affected=2)
     assert bit and clean.clean
-    assert sorted(process.poll() for process in started if process.poll() is not None) == [-9, -9]
+    assert [code for process in started if (code := process.poll()) is not None] == [-9, -9]
 
 
 @pytest.mark.parametrize(("within_s", "clean"), [(20, True), (0.3, False)])
@@ -169,3 +170,68 @@ def test_nothing_to_hurt_is_said(tmp_path: Path, journal: Journal) -> None:
         with pytest.raises(TargetUnreachable, match="nothing to hurt"):
             life.plan(fault)
     assert not (tmp_path / "leases").exists()
+
+
+# Begets a child whenever its input has a line, and each child spins.
+BEGETTER = """
+import subprocess, sys
+for line in sys.stdin:
+    child = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    print(child.pid, flush=True)
+"""
+
+
+def test_those_born_after_the_plan_stand_still_as_well(
+    tmp_path: Path, journal: Journal, started: list[subprocess.Popen[bytes]]
+) -> None:
+    """A child begotten between plan and pause is stopped with the others, and goes on with them; killed by tree too."""
+    parent = subprocess.Popen([sys.executable, "-c", BEGETTER], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    started.append(parent)
+
+    def begotten() -> psutil.Process:
+        assert parent.stdin and parent.stdout
+        parent.stdin.write(b"\n")
+        parent.stdin.flush()
+        return psutil.Process(int(parent.stdout.readline()))
+
+    first = begotten()
+    target = LocalProcess(pid=parent.pid, state_dir=_state(tmp_path))
+    with Lifecycle("run-1", journal, {"p": target}) as life:
+        plan = life.plan(ProcessPause(target="p"))
+        life.arm(plan)
+        second = begotten()
+        life.inject(plan)
+        bite = life.attest(plan)
+        assert bite.bit and bite.during.value == 3, bite.why
+        assert second.status() == psutil.STATUS_STOPPED
+        second.send_signal(signal.SIGCONT)
+        assert not life.attest(plan).bit, "one of them runs again"
+        (clean,) = life.heal_all()
+        assert clean.clean, clean.words
+        assert psutil.STATUS_STOPPED not in {each.status() for each in (first, second, psutil.Process(parent.pid))}
+    with Lifecycle("run-2", journal, {"p": target}) as life:
+        plan = life.plan(ProcessKill(target="p", tree=True))
+        life.arm(plan)
+        third = begotten()
+        life.inject(plan)
+        assert life.attest(plan).bit
+    gone, left = psutil.wait_procs([first, second, third], timeout=60)
+    assert len(gone) == 3 and not left
+
+
+def test_the_run_itself_and_what_started_it_are_no_target(tmp_path: Path, journal: Journal) -> None:
+    """Neither by number nor as part of a tree; a pattern that our own arguments match passes us over."""
+    ours = psutil.Process()
+    for chosen in (ours, *ours.parents()):
+        target = LocalProcess(pid=chosen.pid, state_dir=_state(tmp_path))
+        with pytest.raises(Refused, match="has to heal it"):
+            Lifecycle("run-1", journal, {"p": target}).plan(ProcessPause(target="p", tree=chosen != ours))
+    mark = f"chaos-ancestor-{os.getpid()}"
+    inner = (
+        "from chaosday.mechanisms.hosts.process_choice import Choice, chosen\n"
+        "from chaosday.targets.local_process import LocalProcess\n"
+        f"choice = Choice(pid_file='', pattern='{mark}', tree=True, count=9, seed=1)\n"
+        "print(chosen(LocalProcess(pid=1), choice, empty_is_fine=True))\n"
+    )
+    command = ["sh", "-c", '"$1" -c "$2"; : "$3"', "sh", sys.executable, inner, mark]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "[]\n"

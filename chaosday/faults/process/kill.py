@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from chaosday.errors import TargetUnreachable
-from chaosday.mechanisms.hosts.process_choice import Choice, chosen, roots_of
+from chaosday.mechanisms.hosts.process_choice import Choice, chosen, fresh_members, roots_of
 from chaosday.model.fault import Bite, Fault, FaultPlan, PlanContext, Reading
 from chaosday.model.lease import LeaseHolder, Undo
 from chaosday.model.target import Processes, ProcessIdentity, Restart, Shell, Target
@@ -62,8 +62,11 @@ class ProcessKill(Fault):
         )
 
     def inject(self, target: Target, plan: FaultPlan) -> None:
-        """Signal exactly those that were planned, the main one first: it must not see its children die."""
-        result = target.capability(Shell).run(signal_script(_victims(plan), self.signal))
+        """Signal those that were planned, the main one first, which must not see its children die; with ``tree`` those
+        born since as well."""
+        shell, victims = target.capability(Shell), _victims(plan)
+        fresh = fresh_members(read_table(shell), victims) if self.tree else []
+        result = shell.run(signal_script(victims + fresh, self.signal))
         if not result.out.split():
             raise TargetUnreachable(
                 f"none of {', '.join(plan.affected)} could be signalled: {result.err.strip() or 'gone'}"

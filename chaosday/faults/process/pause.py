@@ -7,20 +7,25 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from chaosday.errors import ForeignState, TargetUnreachable
-from chaosday.mechanisms.hosts.process_choice import Choice, chosen, roots_of
+from chaosday.errors import CapabilityMissing, ForeignState, LeaseError, TargetUnreachable
+from chaosday.mechanisms.hosts.guarded import ShellGuard
+from chaosday.mechanisms.hosts.process_choice import Choice, chosen, fresh_members, roots_of
 from chaosday.model.fault import Bite, Fault, FaultPlan, PlanContext, Reading
 from chaosday.model.lease import LeaseHolder, Undo
 from chaosday.model.target import Processes, ProcessIdentity, Shell, Target
-from chaosday.processes.process_table import alive_script, read_table, signal_script
+from chaosday.processes.process_table import SIGNAL_NOTED, alive_script, note_script, read_table, signal_script
 
 _WATCH_S = 0.2
 _SETTLE_S = 2.0
+_ROUNDS = 50
 _BY = "process table: state and CPU time"
 
 
 class ProcessPause(Fault):
-    """SIGSTOP, with its SIGCONT in the lease: the longest pause of a garbage collector or a hypervisor."""
+    """SIGSTOP, with its SIGCONT in the lease: the longest pause of a garbage collector or a hypervisor.
+
+    With ``tree`` it is asked again who descends from them until nobody new is found: what is stopped begets no more.
+    """
 
     kind: Literal["process.pause"] = "process.pause"
     requires: ClassVar[tuple[type[Any], ...]] = (Shell, Processes, LeaseHolder)
@@ -44,7 +49,8 @@ class ProcessPause(Fault):
         if stopped := [pid for pid, state in still.items() if state == "T"]:
             raise ForeignState(f"process {stopped[0]} is already stopped by somebody else; continue it first")
         roots = roots_of(victims)
-        undo = Undo(script=signal_script(victims, "CONT"), residue_script=alive_script(victims, state="T"))
+        again = signal_script(victims, "CONT") + SIGNAL_NOTED
+        undo = Undo(script=again, residue_script=alive_script(victims, state="T"))
         return FaultPlan(
             lease=self.lease(context, undo),
             affected=[f"process {root.pid} ({root.command[:60]})" for root in roots],
@@ -55,25 +61,47 @@ class ProcessPause(Fault):
         )
 
     def inject(self, target: Target, plan: FaultPlan) -> None:
-        """Stop exactly those that were planned, the main one first: it must not react to the others."""
-        result = target.capability(Shell).run(signal_script(_victims(plan), "STOP"))
+        """Stop those that were planned, the main one first, which must not react to others; then those born since."""
+        shell, victims = target.capability(Shell), _victims(plan)
+        result = shell.run(signal_script(victims, "STOP"))
         if not result.out.split():
             raise TargetUnreachable(
                 f"none of {', '.join(plan.affected)} could be stopped: {result.err.strip() or 'gone'}"
             )
+        if self.tree:
+            self._stop_fresh(target, shell, plan, victims)
+
+    def _stop_fresh(self, target: Target, shell: Shell, plan: FaultPlan, known: list[ProcessIdentity]) -> None:
+        """A session that a database opened between plan and pause would go on writing."""
+        holder = target.capability(LeaseHolder)
+        for _ in range(_ROUNDS):
+            if not (fresh := fresh_members(read_table(shell), known)):
+                return
+            if not isinstance(holder, ShellGuard):
+                raise CapabilityMissing(f"{len(fresh)} processes were born since the plan, and no lease can note them")
+            noted = note_script(fresh, holder.notes(plan.lease.id))
+            done = shell.run(f"{noted}{signal_script(fresh, 'STOP')}")
+            if done.code:
+                raise LeaseError(f"those born since the plan cannot be noted with the lease: {done.err.strip()[:200]}")
+            known = known + fresh
+        raise TargetUnreachable(f"{', '.join(plan.affected)} bears processes faster than they can be stopped")
 
     def attest(self, target: Target, plan: FaultPlan) -> Bite:
-        """All in state T, and no CPU time used between two looks."""
+        """All in state T, and no CPU time used between two looks; with ``tree`` all that descend from them as well."""
         shell, victims = target.capability(Shell), _victims(plan)
         until = time.monotonic() + _SETTLE_S
-        while (still := _standing(shell, victims)) < len(victims) and time.monotonic() < until:
+        while True:
+            members = victims + (fresh_members(read_table(shell), victims) if self.tree else [])
+            still = _standing(shell, members)
+            if still == len(members) or time.monotonic() >= until:
+                break
             time.sleep(0.02)
         during = Reading(value=still, unit="stopped processes", by=_BY)
-        why = f"{still} of {len(victims)} are in state T and used no CPU time in {_WATCH_S} s; before, none"
+        why = f"{still} of {len(members)} are in state T and used no CPU time in {_WATCH_S} s; before, none"
         return Bite(
             fault=self.kind,
             target=self.target,
-            bit=still == len(victims),
+            bit=still == len(members),
             baseline=plan.baseline,
             during=during,
             why=why,
@@ -81,7 +109,8 @@ class ProcessPause(Fault):
 
     def snapshot(self, target: Target, plan: FaultPlan) -> dict[str, Any]:
         """Which of them are stopped."""
-        states = _states(target.capability(Shell), _victims(plan))
+        shell, victims = target.capability(Shell), _victims(plan)
+        states = _states(shell, victims + (fresh_members(read_table(shell), victims) if self.tree else []))
         return {"stopped": sorted(pid for pid, state in states.items() if state == "T")}
 
 

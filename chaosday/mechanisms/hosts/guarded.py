@@ -20,6 +20,9 @@ class ShellGuard(Protocol):
     def armed_test(self, lease_id: str) -> str:
         """POSIX ``sh`` that is true while the lease is armed and its undo has not begun."""
 
+    def notes(self, lease_id: str) -> str:
+        """A file on the host that the lease's undo finds as ``"${0%/*}/notes"``."""
+
 
 def guarded(target: Target, lease: Lease, script: str, *, stdin: str = "", timeout_s: float = 30) -> str:
     """Run an injecting script on the target; what it printed. ``LeaseError`` where the lease had ended.
