@@ -6,7 +6,7 @@ import json
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeVar, cast, runtime_checkable
+from typing import Any, ClassVar, Literal, Protocol, TypeVar, cast, runtime_checkable
 
 from pydantic import BaseModel, SecretStr
 
@@ -183,6 +183,8 @@ class Target(Model):
     """
 
     kind: str
+    offers_with: ClassVar[Mapping[type[Any], str]] = {}
+    """Protocols that are offered only where a field is set: the name of that field."""
 
     @abstractmethod
     def capabilities(self) -> Mapping[type[Any], Any]:
@@ -199,6 +201,8 @@ class Target(Model):
         """The capability, or ``CapabilityMissing`` that names what the target does offer."""
         offered = self.capabilities()
         if protocol not in offered:
+            if field := self.offers_with.get(protocol):
+                raise CapabilityMissing(f"a {self.kind} target offers {protocol.__name__} with {field}: set it")
             has = ", ".join(sorted(p.__name__ for p in offered)) or "nothing"
             raise CapabilityMissing(f"a {self.kind} target offers {has}, not {protocol.__name__}")
         return cast(T, offered[protocol])

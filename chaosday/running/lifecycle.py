@@ -34,6 +34,7 @@ from chaosday.model.fault import Bite, Fault, FaultPlan, PlanContext
 from chaosday.model.lease import LeaseHolder
 from chaosday.model.target import Target
 from chaosday.record.journal import Journal
+from chaosday.running.needs import need_capabilities
 from chaosday.running.signals import StopSignals
 from chaosday.undo.undoing import Attempt, undo
 
@@ -94,8 +95,7 @@ class Lifecycle:
     def plan(self, fault: Fault) -> FaultPlan:
         """Resolve what would be hurt, check capabilities and blast radius, and journal the plan; touches nothing."""
         target = self._target(fault.target)
-        for protocol in fault.requires:
-            target.capability(protocol)
+        need_capabilities(fault, target)
         plan = fault.plan(target, self._context())
         if not plan.affected:
             raise UsageError(f"{fault.kind} on {fault.target!r} resolves to nothing; there is nothing to hurt")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from pydantic import Field, SecretStr, model_validator
@@ -27,6 +27,7 @@ class PostgreSQL(Target):
     named by ``password_env``, else from libpq's own places (``~/.pgpass``, a service file)."""
 
     kind: Literal["postgresql"] = "postgresql"
+    offers_with: ClassVar[Mapping[type[Any], str]] = {ServerFiles: "data_directory"}
     host: str = "127.0.0.1"
     port: int = Field(default=5432, ge=1, le=65535)
     user: str = "postgres"

@@ -149,7 +149,7 @@ class ProxyRoute(Target):
 
     @cached_property
     def _leases(self) -> proxy.ProxyLeases:
-        return proxy.ProxyLeases(self._client)
+        return proxy.ProxyLeases(lambda: self._client)
 
     @cached_property
     def _address(self) -> tuple[str, int]:

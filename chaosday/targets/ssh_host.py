@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, SecretStr
 
@@ -24,6 +24,7 @@ class SshHost(Target):
     """
 
     kind: Literal["ssh_host"] = "ssh_host"
+    offers_with: ClassVar[Mapping[type[Any], str]] = {Shell: "host", LeaseHolder: "host", Processes: "process_pattern"}
     host: str = Field(default="", description="Name or address")
     port: int = Field(default=22, ge=1, le=65_535)
     user: str = "root"

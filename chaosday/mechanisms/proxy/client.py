@@ -6,7 +6,7 @@ import contextlib
 import json
 import socket
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -128,34 +128,37 @@ class ProxyProcess:
 
 
 class ProxyLeases:
-    """A ``LeaseHolder`` whose timers are the proxy's; where the proxy has ended, so has every lease."""
+    """A ``LeaseHolder`` whose timers are the proxy's; where the proxy has ended, so has every lease.
 
-    def __init__(self, client: ProxyClient) -> None:
+    ``client`` is asked for when a lease is: to say that there can be leases starts no proxy.
+    """
+
+    def __init__(self, client: Callable[[], ProxyClient]) -> None:
         self._client = client
 
     def arm(self, lease: Lease) -> None:
         """Start the timer in the proxy."""
-        self._client.call("arm", lease_id=lease.id, run=lease.run, fault=lease.fault, ttl_s=lease.ttl_s)
+        self._client().call("arm", lease_id=lease.id, run=lease.run, fault=lease.fault, ttl_s=lease.ttl_s)
 
     def renew(self, lease_id: str, ttl_s: float) -> None:
         """Move the deadline; ``LeaseError`` if it already fired."""
-        self._client.call("renew", lease_id=lease_id, ttl_s=ttl_s)
+        self._client().call("renew", lease_id=lease_id, ttl_s=ttl_s)
 
     def heal(self, lease_id: str, undo: Undo | None = None) -> None:
         """Take away every toxic that carries the lease's mark."""
         with contextlib.suppress(ProxyGone):
-            self._client.call("heal", lease_id=lease_id)
+            self._client().call("heal", lease_id=lease_id)
 
     def residue(self, lease_id: str, undo: Undo | None = None) -> list[str]:
         """Toxics with the lease's mark, and its timer."""
         with contextlib.suppress(ProxyGone):
-            return [str(line) for line in self._client.call("residue", lease_id=lease_id)]
+            return [str(line) for line in self._client().call("residue", lease_id=lease_id)]
         return []
 
     def leases(self) -> list[LeaseState]:
         """Every timer that runs."""
         with contextlib.suppress(ProxyGone):
-            return [LeaseState.model_validate(state) for state in self._client.call("leases")]
+            return [LeaseState.model_validate(state) for state in self._client().call("leases")]
         return []
 
 

@@ -1,0 +1,39 @@
+"""Whether a target offers what a fault needs, and which kinds of target would."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chaosday.errors import CapabilityMissing, UsageError
+from chaosday.model.fault import Fault
+from chaosday.model.target import Target
+from chaosday.registry import members
+
+
+def need_capabilities(fault: Fault, target: Target) -> None:
+    """``CapabilityMissing`` that says what to set in the target, or which kinds of target to point the fault at."""
+    offered = target.capabilities()
+    for protocol in fault.requires:
+        if protocol in offered:
+            continue
+        needs = f"{fault.kind} needs {protocol.__name__}"
+        if field := target.offers_with.get(protocol):
+            raise CapabilityMissing(f"{needs}, which a {target.kind} target offers where {field} is set: set it")
+        kinds = ", ".join(kinds_that_offer(protocol)) or "none here"
+        raise CapabilityMissing(f"{needs}, which a {target.kind} target does not offer; kinds that do: {kinds}")
+
+
+def kinds_that_offer(protocol: type[Any]) -> tuple[str, ...]:
+    """Kinds of target that offer it, of themselves or where a field is set."""
+    found = []
+    for kind, model in members("targets").items():
+        if not issubclass(model, Target):
+            continue
+        try:
+            offered = set(model.model_validate({}).capabilities())
+        except UsageError:
+            # One that has to be told more before it can say; what it offers then stands in offers_with.
+            offered = set()
+        if protocol in offered | set(model.offers_with):
+            found.append(kind)
+    return tuple(found)
