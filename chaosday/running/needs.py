@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from chaosday.errors import CapabilityMissing, UsageError
@@ -23,9 +24,14 @@ def need_capabilities(fault: Fault, target: Target) -> None:
         raise CapabilityMissing(f"{needs}, which a {target.kind} target does not offer; kinds that do: {kinds}")
 
 
-def kinds_that_offer(protocol: type[Any]) -> tuple[str, ...]:
+def kinds_that_offer(protocol: type[Any]) -> list[str]:
     """Kinds of target that offer it, of themselves or where a field is set."""
-    found = []
+    return [kind for kind, offered in _offered().items() if protocol in offered]
+
+
+@cache
+def _offered() -> dict[str, frozenset[type[Any]]]:
+    found = {}
     for kind, model in members("targets").items():
         if not issubclass(model, Target):
             continue
@@ -34,6 +40,5 @@ def kinds_that_offer(protocol: type[Any]) -> tuple[str, ...]:
         except UsageError:
             # One that has to be told more before it can say; what it offers then stands in offers_with.
             offered = set()
-        if protocol in offered | set(model.offers_with):
-            found.append(kind)
-    return tuple(found)
+        found[kind] = frozenset(offered | set(model.offers_with))
+    return found
