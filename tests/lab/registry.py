@@ -39,14 +39,18 @@ class TestRun:
     before: dict[str, str]
 
     def close(self) -> list[str]:
-        """Have everything taken away that is still there; what that was, in words."""
+        """Have everything taken away that is still there; what that was, in words. The folder goes with this process:
+        what runs at its very end still finds its own files there."""
         if self.sweeper.stdin is None or self.sweeper.stdin.closed:
             return []
         for name in (VARIABLE, "TMPDIR"):
             os.environ.pop(name, None)
         os.environ |= self.before
         tempfile.tempdir = None
-        said, _ = self.sweeper.communicate()
+        self.sweeper.stdin.close()
+        assert self.sweeper.stdout is not None
+        with self.sweeper.stdout as output:
+            said = output.read()
         os.close(self.lock)
         return said.splitlines()
 

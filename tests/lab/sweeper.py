@@ -28,7 +28,7 @@ PATIENCE_S = 60
 
 
 def sweep(folder: Path, spared: set[int]) -> list[str]:
-    """End and remove everything of the run in ``folder``, and the folder; what there was of it, in words."""
+    """End and remove everything of the run in ``folder`` but the folder; what there was of it, in words."""
     covers = _covers_below(folder)
     found = _end_processes(folder, spared)
     for entry in sorted((folder / registry.THINGS).glob("*.json"), key=lambda path: path.stat().st_mtime, reverse=True):
@@ -44,7 +44,6 @@ def sweep(folder: Path, spared: set[int]) -> list[str]:
         shutil.rmtree(control, ignore_errors=True)
     for version in folder.rglob("PG_VERSION"):
         shared_memory.release(version.parent)
-    shutil.rmtree(folder, ignore_errors=True)
     return found
 
 
@@ -54,6 +53,7 @@ def sweep_abandoned(parent: Path) -> None:
         with contextlib.suppress(OSError):
             if folder.stat().st_uid == os.geteuid() and (lock := registry.locked(folder)) is not None:
                 sweep(folder, set())
+                shutil.rmtree(folder, ignore_errors=True)
                 os.close(lock)
 
 
@@ -92,9 +92,16 @@ def _mounts_below(folder: Path) -> list[str]:
 
 def _wait(owner: psutil.Process | None) -> None:
     """Until standard input ends. A child that was forked off keeps it open: so the process itself is asked, too."""
-    while owner is not None and owner.is_running() and owner.status() != psutil.STATUS_ZOMBIE:
+    while _lives(owner):
         if select.select([sys.stdin], [], [], 0.2)[0]:
             return
+
+
+def _lives(owner: psutil.Process | None) -> bool:
+    try:
+        return owner is not None and owner.is_running() and owner.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def main() -> int:
@@ -114,6 +121,11 @@ def main() -> int:
     with contextlib.suppress(OSError):
         sys.stdout.writelines(f"{each}\n" for each in found)
         sys.stdout.flush()
+    # Whoever reads that goes on. What they have in the folder themselves they may still want to take away.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    while _lives(owner):
+        time.sleep(0.2)
+    shutil.rmtree(folder, ignore_errors=True)
     return 0
 
 

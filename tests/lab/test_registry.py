@@ -18,7 +18,7 @@ from tests.lab.sweeper import sweep_abandoned
 from tests.leftovers import processes_of, seconds_until_gone
 
 PROGRAM = """
-import os, subprocess, sys, tempfile, time
+import atexit, os, shutil, subprocess, sys, tempfile, time
 from tests.lab import registry
 run = registry.begin()
 made = tempfile.mkdtemp()
@@ -27,7 +27,9 @@ subprocess.Popen(["sleep", "600"], start_new_session=True, env={}, cwd=made)
 registry.enter("a thing", "rm", sys.argv[1])
 print(run.folder, run.sweeper.pid, flush=True)
 if sys.stdin.readline():
-    run.close()
+    atexit.register(lambda: shutil.rmtree(made))
+    assert len(run.close()) == 3, "two processes, and what was registered"
+    print("over", flush=True)
 """
 
 
@@ -39,6 +41,7 @@ def begun(tmp_path: Path) -> tuple[subprocess.Popen[str], Path, int]:
         [sys.executable, "-c", PROGRAM, str(tmp_path / "thing")],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "TMPDIR": str(tmp_path)},
     )
@@ -62,7 +65,9 @@ def test_nothing_is_left(begun: tuple[subprocess.Popen[str], Path, int], tmp_pat
     assert len(processes_of(str(folder))) == 2
     if isinstance(way, int):
         process.send_signal(way)
-    process.communicate("go\n" if way == "closed" else None)
+    said, complaints = process.communicate("go\n" if way == "closed" else None)
+    if way == "closed":
+        assert (said, complaints) == ("over\n", "")
     assert until(lambda: not folder.exists())
     assert seconds_until_gone(str(folder)) is not None
     assert not (tmp_path / "thing").exists()
