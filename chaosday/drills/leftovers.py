@@ -1,7 +1,8 @@
-"""What runs that died left in targets: the tables, keys and objects of their workloads, taken away once judged."""
+"""What runs that died left: the tables, keys and objects of their workloads, and copies; taken away once judged."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -13,16 +14,19 @@ from chaosday.model.target import Target
 from chaosday.model.workload import Workload
 from chaosday.record.journal import Journal, JournalReading
 from chaosday.record.run_directory import RunDirectory
+from chaosday.servers import shared_memory
 from chaosday.undo.recovery import Recovered, owner_lives
 from chaosday.undo.undoing import Attempt
 
 REMOVED, LEFT = "cleaned_up", "left_behind"
+COPY = "copy"
+"""A run journals it before it makes a folder for a copy of somebody's data."""
 
 
 def remove_leftovers(
     journals: Iterable[Path], targets: Mapping[str, Target] | None = None, clock: Clock | None = None
 ) -> list[Recovered]:
-    """Take away what the workloads of dead runs made, past what cannot be reached; each with its age and owner.
+    """Take away what dead runs and their workloads made, past what cannot be reached; each with its age and owner.
 
     After a violation everything stays where it is: the damage is in there. ``targets`` are those whose secrets a plan
     does not hold, by the names that the runs gave them. What a run has taken away by itself is not looked for.
@@ -62,6 +66,8 @@ def _removed(directory: RunDirectory, journal: Journal, targets: Mapping[str, Ta
     whose = f"{_age(age_s)} old, of process {opened.data.get('pid')} on {opened.data.get('host')}"
     did = []
     for record in reading.records:
+        if record.event == COPY:
+            did += _copy(directory, Path(record.data["folder"]), whose)
         if record.event != "prepare":
             continue
         data = record.data["workload"]
@@ -88,6 +94,19 @@ def _one(directory: RunDirectory, workload: Workload, target: Target, whose: str
         finally:
             target.close()
     return Recovered(run=directory.run, ok=not tried.error, words=tried.error or words, target=workload.target)
+
+
+def _copy(directory: RunDirectory, folder: Path, whose: str) -> list[Recovered]:
+    """The folder of a copy, whose server has ended with the run, and what that left in shared memory."""
+    if not folder.is_dir():
+        return []
+    what = f"the copy in {folder} ({whose})"
+    tried = Attempt(f"still there, and looked for again next time: {what}")
+    with tried:
+        for version in folder.rglob("PG_VERSION"):
+            shared_memory.release(version.parent)
+        shutil.rmtree(folder)
+    return [Recovered(run=directory.run, ok=not tried.error, words=tried.error or f"removed {what}")]
 
 
 def _rebuilt(meant: Mapping[str, Any], name: str) -> Target:

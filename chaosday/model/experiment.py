@@ -142,8 +142,10 @@ def load(path: Path) -> Experiment:
 
 
 def load_targets(path: Path) -> dict[str, Target]:
-    """The targets of an experiment, or of a file that has nothing else: what ``recover`` is pointed at."""
-    data = read_mapping(path).get("targets")
+    """The targets of a file of any kind, or of one that has nothing else: what ``recover`` is pointed at."""
+    content = read_mapping(path)
+    # A restore drill has one target, and a word of its own for it.
+    data = {"source": content["source"]} if "targets" not in content and "source" in content else content.get("targets")
     try:
         return dict(_TARGETS.validate_python(data, extra="forbid"))
     except ValidationError as error:

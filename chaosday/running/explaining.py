@@ -69,6 +69,7 @@ _TOLD: dict[str, Said] = {
     "not_clean": lambda data, names: f"looked: {_fault(data, names)} is not as it was",
     "renew_failed": lambda data, names: f"could not renew {_fault(data, names)}: {data['error']}",
     "settled": lambda data, names: f"it is itself again: {data.get('words', '')}",
+    "copy": lambda data, names: f"was about to make a folder for the copy: {data['folder']}",
     "backup_begins": lambda data, names: f"began a backup: {data['method']}",
     "backup_ended": lambda data, names: f"the backup was taken in {data['seconds']:.1f} s",
     "restored": lambda data, names: f"the copy took its first write {data['seconds']:.1f} s after the restore began",

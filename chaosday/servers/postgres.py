@@ -251,6 +251,13 @@ def usable_binaries(directory: Path) -> Path:
     return copy / "bin"
 
 
+def place(preferred: Path, name: str) -> Path:
+    """Where a folder for server data may be: ``preferred``, or ``name`` among the temporary files; not made yet."""
+    import tempfile
+
+    return preferred if unprivileged().can_enter(preferred.parent.resolve()) else Path(tempfile.gettempdir()) / name
+
+
 @contextmanager
 def scratch(preferred: Path) -> Iterator[Path]:
     """A folder for server data: ``preferred`` if the servers' account may enter it, else a temporary one."""

@@ -25,6 +25,7 @@ from chaosday.running.playing import complete
 from chaosday.running.run import Run
 from chaosday.running.signals import Stopped
 from chaosday.servers.postgres import Node
+from chaosday.targets.postgresql import PostgreSQL
 from tests.broken.server import Broken
 
 FULL = "the disk is full"
@@ -82,13 +83,27 @@ class Bench:
         files = [path for path in (self.folder / "victims").rglob("*") if path.is_file()]
         return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
+    @property
+    def target(self) -> PostgreSQL:
+        """The same, as a run has it."""
+        return PostgreSQL.model_validate(self.database)
+
+    @property
+    def address(self) -> str:
+        """Where clients find it."""
+        node = self.node
+        return f"host=127.0.0.1 port={node.port} user=postgres password={node.password} dbname=postgres"
+
+    def copies(self) -> list[str]:
+        """Folders of restored copies, which a dead run leaves until somebody recovers it."""
+        return [str(path) for path in (self.folder / "runs").glob("*/copy/*")]
+
     def residue(self) -> list[str]:
         """What is left of any run on this bench."""
         changed = [name for name, digest in self.digests().items() if self.before.get(name) != digest]
         gone = [name for name in self.before if name not in self.digests()]
         leases = [str(path) for path in (self.folder / "leases").glob("cd-*")]
-        copies = [str(path) for path in (self.folder / "runs").glob("*/copy/*")]
-        return [*changed, *gone, *leases, *copies, *_marked(self.folder)]
+        return [*changed, *gone, *leases, *self.copies(), *_marked(self.folder)]
 
 
 def _marked(folder: Path) -> list[str]:

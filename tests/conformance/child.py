@@ -17,8 +17,8 @@ from chaosday.undo.watchdog import Watchdog
 
 BOUNDARIES = ("planned", "armed", "injected", "attested", "healed")
 
-registry.members("faults")
-registry.members("targets")
+for family in ("faults", "targets", "checks", "corruptions"):
+    registry.members(family)
 
 
 def main(parent: Connection, journal_path: Path, fault_json: str, target_json: str, stop_at: tuple[str, bool]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import multiprocessing
 import os
 import signal
 import time
@@ -24,16 +23,13 @@ from chaosday.undo.recovery import recover
 from tests.conformance import child
 from tests.conformance.benches import BENCHES, WITH_SERVERS_OF_THEIR_OWN, Bench
 from tests.conformance.child import BOUNDARIES
+from tests.conformance.forking import FORKING
 
 pytestmark = pytest.mark.lab
 
 FAULTS = [kind for kind in registry.members("faults") if not kind.startswith(WITH_SERVERS_OF_THEIR_OWN)]
 PATIENCE_S = 120.0
 """How long a test waits for an end that has to come; the figures are the benchmark's business, not the test's."""
-
-
-_FORKING = multiprocessing.get_context("forkserver")
-_FORKING.set_forkserver_preload(["tests.conformance.child"])
 
 
 @dataclass
@@ -54,9 +50,9 @@ class Running:
 
 @contextlib.contextmanager
 def _run(bench: Bench, journal: Path, boundary: str, *, watched: bool = False) -> Iterator[Running]:
-    ours, theirs = _FORKING.Pipe()
+    ours, theirs = FORKING.Pipe()
     fault, target = bench.fault.model_dump_json(), json.dumps(bench.target.public())
-    process = _FORKING.Process(target=child.main, args=(theirs, journal, fault, target, (boundary, watched)))
+    process = FORKING.Process(target=child.main, args=(theirs, journal, fault, target, (boundary, watched)))
     process.start()
     theirs.close()
     try:

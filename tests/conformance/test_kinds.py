@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import os
 import random
 import signal
@@ -14,10 +13,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from chaosday.clock import SystemClock
+from chaosday.drills.abandoned import conclude_abandoned
 from chaosday.drills.kinds import kinds, parse_run
+from chaosday.drills.leftovers import remove_leftovers
 from chaosday.errors import EvidenceUnwritable
 from chaosday.judging.verdict import SEVERITY, Verdict
 from chaosday.model.clean import Clean
@@ -32,12 +34,11 @@ from chaosday.safety.permission import Permission
 from chaosday.servers.postgres import Node
 from tests.conformance import arrangements
 from tests.conformance.arrangements import ARRANGEMENTS, HURT, Bench, lasting
+from tests.conformance.forking import FORKING
 
 PATIENCE_S = 120.0
 KINDS = sorted(ARRANGEMENTS)
 NOW = datetime(2026, 11, 26, 10, 0, tzinfo=UTC)
-_FORKING = multiprocessing.get_context("forkserver")
-_FORKING.set_forkserver_preload(["tests.conformance.arrangements", "chaosday.drills.kinds"])
 
 
 @pytest.fixture
@@ -254,6 +255,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL)
 EVERY = [(kind, number, phase) for kind in KINDS for number in SIGNALS for phase in VERBS]
 _dice = random.Random(18)
 SAMPLE = {(kind, number, _dice.choice(VERBS)) for kind in KINDS for number in SIGNALS}
+SAMPLE.add(("restore", signal.SIGKILL, "rollback"))  # with a copy that runs
 
 
 def _case(case: tuple[str, int, str]) -> Any:
@@ -271,7 +273,8 @@ def test_all_signals_end_it_alike(kind: str, number: int, phase: str, bench: Ben
     if number == signal.SIGKILL:
         assert code == -signal.SIGKILL
         until(lambda: not open_faults(read(directory.journal_path)), "the watchdog's undo")
-        until(lambda: bench.residue() == [], f"nothing left, but {bench.residue()}")
+        until(lambda: set(bench.residue()) <= set(bench.copies()), f"nothing left, but {bench.residue()}")
+        assert_recovered(bench, directory, tables=kind == "restore" and "prepare" in events(directory))
         return
     assert code == 128 + number
     assert bench.residue() == []
@@ -279,6 +282,22 @@ def test_all_signals_end_it_alike(kind: str, number: int, phase: str, bench: Ben
         assert (directory.path / "report.html").is_file()
     else:
         assert_told(directory, f"stopped by {signal.Signals(number).name}")
+
+
+def assert_recovered(bench: Bench, directory: RunDirectory, *, tables: bool) -> None:
+    """What a dead run can no longer take away itself is taken away afterwards, once the run is judged."""
+    with psycopg.connect(bench.address, autocommit=True) as database:
+
+        def found() -> list[Any]:
+            named = "select relname from pg_class where relname like %s"
+            return database.execute(named, [f"%{directory.token}%"]).fetchall()
+
+        assert bool(found()) is tables
+        did = conclude_abandoned([directory.journal_path])
+        did += remove_leftovers([directory.journal_path], {"source": bench.target})
+        assert did and all(each.ok for each in did), did
+        assert found() == []
+    assert bench.residue() == [] and not list(directory.path.glob("copy"))
 
 
 FULL_AT = [(kind, phase) for kind in KINDS for phase in ("inject", "rollback", "verify")]
@@ -301,9 +320,9 @@ def _in_a_child(
     bench: Bench, directory: RunDirectory, kind: str, phase: str, act: Callable[[int], None], word: str = "go on"
 ) -> int | None:
     """Play a run in a process of its own, do something to it when the phase begins, and wait until it has ended."""
-    ours, theirs = _FORKING.Pipe()
+    ours, theirs = FORKING.Pipe()
     data = ARRANGEMENTS[kind](bench)
-    process = _FORKING.Process(target=arrangements.played, args=(theirs, data, directory.path, phase))
+    process = FORKING.Process(target=arrangements.played, args=(theirs, data, directory.path, phase))
     process.start()
     theirs.close()
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
+from chaosday.drills.leftovers import COPY
 from chaosday.drills.restoring.backups import METHODS
 from chaosday.drills.restoring.drill import SOURCE, RestoreDrill
 from chaosday.drills.restoring.objects import ObjectVersions
@@ -150,7 +151,8 @@ class RestoreKind(Kind):
 
     def public(self) -> dict[str, Any]:
         data = self.value.model_dump(mode="json", exclude={"source"})
-        return data | {"checks": [check.model_dump(mode="json") for check in self.value.checks()]}
+        checks = [check.model_dump(mode="json") for check in self.value.checks()]
+        return data | {"checks": checks, "targets": {SOURCE: self.value.source.public()}}
 
     def _ready(self) -> Subject:
         if self._subject is None:
@@ -168,7 +170,9 @@ class RestoreKind(Kind):
         base = value.scratch or run.directory.path
         if not base.is_dir():
             raise CapabilityMissing(f"scratch: there is no folder {base}")
-        folder = self._folders.enter_context(postgres.scratch(base.resolve() / "copy"))
+        place = postgres.place(base.resolve() / "copy", f"chaosday-copy-{run.directory.token}")
+        run.journal.append(COPY, folder=str(place))
+        folder = self._folders.enter_context(postgres.scratch(place))
         folder.chmod(0o700)
         account.own(folder)
         return METHODS[value.method](source, Ledger.model_validate(common), account, folder)
