@@ -11,6 +11,7 @@ import pytest
 from chaosday.servers import postgres
 from tests.lab import registry
 from tests.lab.moto import moto_server
+from tests.lab.prefect_server import prefect_server
 from tests.lab.seaweedfs import SeaweedFS, seaweedfs
 
 RUN = pytest.StashKey[registry.TestRun]()
@@ -80,3 +81,17 @@ def weed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeaweedFS]:
     """A running SeaweedFS: nobody kills this one."""
     with seaweedfs(tmp_path_factory.mktemp("weed")) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def prefect_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The API of a Prefect server with a database of its own."""
+    with prefect_server(tmp_path_factory.mktemp("prefect")) as url:
+        yield url
+
+
+@pytest.fixture
+def with_prefect(prefect_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Commands that a test starts find that server, and start none of their own."""
+    monkeypatch.setenv("PREFECT_API_URL", prefect_url)
+    return prefect_url

@@ -12,7 +12,7 @@ from chaosday.servers.postgres import Node
 from tests.commands.test_bad_input import CANARY, chaosday, experiment, target, written
 from tests.targets.test_postgresql import target_of
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("with_prefect")]
 
 
 def test_a_run_passes_with_its_proofs_and_cleans_up(pair: tuple[Node, Node], tmp_path: Path) -> None:

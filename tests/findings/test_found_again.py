@@ -19,7 +19,7 @@ from tests.findings.test_files import FILES
 from tests.lab.machine import absent
 from tests.lab.vm import need_vm
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("with_prefect")]
 ALWAYS = (
     "redis-crash", "redis-power-cut", "nats-power-cut", "postgresql-power-cut", "mariadb-lost-update",
     "etcd-stale-read", "rabbitmq-unconfirmed", "sqlite-lost-fsync",

@@ -1,4 +1,4 @@
-"""A Prefect API for the tests of flows: one temporary server for all of them."""
+"""Flows in the process of the tests, and where their runs go."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ import pytest
 
 
 @pytest.fixture(scope="session")
-def prefect_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A server with a database of its own; its start migrates, which takes a while on a busy machine."""
+def prefect_api(prefect_url: str) -> Iterator[None]:
+    """Flows that are called in this process, and in its threads, tell that server."""
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "ERROR")
-    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
-    from prefect.testing.utilities import prefect_test_harness
+    from prefect.context import _temporary_global_settings_context, get_settings_context
+    from prefect.settings import PREFECT_API_URL, temporary_settings
 
-    with prefect_test_harness(server_startup_timeout=240):
+    with (
+        temporary_settings({PREFECT_API_URL: prefect_url}),
+        _temporary_global_settings_context(get_settings_context()),
+    ):
         yield
 
 

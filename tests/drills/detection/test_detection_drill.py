@@ -139,7 +139,7 @@ def test_a_wrong_drill_is_refused(changed: dict[str, Any], words: str) -> None:
         drill({"kind": "postgresql"}, "delete", **changed)
 
 
-@pytest.mark.xdist_group("prefect")
+@pytest.mark.usefixtures("with_prefect")
 def test_the_command_shows_who_noticed(table: dict[str, Any], tmp_path: Path) -> None:
     """Through Prefect and the command line: a table of damage and monitors, a report, the verdict's exit code."""
     value = drill(table, "delete", "swap").model_dump(mode="json", exclude={"targets"})

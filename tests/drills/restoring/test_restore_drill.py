@@ -113,6 +113,7 @@ def test_what_cannot_be_drilled_is_inconclusive(
     assert any(words in reason for reason in verdict.reasons), verdict.reasons
 
 
+@pytest.mark.usefixtures("with_prefect")
 def test_the_command_tells_what_kinds_of_drills_there_are(tmp_path: Path) -> None:
     """A file that is no drill is one line and exit 64; a drill of a dead server is inconclusive, with its run."""
     file = tmp_path / "drill.yaml"
