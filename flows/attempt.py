@@ -184,6 +184,7 @@ def _told(flow_run: FlowRun, state: Any) -> Any:
 def _force(flow_run_id: UUID, state: Any) -> None:
     try:
         with get_client(sync_client=True) as client:
-            client.set_flow_run_state(flow_run_id, state, force=True)
+            # The client notes the flow run in the state, and Prefect takes what has such a note for somebody else's.
+            client.set_flow_run_state(flow_run_id, state.model_copy(deep=True), force=True)
     except GONE as error:
         get_run_logger().warning("the flow run could not be updated (%s): %s", type(error).__name__, state.message)

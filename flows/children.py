@@ -19,6 +19,8 @@ from chaosday.errors import Unavailable
 
 ROOT = Path(__file__).resolve().parent.parent
 GRACE_S = 10
+RUNS_S = 60
+"""Enough to undo, judge and report; whoever stops us may have less patience, and then the watchdogs undo."""
 STARTS, WITHIN_S = 5, 600.0
 LINES = 5
 
@@ -26,8 +28,9 @@ LINES = 5
 class Child:
     """A Python program of ours by a name that people know; what it says goes on to standard error."""
 
-    def __init__(self, name: str, words: Sequence[str], environment: Mapping[str, str]) -> None:
-        self.name = name
+    def __init__(self, name: str, words: Sequence[str], environment: Mapping[str, str], *, runs: bool = False) -> None:
+        """``runs``: what it starts are runs, which want to undo and judge before it ends."""
+        self.name, self._runs = name, runs
         self._command, self._environment = [sys.executable, "-m", *words], dict(environment)
         self._said: collections.deque[str] = collections.deque(maxlen=LINES)
         self._deaths: list[float] = []
@@ -67,6 +70,8 @@ class Child:
         family = []
         with contextlib.suppress(psutil.NoSuchProcess):
             family = [psutil.Process(self.pid), *psutil.Process(self.pid).children(recursive=True)]
+        if self._runs and family:
+            _end_runs(family[0])
         for process in family:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.terminate()
@@ -97,3 +102,29 @@ class Child:
             self._said.append(line.strip())
             with contextlib.suppress(OSError):
                 os.write(2, line.encode())
+
+
+def _end_runs(worker: psutil.Process) -> None:
+    """End a worker once what it runs has undone, judged and reported: one that is told to end kills that instead.
+
+    Frozen meanwhile, it starts nothing more. Only the runs themselves are told: what they have started, proxies and
+    clients, is theirs to end.
+    """
+    with contextlib.suppress(psutil.NoSuchProcess):
+        worker.suspend()
+        runs = worker.children()
+        for run in runs:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                run.terminate()
+        until = time.monotonic() + RUNS_S
+        while any(map(_runs_on, runs)) and time.monotonic() < until:
+            time.sleep(0.1)
+        worker.kill()
+
+
+def _runs_on(process: psutil.Process) -> bool:
+    """Whether it still does something; one that has ended is there until the frozen parent takes note."""
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False

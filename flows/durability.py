@@ -10,6 +10,7 @@ from chaosday.lab.failover import failover_lab
 from chaosday.record.run_directory import RunDirectory, runs_root
 from chaosday.running.placebo import is_placebo_turn
 from chaosday.running.run import Run
+from chaosday.undo.watching import watched_over
 from flows.attempt import as_state, run_flow
 from flows.pipeline import permission_for, pipeline
 
@@ -29,6 +30,7 @@ def durability(
     placebo = is_placebo_turn(root, f"{arm} durability", placebo_every, seed)
     directory = RunDirectory.create(root, f"{arm} durability", SystemClock())
     with (
+        watched_over(directory.run, directory.journal_path),
         failover_lab(arm, directory.path / "servers", seed=seed) as lab,
         Run(ExperimentKind(lab.experiment), directory, placebo=placebo, permission=permission_for(directory)) as run,
     ):

@@ -12,6 +12,7 @@ from chaosday.lab.scenarios import Scenario
 from chaosday.record.run_directory import RunDirectory, runs_root
 from chaosday.running.placebo import is_placebo_turn
 from chaosday.running.run import Run
+from chaosday.undo.watching import watched_over
 from flows.attempt import as_state, run_flow
 from flows.pipeline import permission_for, pipeline
 
@@ -34,6 +35,7 @@ def lab(
     # Where the standby is cut off, synchronous replication would rather wait than write.
     arm = "asynchronous" if scenario == "replica lag" else "synchronous"
     with (
+        watched_over(kept.run, kept.journal_path),
         failover_lab(arm, kept.path / "servers", seed=seed, scenario=scenario) as made,
         Run(ExperimentKind(made.experiment), kept, placebo=placebo, permission=permission_for(kept)) as run,
     ):

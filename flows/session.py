@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -23,6 +24,8 @@ QUIET = {
 WITHOUT_SERVICES = ("SCHEDULER", "LATE_RUNS", "PAUSE_EXPIRATIONS", "CANCELLATION_CLEANUP", "FOREMAN", "TRIGGERS")
 ADDRESS = "PREFECT_API_URL"
 PATIENCE_S = 30.0
+TRIED = ("3.7", "3.8", "3.9")
+"""Minor versions of servers that runs, deployments, cancellations and the halt switch were tried with."""
 
 
 def quiet_prefect(home: Path | None = None) -> None:
@@ -86,12 +89,14 @@ def _answering(url: str) -> None:
     if not named:
         raise UsageError(f"{ADDRESS} is {shown!r}, which is no address of a server: write http://HOST:PORT/api")
     import httpx
+    from prefect.client.base import ServerType
     from prefect.client.orchestration import get_client
     from prefect.exceptions import PrefectException
 
     try:
         with get_client(sync_client=True, httpx_settings={"timeout": PATIENCE_S}) as client:
             client.read_flows(limit=1)
+            version = str(client.api_version()) if client.server_type is not ServerType.CLOUD else ""
     except httpx.TransportError as error:
         why = f"no Prefect server answers at {shown} ({type(error).__name__})"
         raise Unavailable(f"{why}: start that server, or unset {ADDRESS} to have a temporary one") from None
@@ -104,3 +109,16 @@ def _answering(url: str) -> None:
         ) from None
     except (PrefectException, ValueError, httpx.InvalidURL, httpx.RequestError):
         raise Unavailable(f"what answers at {shown} is no Prefect server; is {ADDRESS} right, with its /api?") from None
+    if version.count(".") > 1:
+        _of_a_version(version, shown)
+
+
+def _of_a_version(server: str, shown: str) -> None:
+    """Prefect refuses another major version in the middle of the first flow run, and says little of another minor."""
+    from prefect import __version__ as ours
+
+    (major, minor), own = server.split(".")[:2], ours.split(".")[0]
+    if major != own:
+        raise Unavailable(f"the server at {shown} is Prefect {server}, and we are {ours}: use one of version {own}")
+    if f"{major}.{minor}" not in TRIED:
+        print(f"the server at {shown} is Prefect {server}; {ours} was tried with {', '.join(TRIED)}", file=sys.stderr)

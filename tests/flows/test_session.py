@@ -18,16 +18,18 @@ from chaosday.servers.ports import free_port
 
 
 @contextmanager
-def answering(code: int, body: bytes = b"<html>Welcome</html>") -> Iterator[str]:
-    """Another service: it answers everything alike."""
+def answering(code: int, body: bytes = b"<html>Welcome</html>", version: bytes = b"") -> Iterator[str]:
+    """Another service: it answers everything alike, but perhaps the question for its ``version``."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.send_response(code)
+            said = version if version and self.path.endswith("/admin/version") else body
+            # Prefect's own servers have no such tokens either, unless they are told to.
+            self.send_response(404 if version and "csrf-token" in self.path else code)
             self.send_header("Content-Type", "text/html")
-            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Content-Length", str(len(said)))
             self.end_headers()
-            self.wfile.write(body)
+            self.wfile.write(said)
 
         do_POST = do_GET
 
@@ -73,11 +75,36 @@ def test_a_server_that_is_away_or_another_service_is_unavailable(monkeypatch: py
             assert type(said_of(url)) is kind, code
 
 
-def lab(tmp_path: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+def test_a_server_of_another_version_is_refused_or_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of another major version nothing would run; of a minor one that was never tried, that is said."""
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    from flows.session import TRIED, prefect_session
+
+    for version, words in (("2.20.9", ""), ("3.1.4", "is Prefect 3.1.4"), (f"{TRIED[0]}.1", "")):
+        with answering(200, b"[]", f'"{version}"'.encode()) as url:
+            monkeypatch.setenv("PREFECT_API_URL", url)
+            if version.startswith("2."):
+                error = said_of(url)
+                assert type(error) is Unavailable and "2.20.9" in str(error)
+                continue
+            with temporary_settings({PREFECT_API_URL: url}), prefect_session():
+                said = capsys.readouterr().err
+            assert (words in said) if words else not said, version
+
+
+READ_ONLY = 'mount --bind "$PREFECT_HOME" "$PREFECT_HOME" && mount -o remount,ro,bind "$PREFECT_HOME" && exec "$0" "$@"'
+"""For a shell in a mount namespace of its own: root may write in every folder that is not mounted read-only."""
+
+
+def lab(tmp_path: Path, *, read_only: bool = False, **environment: str) -> subprocess.CompletedProcess[str]:
     """A command that needs Prefect, as a user starts it."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    before = ["unshare", "--mount", "sh", "-c", READ_ONLY] if read_only and os.getuid() == 0 else []
     return subprocess.run(
-        [sys.executable, "-m", "chaosday", "lab", "replica lag"],
+        [*before, sys.executable, "-m", "chaosday", "lab", "replica lag"],
         cwd=tmp_path,
         env={**clean, "CHAOSDAY_RUNS": str(tmp_path / "runs"), **environment},
         capture_output=True,
@@ -91,6 +118,15 @@ def test_a_home_that_cannot_be_used_is_said_before_anything_is_started(tmp_path:
     (tmp_path / "file").touch()
     done = lab(tmp_path, PREFECT_HOME=str(tmp_path / "file"))
     assert (done.returncode, len(done.stderr.splitlines())) == (69, 1)
+    assert "PREFECT_HOME" in done.stderr
+
+
+def test_a_home_that_is_read_only_is_said(tmp_path: Path) -> None:
+    """As in a container: one line, 69, that says what to set, and no server that is waited for."""
+    home = tmp_path / "home"
+    home.mkdir(mode=0o555)
+    done = lab(tmp_path, read_only=True, PREFECT_HOME=str(home))
+    assert (done.returncode, len(done.stderr.splitlines())) == (69, 1), done.stderr
     assert "PREFECT_HOME" in done.stderr
 
 
