@@ -76,6 +76,13 @@ def render(asked: Asked, status: int, code: str, message: str, retry_after_s: in
     return head if asked.method == "HEAD" else head + body
 
 
+def gone(method: str, why: str) -> bytes:
+    """A whole response that says that the service cannot be reached; it is the last on its connection."""
+    body = f"chaosday http-proxy: the service behind it cannot be reached: {why}\n".encode()
+    head = "HTTP/1.1 502 Bad Gateway\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n"
+    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + (b"" if method == "HEAD" else body)
+
+
 def _body(asked: Asked, code: str, message: str) -> tuple[str, bytes]:
     text = message or "chaosday: injected"
     if asked.protocol in ("json", "rest-json"):

@@ -16,7 +16,7 @@ import threading
 import time
 from dataclasses import dataclass
 
-from chaosday.mechanisms.http_proxy.message import Broken, Head, Stream
+from chaosday.mechanisms.http_proxy.message import Broken, Head
 from chaosday.mechanisms.http_proxy.recognise import S3_OPERATIONS, Asked
 from chaosday.mechanisms.http_proxy.rule import Match
 
@@ -40,12 +40,12 @@ class Seen:
         return self.status is not None and not self.error
 
 
-def canned(asked: Asked) -> tuple[Head, Stream]:
+def canned(asked: Asked) -> tuple[Head, bytes]:
     """The answer to a canary: a time stamp, a filling, and the digest of both."""
     body = b"%020d" % time.monotonic_ns() + _FILLING
     body += hashlib.sha256(body).digest()
     head = Head(b"HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: %d\r\n\r\n" % len(body))
-    return head, Stream(None, b"" if asked.method == "HEAD" else body)
+    return head, b"" if asked.method == "HEAD" else body
 
 
 def intact(body: bytes) -> bool:

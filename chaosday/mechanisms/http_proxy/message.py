@@ -1,25 +1,34 @@
-"""HTTP/1.1 as far as a proxy needs it: heads kept byte for byte, bodies as a stream of pieces (RFC 9112)."""
+"""HTTP/1.1 as far as a proxy needs it: where a message ends, while its bytes are passed on as they came (RFC 9112).
+
+A reader is given what arrived and says how much of it is its own. What it does not understand it takes as bytes
+until the close, so that a proxy without a rule changes nothing, whatever its peers speak.
+"""
 
 from __future__ import annotations
 
 import re
-import socket
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
-MAX_HEAD_BYTES = 64 << 10
-PIECE_BYTES = 256 << 10
+from chaosday.mechanisms.http_proxy.strand import Over
+
+MAX_HEAD_BYTES = 4 << 20
+MAX_LINE_BYTES = 64 << 10
 # Responses to these never have a body, whatever their headers say (RFC 9110, 6.4.1).
 BODILESS = (204, 304)
-_REQUEST = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+ [^\0-\x20\x7f]+ HTTP/[0-9]\.[0-9]")
+_HEAD_END = re.compile(rb"\r?\n\r?\n")
+_REQUEST = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+ [^\0-\x20\x7f]+ HTTP/1\.[0-9]")
+_RESPONSE = re.compile(rb"HTTP/1\.[0-9] [0-9]{3}( [^\r\n]*)?")
+_TOKEN_SO_FAR = re.compile(rb"[!#$%&'*+./^_`|~0-9A-Za-z-]*( |\Z)")
 _FIELD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\r\n\0]*")
+_LONE_LINE_FEED = re.compile(rb"(?<!\r)\n")
 _CODED = {"gzip", "x-gzip", "deflate", "compress", "x-compress"}
 _CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]{1,16}")
 
 
-class Broken(Exception):
-    """The peer closed in the middle of a message, or sent what is not HTTP/1.1."""
+class Broken(Over):
+    """What a peer sent must not be passed on."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +39,7 @@ class Head:
 
     @cached_property
     def lines(self) -> list[bytes]:
-        return self.raw[:-4].split(b"\r\n")
+        return [line.removesuffix(b"\r") for line in self.raw.strip(b"\r\n").split(b"\n")]
 
     @cached_property
     def headers(self) -> dict[str, str]:
@@ -40,17 +49,13 @@ class Head:
 
     @cached_property
     def start(self) -> tuple[str, str, str]:
-        parts = self.lines[0].decode("latin-1").split(" ", 2)
-        if len(parts) < 2:
-            raise Broken("not a start line")
-        return parts[0], parts[1], parts[2] if len(parts) == 3 else ""
+        first, second, *third = [*self.lines[0].decode("latin-1").split(" ", 2), "", ""]
+        return first, second, third[0]
 
     @property
     def status(self) -> int:
         word = self.start[1]
-        if not word.isdigit():
-            raise Broken("not a status line")
-        return int(word)
+        return int(word) if word.isdigit() else 0
 
     def keeps_alive(self) -> bool:
         """Whether the connection may carry another message after this one."""
@@ -65,11 +70,13 @@ class Head:
         return [member.strip(" \t").lower() for value in values for member in value.split(",")]
 
     def chunked(self) -> bool:
-        return self.every("transfer-encoding")[-1:] == ["chunked"]
+        return "transfer-encoding" in self.headers and self.every("transfer-encoding")[-1:] == ["chunked"]
 
     def length(self) -> int | None:
-        """Content-Length, or None where there is none."""
+        """Content-Length, or None where there is none, or where there are several that differ."""
         value = self.headers.get("content-length", "")
+        if self.raw.lower().count(b"\ncontent-length:") > 1 and len(set(self.every("content-length"))) > 1:
+            return None
         return int(value) if _decimal(value) else None
 
     def unclear(self) -> str:
@@ -80,6 +87,8 @@ class Head:
         """
         if not _REQUEST.fullmatch(self.lines[0]) or not all(map(_FIELD.fullmatch, self.lines[1:])):
             return "a line that is none of HTTP/1"
+        if _LONE_LINE_FEED.search(self.raw):
+            return "a line that ends in a line feed alone"
         codings, lengths = self.every("transfer-encoding"), self.every("content-length")
         if codings and (codings[-1] != "chunked" or not set(codings[:-1]) <= _CODED):
             return "a Transfer-Encoding that does not end in chunked"
@@ -88,6 +97,13 @@ class Head:
         if len(set(lengths)) > 1 or not all(map(_decimal, lengths)):
             return "a Content-Length that is not one number"
         return ""
+
+    def switches(self) -> bool:
+        """Whether what follows this request may be another protocol."""
+        return self.start[0] == "CONNECT" or "upgrade" in self.headers
+
+    def waits_for_100(self) -> bool:
+        return self.headers.get("expect", "").lower() == "100-continue"
 
     def with_length(self, length: int) -> Head:
         """The same head with another Content-Length, every other byte untouched."""
@@ -99,109 +115,193 @@ class Head:
 
     def with_target(self, target: str) -> Head:
         """The same head asking for another request target (a proxy turns absolute-form into origin-form)."""
-        method, _, version = self.start
-        return Head(b"\r\n".join([f"{method} {target} {version}".encode("latin-1"), *self.lines[1:]]) + b"\r\n\r\n")
+        before, (method, _, version) = self.raw[: -len(self.raw.lstrip(b"\r\n"))], self.start
+        first = before + f"{method} {target} {version}".encode("latin-1")
+        return Head(b"\r\n".join([first, *self.lines[1:]]) + b"\r\n\r\n")
 
 
-class Stream:
-    """A socket with what was read from it but not used yet; without a socket it serves only what it holds."""
+class HeadReader:
+    """Takes bytes until a head is whole; ``head`` is there then, or ``refused`` says that it is none."""
 
-    def __init__(self, wire: socket.socket | None, held: bytes = b"") -> None:
-        self._wire = wire
-        self._held = held
+    def __init__(self, *, request: bool) -> None:
+        self._start = _REQUEST if request else _RESPONSE
+        self._raw = bytearray()
+        self.head: Head | None = None
+        self.refused = False
 
     @property
-    def wire(self) -> socket.socket:
-        if self._wire is None:
-            raise Broken("the end of what was held")
-        return self._wire
-
-    def give_back(self, data: bytes) -> None:
-        """Let the next reader see ``data`` first."""
-        self._held = data + self._held
-
-    def waiting(self) -> bool:
-        """Whether bytes are at hand without asking the kernel."""
-        pending = getattr(self.wire, "pending", None)
-        return bool(self._held) or bool(pending and pending())
-
-    def head(self) -> Head | None:
-        """The next head; None when the peer closed between two messages."""
-        while (end := self._held.find(b"\r\n\r\n")) < 0:
-            if len(self._held) > MAX_HEAD_BYTES:
-                raise Broken("a head of more than 64 KiB")
-            more = self.wire.recv(MAX_HEAD_BYTES)
-            if not more:
-                if self._held.strip():
-                    raise Broken("closed in the middle of a head")
-                return None
-            self._held = (self._held + more).lstrip(b"\r\n") if not self._held else self._held + more
-        head, self._held = Head(self._held[: end + 4]), self._held[end + 4 :]
-        return head
-
-    def some(self, most: int) -> bytes:
-        """Between one and ``most`` bytes; empty at the end of the stream."""
-        if self._held:
-            piece, self._held = self._held[:most], self._held[most:]
-            return piece
-        return self.wire.recv(min(most, PIECE_BYTES))
-
     def line(self) -> bytes:
-        while (end := self._held.find(b"\r\n")) < 0:
-            more = self.wire.recv(4096)
-            if not more or len(self._held) > MAX_HEAD_BYTES:
-                raise Broken("closed in the middle of a line")
-            self._held += more
-        line, self._held = self._held[:end], self._held[end + 2 :]
-        return line
+        """The start line as far as it came."""
+        return bytes(self._raw.lstrip(b"\r\n").partition(b"\n")[0]).removesuffix(b"\r")
 
-    def counted(self, length: int) -> Iterator[bytes]:
-        """The pieces of a body of ``length`` bytes."""
-        left = length
-        while left:
-            piece = self.some(left)
-            if not piece:
-                raise Broken(f"closed {left} bytes before the end of a body")
-            left -= len(piece)
-            yield piece
+    @property
+    def done(self) -> bool:
+        return self.head is not None or self.refused
 
-    def chunks(self) -> Iterator[bytes]:
-        """The data of a chunked body; chunk extensions and trailers are dropped."""
-        while True:
-            word = self.line().split(b";")[0].strip()
-            if not _CHUNK_SIZE.fullmatch(word):
-                raise Broken("not a chunk size")
-            size = int(word, 16)
-            if size == 0:
-                while self.line():
-                    pass
-                return
-            yield from self.counted(size)
-            if self.line():
-                raise Broken("more in a chunk than its size says")
+    def take(self, piece: memoryview) -> int:
+        """How many of these bytes belong to the head; all of them where it goes on, or is none."""
+        before = len(self._raw)
+        self._raw += piece
+        # A client may send empty lines before its request (RFC 9112, 2.2).
+        begins = len(self._raw) - len(self._raw.lstrip(b"\r\n"))
+        end = _HEAD_END.search(self._raw, max(begins, before - 3))
+        self.refused = self._is_none(begins) or (end is None and len(self._raw) > MAX_HEAD_BYTES)
+        if self.refused or end is None:
+            return len(piece)
+        self.head = Head(bytes(self._raw[: end.end()]))
+        return end.end() - before
 
-    def rest(self) -> Iterator[bytes]:
-        """Everything until the peer closes."""
-        while piece := self.some(PIECE_BYTES):
-            yield piece
+    def _is_none(self, begins: int) -> bool:
+        end = self._raw.find(b"\n", begins)
+        if end < 0:
+            return _TOKEN_SO_FAR.match(self._raw, begins) is None
+        return self._start.fullmatch(bytes(self._raw[begins:end]).removesuffix(b"\r")) is None
+
+
+class Body(Protocol):
+    """Takes the bytes of one body; ``done`` once it has all of them."""
+
+    done: bool
+
+    @property
+    def ahead(self) -> int:
+        """How many of the bytes that come next are surely data, so that nobody has to look at them."""
+        ...
+
+    def skip(self, size: int) -> None:
+        """So many of those have gone by."""
+
+    def take(self, piece: memoryview, data: list[bytes] | None = None) -> int:
+        """How many of these bytes are the body's; what of them is data, and not framing, is added to ``data``."""
+        ...
+
+
+class Counted:
+    """A body of a known length."""
+
+    def __init__(self, length: int) -> None:
+        self._left = length
+        self.done = length == 0
+
+    @property
+    def ahead(self) -> int:
+        return self._left
+
+    def skip(self, size: int) -> None:
+        self._left -= size
+        self.done = self._left == 0
+
+    def take(self, piece: memoryview, data: list[bytes] | None = None) -> int:
+        size = min(self._left, len(piece))
+        self.skip(size)
+        if data is not None and size:
+            data.append(bytes(piece[:size]))
+        return size
+
+
+class UntilClose:
+    """A body that ends with the connection: also everything that is not understood."""
+
+    done = False
+    ahead = 0
+
+    def skip(self, size: int) -> None:
+        return
+
+    def take(self, piece: memoryview, data: list[bytes] | None = None) -> int:
+        if data is not None and piece:
+            data.append(bytes(piece))
+        return len(piece)
+
+
+class Chunked:
+    """A chunked body, with its extensions and trailers; ``tail`` is its last chunk and what follows, as it came."""
+
+    def __init__(self) -> None:
+        self.done = False
+        self.tail = b""
+        self._left = 0
+        self._line = bytearray()
+        self._next = self._size
+
+    @property
+    def ahead(self) -> int:
+        return self._left
+
+    def skip(self, size: int) -> None:
+        self._left -= size
+
+    def take(self, piece: memoryview, data: list[bytes] | None = None) -> int:
+        at = 0
+        while at < len(piece) and not self.done:
+            if self._left:
+                size = min(self._left, len(piece) - at)
+                if data is not None:
+                    data.append(bytes(piece[at : at + size]))
+                self._left -= size
+                at += size
+                continue
+            window = bytes(piece[at : at + 512])
+            end = window.find(b"\n")
+            self._line += window if end < 0 else window[: end + 1]
+            at += len(window) if end < 0 else end + 1
+            if end >= 0:
+                line = bytes(self._line)
+                self._line.clear()
+                self._next(line)
+            elif len(self._line) > MAX_LINE_BYTES:
+                self._broken()
+        return at
+
+    def _size(self, line: bytes) -> None:
+        word = line.split(b";")[0].strip()
+        if not _CHUNK_SIZE.fullmatch(word):
+            self._broken()
+            return
+        self._left = int(word, 16)
+        self._next = self._after_data
+        if not self._left:
+            self.tail = line
+            self._next = self._trailer
+
+    def _after_data(self, line: bytes) -> None:
+        self._next = self._size
+        if line.strip():
+            self._broken()
+
+    def _trailer(self, line: bytes) -> None:
+        self.tail += line
+        self.done = not line.strip()
+
+    def _broken(self) -> None:
+        # Nobody knows where this ends: it goes on as bytes until the close.
+        self._left = 1 << 62
 
 
 def _decimal(text: str) -> bool:
     return text.isascii() and text.isdigit()
 
 
-def request_body(head: Head, stream: Stream) -> Iterator[bytes]:
-    """The pieces of a request's body."""
-    if head.chunked():
-        return stream.chunks()
-    return stream.counted(head.length() or 0)
+def request_body(head: Head) -> Body:
+    """How a request's body is framed."""
+    if "transfer-encoding" in head.headers:
+        return Chunked() if head.chunked() else UntilClose()
+    return _counted(head, Counted(0))
 
 
-def response_body(head: Head, method: str, stream: Stream) -> Iterator[bytes]:
-    """The pieces of the body of the response to a ``method`` request."""
+def response_body(head: Head, method: str) -> Body:
+    """How the body of the response to a ``method`` request is framed."""
+    if head.status == 101 or (method == "CONNECT" and 200 <= head.status < 300):
+        return UntilClose()
     if method == "HEAD" or head.status in BODILESS or head.status < 200:
-        return iter(())
-    if head.chunked():
-        return stream.chunks()
+        return Counted(0)
+    if "transfer-encoding" in head.headers:
+        return Chunked() if head.chunked() else UntilClose()
+    return _counted(head, UntilClose())
+
+
+def _counted(head: Head, without: Body) -> Body:
+    if "content-length" not in head.headers:
+        return without
     length = head.length()
-    return stream.rest() if length is None else stream.counted(length)
+    return UntilClose() if length is None else Counted(length)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import random
-import threading
+import ssl
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -13,12 +15,11 @@ from chaosday.errors import LeaseError, UsageError
 from chaosday.mechanisms.http_proxy.canary import Tickets
 from chaosday.mechanisms.http_proxy.recognise import Asked
 from chaosday.mechanisms.http_proxy.rule import Rule
+from chaosday.mechanisms.http_proxy.tls import Front
 from chaosday.model.lease import Lease, LeaseState
 
 KEPT_HEALED = 1000
 REMEMBERED_BYTES = 8 << 20
-
-WATCH_S = 0.25
 
 
 @dataclass
@@ -26,7 +27,7 @@ class Active:
     """A rule that is on: its dice, its budget, what it has done, and the event that says it is over."""
 
     rule: Rule
-    ended: threading.Event
+    ended: asyncio.Event
     dice: random.Random
     seen: int = 0
     hit: int = 0
@@ -52,6 +53,12 @@ class Active:
         self.hit += 1
         return True
 
+    async def wait(self, seconds: float) -> None:
+        """So long, or until it is over."""
+        over = asyncio.ensure_future(self.ended.wait())
+        await asyncio.wait((over,), timeout=seconds)
+        over.cancel()
+
     def remember(self, question: str, answer: bytes) -> None:
         """Keep the first answer to a question, within a memory that a listing needs and a download exceeds."""
         if len(answer) + sum(map(len, self.remembered.values())) <= REMEMBERED_BYTES:
@@ -63,9 +70,10 @@ class Held:
     """A lease and what is done under it."""
 
     lease: Lease
-    due_s: float
+    due_s: float = 0
     rules: list[Active] = field(default_factory=list)
-    ended: threading.Event = field(default_factory=threading.Event)
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+    timer: asyncio.TimerHandle | None = None
 
 
 @dataclass(frozen=True)
@@ -85,101 +93,102 @@ class Upstream:
         tls = parts.scheme == "https"
         return cls(parts.hostname, parts.port or (443 if tls else 80), tls, authority_file)
 
+    def context(self, protocols: Sequence[str]) -> ssl.SSLContext:
+        """What it is trusted by, offering ``protocols`` (ALPN)."""
+        context = ssl.create_default_context(cafile=self.authority_file or None)
+        if protocols:
+            context.set_alpn_protocols(list(protocols))
+        return context
+
     @property
     def url(self) -> str:
         return f"{'https' if self.tls else 'http'}://{self.host}:{self.port}"
 
 
 class Route:
-    """Requests come in at ``listen`` and go out to ``upstream``, unless a rule says otherwise."""
+    """Requests come in at ``listen`` and go out to ``upstream``, unless a rule says otherwise.
 
-    def __init__(self, name: str, upstream: Upstream) -> None:
+    It lives on the proxy's event loop, and its leases end by the loop's own clock.
+    """
+
+    def __init__(self, name: str, upstream: Upstream, front: Front | None = None) -> None:
         self.name = name
         self.upstream = upstream
+        self.front = front
         self.listen = ""
         self.requests = 0
         self.tickets = Tickets()
-        self._lock = threading.Lock()
         self._held: dict[str, Held] = {}
         self._healed: dict[str, LeaseState] = {}
 
+    @property
+    def armed(self) -> bool:
+        """Whether there is a lease, so that requests have to be understood before they go on."""
+        return bool(self._held)
+
     def pick(self, asked: Asked) -> Active | None:
         """The first rule that hurts this request; most of the time there is none."""
-        self.requests += 1
-        if not self._held:
-            return None
         now = time.monotonic()
-        with self._lock:
-            live = [active for held in self._held.values() if now < held.due_s for active in held.rules]
-            return next((each for each in live if each.rule.match.fits(asked) and each.strikes()), None)
+        live = [active for held in self._held.values() if now < held.due_s for active in held.rules]
+        return next((each for each in live if each.rule.match.fits(asked) and each.strikes()), None)
 
     def arm(self, lease: Lease) -> None:
         """Take the lease and start its timer."""
-        with self._lock:
-            if lease.id in self._held:
-                raise LeaseError(f"{lease.id} is armed already on {self.name}")
-            held = Held(lease, time.monotonic() + lease.ttl_s)
-            self._held[lease.id] = held
-        threading.Thread(target=self._watch, args=(held,), daemon=True).start()
+        if lease.id in self._held:
+            raise LeaseError(f"{lease.id} is armed already on {self.name}")
+        self._held[lease.id] = held = Held(lease)
+        self._time(held, lease.ttl_s)
 
     def renew(self, lease_id: str, ttl_s: float) -> None:
-        with self._lock:
-            held = self._held.get(lease_id)
-            if held is None or time.monotonic() >= held.due_s:
-                raise LeaseError(f"{lease_id} is over on {self.name}: it cannot be renewed")
-            held.due_s = time.monotonic() + ttl_s
+        held = self._held.get(lease_id)
+        if held is None or time.monotonic() >= held.due_s:
+            raise LeaseError(f"{lease_id} is over on {self.name}: it cannot be renewed")
+        self._time(held, ttl_s)
 
     def add(self, lease_id: str, rule: Rule) -> None:
         """Put a rule into force under an armed lease."""
-        with self._lock:
-            held = self._held.get(lease_id)
-            if held is None or time.monotonic() >= held.due_s:
-                raise LeaseError(f"{lease_id} is not armed on {self.name}: nothing was injected")
-            seed = int.from_bytes(hashlib.sha256(f"{rule.seed}/{len(held.rules)}".encode()).digest()[:8], "big")
-            held.rules.append(Active(rule, held.ended, random.Random(seed)))
+        held = self._held.get(lease_id)
+        if held is None or time.monotonic() >= held.due_s:
+            raise LeaseError(f"{lease_id} is not armed on {self.name}: nothing was injected")
+        seed = int.from_bytes(hashlib.sha256(f"{rule.seed}/{len(held.rules)}".encode()).digest()[:8], "big")
+        held.rules.append(Active(rule, held.ended, random.Random(seed)))
 
     def heal(self, lease_id: str) -> None:
         """End everything of a lease, waking what waits because of it."""
-        with self._lock:
-            held = self._held.pop(lease_id, None)
-            if held is None:
-                return
-            left_s = held.due_s - time.monotonic()
-            self._healed[lease_id] = _state(held.lease, left_s, healed=True)
-            while len(self._healed) > KEPT_HEALED:
-                self._healed.pop(next(iter(self._healed)))
+        held = self._held.pop(lease_id, None)
+        if held is None:
+            return
+        if held.timer is not None:
+            held.timer.cancel()
+        self._healed[lease_id] = _state(held.lease, held.due_s - time.monotonic(), healed=True)
+        while len(self._healed) > KEPT_HEALED:
+            self._healed.pop(next(iter(self._healed)))
         held.ended.set()
 
     def residue(self, lease_id: str) -> list[str]:
-        with self._lock:
-            held = self._held.get(lease_id)
-            if held is None:
-                return []
-            return [
-                f"route {self.name}: lease {lease_id}",
-                *(f"route {self.name}: {a.rule.effect} rule" for a in held.rules),
-            ]
+        held = self._held.get(lease_id)
+        if held is None:
+            return []
+        return [
+            f"route {self.name}: lease {lease_id}",
+            *(f"route {self.name}: {a.rule.effect} rule" for a in held.rules),
+        ]
 
     def leases(self) -> list[LeaseState]:
         now = time.monotonic()
-        with self._lock:
-            live = [_state(held.lease, held.due_s - now) for held in self._held.values()]
-            return [*live, *self._healed.values()]
+        return [*(_state(held.lease, held.due_s - now) for held in self._held.values()), *self._healed.values()]
 
     def counts(self, lease_id: str) -> dict[str, int]:
         """How many requests the route saw, and how many of them this lease's rules matched and hurt."""
-        with self._lock:
-            held = self._held.get(lease_id)
-            rules = held.rules if held else []
-            return {"requests": self.requests, "seen": sum(a.seen for a in rules), "hit": sum(a.hit for a in rules)}
+        held = self._held.get(lease_id)
+        rules = held.rules if held else []
+        return {"requests": self.requests, "seen": sum(a.seen for a in rules), "hit": sum(a.hit for a in rules)}
 
-    def _watch(self, held: Held) -> None:
-        while not held.ended.is_set():
-            if (left_s := held.due_s - time.monotonic()) <= 0:
-                self.heal(held.lease.id)
-                return
-            # In steps: a renewal may bring the deadline nearer than it was when the wait began.
-            held.ended.wait(min(left_s, WATCH_S))
+    def _time(self, held: Held, ttl_s: float) -> None:
+        if held.timer is not None:
+            held.timer.cancel()
+        held.due_s = time.monotonic() + ttl_s
+        held.timer = asyncio.get_running_loop().call_later(ttl_s, self.heal, held.lease.id)
 
 
 def _state(lease: Lease, remaining_s: float, *, healed: bool = False) -> LeaseState:

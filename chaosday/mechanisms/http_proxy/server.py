@@ -2,15 +2,18 @@
 
 Control is one JSON object a line, over a Unix socket: ``{"do": "add_route", "route": "s3",
 "upstream": "http://127.0.0.1:8333"}`` -> ``{"listen": "127.0.0.1:40123"}``. An error is
-``{"error": words, "type": name}``.
+``{"error": words, "type": name}``. All of it runs on one event loop.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
-import socketserver
-import threading
+import socket
+import ssl
+import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,10 @@ from chaosday.errors import ChaosdayError, LeaseError, UnknownName
 from chaosday.mechanisms.http_proxy.relay import Relay
 from chaosday.mechanisms.http_proxy.routes import Route, Upstream
 from chaosday.mechanisms.http_proxy.rule import Rule
+from chaosday.mechanisms.http_proxy.tls import Front
+from chaosday.mechanisms.http_proxy.wire import Wire
+from chaosday.mechanisms.proxy.addresses import address, joined
+from chaosday.mechanisms.proxy.sockets import Acceptor, at_most_connections, bound
 from chaosday.model.lease import Lease
 
 MAX_LINE_BYTES = 1 << 20
@@ -30,8 +37,10 @@ class ProxyServer:
 
     def __init__(self) -> None:
         self._routes: dict[str, Route] = {}
-        self._listeners: list[socketserver.ThreadingTCPServer] = []
-        self.over = threading.Event()
+        self._listeners: list[Acceptor] = []
+        self._serving: set[asyncio.Task[None]] = set()
+        self._at_most = at_most_connections()
+        self.over = asyncio.Event()
         self._verbs: dict[str, Callable[[dict[str, Any]], Any]] = {
             "add_route": self._add_route,
             "routes": lambda _: {route.name: [route.listen, route.upstream.url] for route in self._routes.values()},
@@ -43,6 +52,7 @@ class ProxyServer:
             "leases": lambda said: [state.model_dump(mode="json") for state in self._route(said).leases()],
             "ticket": lambda said: self._route(said).tickets.give(float(said["lasts_s"])),
             "counts": lambda said: self._route(said).counts(said["id"]),
+            "room": lambda _: {"connections": len(self._serving), "at_most": self._at_most},
             "stop": lambda _: self.over.set(),
         }
 
@@ -61,11 +71,6 @@ class ProxyServer:
                 {"error": f"not understood: {' '.join(str(error).split())[:200]}", "type": "LeaseError"}
             )
 
-    def close(self) -> None:
-        for listener in self._listeners:
-            listener.shutdown()
-            listener.server_close()
-
     def _route(self, said: dict[str, Any]) -> Route:
         name = said["route"]
         if name not in self._routes:
@@ -76,67 +81,80 @@ class ProxyServer:
         name = str(said["route"])
         if name in self._routes:
             raise LeaseError(f"a route called {name!r} is there already")
-        route = Route(name, Upstream.of(str(said["upstream"]), str(said.get("authority_file", ""))))
-        host, _, port = str(said.get("listen", "127.0.0.1:0")).rpartition(":")
-
-        class Connection(socketserver.BaseRequestHandler):
-            def handle(self) -> None:
-                Relay(route, self.request).serve()
-
-        class Listener(socketserver.ThreadingTCPServer):
-            allow_reuse_address = True
-            daemon_threads = True
-            request_queue_size = 512
-
-            def shutdown_request(self, request: Any) -> None:
-                request.close()  # an orderly shutdown() here would hide the resets that a rule asked for
-
+        upstream = Upstream.of(str(said["upstream"]), str(said.get("authority_file", "")))
+        certificate, key = str(said.get("certificate_file", "")), str(said.get("key_file", ""))
+        front = Front(certificate, key or certificate) if certificate else None
+        host, port = address(str(said.get("listen", "127.0.0.1:0")))
         try:
-            listener = Listener((host, int(port)), Connection)
+            if front is not None:
+                front.context(())
+            if upstream.tls:
+                upstream.context(())
+        except (OSError, ssl.SSLError) as error:
+            raise LeaseError(f"route {name}: its certificate, key or authority cannot be used: {error}") from None
+        route = Route(name, upstream, front)
+        try:
+            sockets = bound(host, port)
+            listener = Acceptor(sockets, lambda client: self._taken(route, client), self._full)
         except OSError as error:
-            raise LeaseError(f"route {name}: cannot listen on {host}:{port}: {error.strerror}") from None
-        threading.Thread(target=listener.serve_forever, kwargs={"poll_interval": 0.2}, daemon=True).start()
-        route.listen = f"{host}:{listener.server_address[1]}"
+            raise LeaseError(f"route {name}: cannot listen on {joined(host, port)}: {error.strerror}") from None
+        route.listen = joined(host, sockets[0].getsockname()[1])
         self._routes[name] = route
         self._listeners.append(listener)
         return {"listen": route.listen}
 
+    def _full(self) -> bool:
+        return len(self._serving) >= self._at_most
 
-def control(server: ProxyServer, path: Path) -> socketserver.ThreadingUnixStreamServer:
+    def _taken(self, route: Route, client: socket.socket) -> None:
+        task = asyncio.get_running_loop().create_task(Relay(route, Wire(client)).serve())
+        self._serving.add(task)
+        task.add_done_callback(self._served)
+
+    def _served(self, task: asyncio.Task[None]) -> None:
+        self._serving.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            # The other connections are none of its business.
+            print(f"chaosday http-proxy: a connection ended by {error!r}", file=sys.stderr, flush=True)
+
+
+async def _control(server: ProxyServer, path: Path) -> asyncio.Server:
     """Serve the control socket at ``path``, readable and writable by its owner only."""
 
-    class Conversation(socketserver.StreamRequestHandler):
-        def handle(self) -> None:
-            while line := self.rfile.readline(MAX_LINE_BYTES):
-                self.wfile.write(server.answer(line) + b"\n")
-
-    class Control(socketserver.ThreadingUnixStreamServer):
-        daemon_threads = True
+    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError, ValueError):
+            while line := await reader.readline():
+                writer.write(server.answer(line) + b"\n")
+                await writer.drain()
+        writer.close()
 
     path.unlink(missing_ok=True)
     before = os.umask(0o177)
     try:
-        listener = Control(str(path), Conversation)
+        return await asyncio.start_unix_server(converse, str(path), limit=MAX_LINE_BYTES)
     finally:
         os.umask(before)
-    threading.Thread(target=listener.serve_forever, kwargs={"poll_interval": 0.2}, daemon=True).start()
-    return listener
 
 
 def serve(path: Path, *, lifeline: bool) -> None:
     """Run until told to stop, or, with ``lifeline``, until standard input closes: whoever started us has died."""
+    asyncio.run(_serve(path, lifeline=lifeline))
+
+
+async def _serve(path: Path, *, lifeline: bool) -> None:
     server = ProxyServer()
-    listener = control(server, path)
+    listener = await _control(server, path)
     if lifeline:
-        threading.Thread(target=_wait_for_end, args=(server.over,), daemon=True).start()
+        os.set_blocking(0, False)
+        asyncio.get_running_loop().add_reader(0, _look, server.over)
     print("ready", flush=True)
-    server.over.wait()
-    listener.shutdown()
+    await server.over.wait()
+    listener.close()
     path.unlink(missing_ok=True)
-    os._exit(0)  # connections in flight end here; their threads wait on sockets and would keep us
+    os._exit(0)  # connections in flight end here
 
 
-def _wait_for_end(over: threading.Event) -> None:
-    while os.read(0, 4096):
-        pass
-    over.set()
+def _look(over: asyncio.Event) -> None:
+    with suppress(BlockingIOError):
+        if not os.read(0, 4096):
+            over.set()

@@ -169,11 +169,14 @@ def test_leads_to_tls(shop: str, proxy: HttpProxyProcess, tls_shop: tuple[str, s
     assert get(route, "/big") == BIG
 
 
-def test_dead_upstream_is_no_answer(proxy: HttpProxyProcess) -> None:
-    """Where nothing listens behind the proxy the client's connection is reset, not answered by us."""
+def test_a_dead_upstream_is_named(proxy: HttpProxyProcess) -> None:
+    """Where nothing listens behind the proxy the client is told so (502), whatever it uploads, and by whom."""
     proxy.add_route("dead", "http://127.0.0.1:1")
-    with pytest.raises(OSError):
-        get(HttpRoute(control=proxy.control, route="dead"), "/")
+    request = urllib.request.Request(f"http://{HttpRoute(control=proxy.control, route='dead').listen()}/", data=BIG)
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(request, timeout=60)
+    assert caught.value.code == 502
+    assert b"chaosday http-proxy: the service behind it cannot be reached: http://127.0.0.1:1" in caught.value.read()
 
 
 def test_says_how_to_start_it(tmp_path: object) -> None:
