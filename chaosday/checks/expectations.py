@@ -6,7 +6,8 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from chaosday.data.expectations import Expectation, error_in, frame_of, named, validated
+from chaosday.data.expectations import Expectation, error_in, named, validated
+from chaosday.data.frame_types import typed
 from chaosday.errors import MalformedInput
 from chaosday.model.check import Check
 from chaosday.model.evidence import Evidence
@@ -49,7 +50,7 @@ class Expectations(Check):
         table = evidence.rows(self.store)
         if self.key not in table.column_names:
             raise MalformedInput(f"rows/{self.store} has no column {self.key}; it has {', '.join(table.column_names)}")
-        results = validated(frame_of(table), self.suite, self.key) if table.num_rows and self.suite else []
+        results = validated(typed(table), self.suite, self.key) if table.num_rows and self.suite else []
         anomalies, unsure = [], []
         for expected, result in zip(self.suite, results, strict=False):
             error = error_in(result)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +13,16 @@ from pydantic import ValidationError
 from chaosday.checkers.base import UNKNOWN, HistoryCheck, ResultMap, foreign_to
 from chaosday.data import formats
 from chaosday.data.formats.events import Imported
-from chaosday.errors import ChaosdayError, MalformedHistory, UnknownName, UsageError
+from chaosday.errors import MalformedHistory, UnknownName, UsageError
 from chaosday.model.history import History
 from chaosday.record.inputs import refuse_special
 from chaosday.record.outputs import claim, write_output
 from chaosday.registry import members
-from chaosday.reporting.terminal import console, plain, say, say_json, say_text
+from chaosday.reporting.several import each_of
+from chaosday.reporting.terminal import console, plain, say_json, say_text
 
 EXIT = {True: 0, False: 1, "unknown": 2}
 _PRINTED = ("file", "valid?", "anomaly-types", "not", "examined", "reason")
-_MILD = {0: 0, 2: 1, 1: 3, 3: 4}
-_UNREAD: dict[str, Any] = {"valid?": None, "anomaly-types": [], "not": [], "examined": 0}
 _CASES_PRINTED = 3
 
 
@@ -98,6 +97,7 @@ def recheck(runs: Sequence[Path], *, as_json: bool) -> int:
     from chaosday.record.run_directory import RunDirectory
 
     def judged_again(run: Path) -> int:
+        refuse_special(run)
         if not run.is_dir():
             raise UsageError(f"say what {run} is to be judged as: --as MODEL, of {', '.join(models())}")
         findings = judge_again(RunDirectory.open(run))
@@ -107,29 +107,7 @@ def recheck(runs: Sequence[Path], *, as_json: bool) -> int:
             say_text(shown(findings))
         return EXIT_CODES[worst([finding.outcome for finding in findings])]
 
-    return each_of(runs, judged_again, as_json=as_json)
-
-
-def each_of(paths: Sequence[Path], judge: Callable[[Path], int], *, as_json: bool) -> int:
-    """Every path's answer or its own error, and the worst exit code of all; the error of one alone is raised.
-
-    Worse than 0 is 2, then whatever kept a path from being read, then 1, then 3: damage that was found is not hidden.
-    """
-    if len(paths) == 1:
-        refuse_special(paths[0])
-        return judge(paths[0])
-    codes = []
-    for path in paths:
-        try:
-            refuse_special(path)
-            codes.append(judge(path))
-        except ChaosdayError as error:
-            said = str(error) if str(path) in str(error) else f"{path}: {error}"
-            codes.append(error.exit_code)
-            if as_json:
-                say_json({"file": str(path), **_UNREAD, "reason": said, "error": said})
-            say(f"chaosday: {said}", err=True)
-    return max(codes, key=lambda code: (_MILD.get(code, 2), code))
+    return each_of(runs, judged_again, shown=str, unread=_unread if as_json else None)
 
 
 @click.command("check")
@@ -175,6 +153,7 @@ def command(
     written = iter(pages)
 
     def answer(path: Path) -> int:
+        refuse_special(path)
         result, imported = judged(path, model, format, given, independent=independent)
         if as_json:
             say_json(_printed(result))
@@ -186,7 +165,13 @@ def command(
             write_output(next(written) or html, page(imported.history, result))
         return EXIT[result["valid?"]]
 
-    raise SystemExit(each_of(files, answer, as_json=as_json))
+    raise SystemExit(each_of(files, answer, shown=str, unread=_unread if as_json else None))
+
+
+def _unread(path: Path, words: str) -> dict[str, Any]:
+    """The result map of a file that could not be judged."""
+    empty: dict[str, Any] = {"valid?": None, "anomaly-types": [], "not": [], "examined": 0}
+    return {"file": str(path), **empty, "reason": words, "error": words}
 
 
 def _given(

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from chaosday.errors import (
-    EXIT_UNAVAILABLE,
-    EXIT_UNWRITABLE,
-    EXIT_USAGE,
-    AccessDenied,
-    ChaosdayError,
-    TargetUnreachable,
-    UsageError,
-)
+from chaosday.errors import AccessDenied, TargetUnreachable, UsageError
 from chaosday.progress import listening
 from chaosday.record.outputs import claim
+from chaosday.reporting.several import each_of
 from chaosday.reporting.terminal import say, say_json
 
 if TYPE_CHECKING:
@@ -27,8 +21,16 @@ if TYPE_CHECKING:
     from chaosday.data.reconcile.result import DiffResult
     from chaosday.data.reconcile.sides import Side
 
-# A difference that was found outweighs every question that could not be answered.
-_WORST = (0, 2, EXIT_UNAVAILABLE, EXIT_USAGE, EXIT_UNWRITABLE, 1)
+
+LOCK_TIMEOUT_S = 60.0
+lock_timeout_option = click.option(
+    "--lock-timeout",
+    type=float,
+    default=LOCK_TIMEOUT_S,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to wait for a lock of somebody else's; what is waited for is said on standard error.",
+)
 
 
 @click.command("diff")
@@ -55,9 +57,7 @@ _WORST = (0, 2, EXIT_UNAVAILABLE, EXIT_USAGE, EXIT_UNWRITABLE, 1)
     help="Parquet file for all differences.",
 )
 @click.option("--pull", is_flag=True, help="Read both sides through this machine even if the databases could hash.")
-@click.option(
-    "--lock-timeout", type=float, default=60.0, show_default=True, help="Seconds to wait for a lock of somebody else's."
-)
+@lock_timeout_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output, a line for each pair.")
 def command(sides: tuple[str, ...], table: tuple[str, ...], as_json: bool, **given: object) -> None:
     """Compare the rows of LEFT and RIGHT; exit 0 equal, 1 different, 2 inconclusive, 69 where a side cannot be reached.
@@ -72,10 +72,33 @@ def command(sides: tuple[str, ...], table: tuple[str, ...], as_json: bool, **giv
     if len(asked) > 1 and given["output"]:
         raise UsageError("--output takes the differences of one pair; leave it out, and each has a file of its own")
 
-    def one(left: str, right: str, name: str) -> int:
+    def one(question: tuple[str, str, str]) -> int:
+        left, right, name = question
+        if len(asked) > 1 and not as_json:
+            say(f"{shown(question)}:")
         return _compared(left, right, {**given, "table": name}, as_json)
 
-    sys.exit(answered_each(asked, one, as_json))
+    def shown(question: tuple[str, str, str]) -> str:
+        return f"{asked.index(question) + 1} of {len(asked)}"
+
+    with unanswered(as_json):
+        sys.exit(each_of(asked, one, shown=shown, unread=(lambda _, words: unread(words)) if as_json else None))
+
+
+def unread(words: str) -> dict[str, Any]:
+    """The JSON of a comparison that could not be made."""
+    return {"equal": None, "reasons": [words]}
+
+
+@contextlib.contextmanager
+def unanswered(as_json: bool) -> Iterator[None]:
+    """Inside, a side that cannot be reached is answered in JSON as well, where JSON was asked for."""
+    try:
+        yield
+    except (TargetUnreachable, AccessDenied) as error:
+        if as_json:
+            say_json(unread(str(error)))
+        raise
 
 
 def paired(given: Sequence[str], words: str) -> list[tuple[str, str]]:
@@ -85,36 +108,13 @@ def paired(given: Sequence[str], words: str) -> list[tuple[str, str]]:
     return list(zip(given[::2], given[1::2], strict=True))
 
 
-def answered_each(asked: Sequence[tuple[str, ...]], answer: Callable[..., int], as_json: bool) -> int:
-    """Answer each question; an error is the answer to its own question only. Gives the worst exit code."""
-    if len(asked) == 1:
-        return answer(*asked[0])
-    codes = []
-    for number, question in enumerate(asked, 1):
-        if not as_json:
-            say(f"{number} of {len(asked)}:")
-        try:
-            codes.append(answer(*question))
-        except ChaosdayError as error:
-            if as_json and not isinstance(error, (TargetUnreachable, AccessDenied)):
-                say_json({"equal": None, "reasons": [str(error)]})
-            say(f"{number} of {len(asked)}: {error}", err=True)
-            codes.append(error.exit_code)
-    return max(codes, key=_WORST.index)
-
-
 def _compared(left: str, right: str, given: dict[str, object], as_json: bool) -> int:
     from chaosday.data.reconcile.compare import compare
 
-    try:
-        sides, options = _asked(left, right, given)
-        claim(options.output, [path for side in sides for path in side.files])
-        with listening(lambda step: say(step.words, err=True)):
-            result = compare(*sides, options)
-    except (TargetUnreachable, AccessDenied) as error:
-        if as_json:
-            say_json({"equal": None, "reasons": [str(error)]})
-        raise
+    sides, options = _asked(left, right, given)
+    claim(options.output, [path for side in sides for path in side.files])
+    with listening(lambda step: say(step.words, err=True)):
+        result = compare(*sides, options)
     _print(result, as_json)
     return result.exit_code
 
@@ -168,7 +168,7 @@ def _number(name: str, text: str) -> float:
         number = float(text)
     except ValueError:
         number = -1.0
-    if not number >= 0:
+    if not 0 <= number < float("inf"):
         raise UsageError(f"the tolerance of {name} has to be a number of zero or more, not {text!r}")
     return number
 

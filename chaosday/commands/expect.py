@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 import orjson
 
+from chaosday.commands.diff import lock_timeout_option
 from chaosday.errors import AccessDenied, MalformedInput, TargetUnreachable, UsageError
+from chaosday.progress import listening
 from chaosday.record.inputs import InputPath
 from chaosday.record.outputs import claim, write_output
 from chaosday.reporting.terminal import say, say_json
@@ -26,12 +28,22 @@ EXIT = {"pass": 0, "violated": 1, "inconclusive": 2}
 @click.option("--profile", type=click.Path(path_type=Path), help="Write a suite that DATA meets now.")
 @click.option("--key", default="id", show_default=True, help="The column that tells rows apart.")
 @click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write the results as a page.")
+@lock_timeout_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
-def command(data: str, suite: Path | None, profile: Path | None, key: str, html: Path | None, as_json: bool) -> None:
+def command(
+    data: str,
+    suite: Path | None,
+    profile: Path | None,
+    key: str,
+    html: Path | None,
+    lock_timeout: float,
+    as_json: bool,
+) -> None:
     """Validate a Great Expectations suite on DATA: URL#TABLE, URL#SELECT ..., a Parquet or CSV path.
 
     Exit 0 when all are met, 1 when one is not, 2 where nothing can be concluded: no rows, or an expectation that
     could not be evaluated; 69 where DATA cannot be reached."""
+    from chaosday.data.connections.waiting import Patience
     from chaosday.data.expectations import validated
     from chaosday.data.frames import frame
     from chaosday.data.profiling import profiled
@@ -46,7 +58,8 @@ def command(data: str, suite: Path | None, profile: Path | None, key: str, html:
     claim(html, [*read, *([profile] if profile else [])])
     wanted = [] if suite is None else _suite(suite)
     try:
-        rows = frame(side)
+        with listening(lambda step: say(step.words, err=True)):
+            rows = frame(side, Patience(lock_timeout_s=lock_timeout))
     except (TargetUnreachable, AccessDenied) as error:
         if as_json:
             say_json({"outcome": "inconclusive", "rows": 0, "reason": str(error), "results": []})

@@ -5,17 +5,19 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from chaosday.commands.diff import answered_each, paired
+from chaosday.commands.diff import LOCK_TIMEOUT_S, lock_timeout_option, paired, unanswered, unread
 from chaosday.errors import UsageError
 from chaosday.progress import listening
 from chaosday.record.foreign_words import one_line
 from chaosday.record.inputs import InputPath, refuse_special
 from chaosday.record.outputs import claim
+from chaosday.reporting.several import each_of
 from chaosday.reporting.terminal import say, say_json
 
 if TYPE_CHECKING:
@@ -37,8 +39,11 @@ def command() -> None:
     "--previous", type=_MADE, help="An older manifest: its contents are the past by which stale ones are known."
 )
 @click.option("--reread", is_flag=True, help="For S3: read and hash the bytes, and do not trust the listing.")
+@lock_timeout_option
 @click.option("--quiet", "-q", is_flag=True, help="No progress bar.")
-def make(source: str, out: Path, key: str | None, previous: Path | None, reread: bool, quiet: bool) -> None:
+def make(
+    source: str, out: Path, key: str | None, previous: Path | None, reread: bool, lock_timeout: float, quiet: bool
+) -> None:
     """Write the manifest of SOURCE to OUT; broken off and called again, it goes on where it was.
 
     SOURCE is a directory, s3://BUCKET/PREFIX, or postgresql://HOST/DB#TABLE with --key. OUT lies outside of it.
@@ -46,7 +51,7 @@ def make(source: str, out: Path, key: str | None, previous: Path | None, reread:
     memory = out.with_name(out.name + ".resume")
     for written in (out, memory):
         claim(written, [*([] if "://" in source else [source]), *([previous] if previous else [])])
-    manifest = _made(source, key, previous, memory, (reread, quiet))
+    manifest = _made(source, key, previous, memory, _How(reread, quiet, lock_timeout))
     manifest.write(out)
     memory.unlink(missing_ok=True)
     say(f"{len(manifest):,} pieces, root {manifest.root}")
@@ -71,44 +76,65 @@ def compare_(before: Path, after: Path, as_json: bool) -> None:
 @click.argument("pairs", metavar="BEFORE SOURCE ...", nargs=-1, required=True)
 @click.option("--key", "-k", help="For a table: the columns of its key, with commas between.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output, a line for each pair.")
+@lock_timeout_option
 @click.option("--quiet", "-q", is_flag=True, help="No progress bar.")
-def check(pairs: tuple[str, ...], key: str | None, as_json: bool, quiet: bool) -> None:
+def check(pairs: tuple[str, ...], key: str | None, as_json: bool, lock_timeout: float, quiet: bool) -> None:
     """Compare what SOURCE holds now with the manifest BEFORE; exit 0 equal, 1 different, 2 inconclusive.
 
     Of several pairs each gets its own answer or its own error, and the worst of them is the exit code.
     """
 
-    def one(before: str, source: str) -> int:
-        found = _checked(Path(before), source, key, quiet)
+    asked = paired(pairs, "BEFORE SOURCE")
+
+    def one(pair: tuple[str, str]) -> int:
+        if len(asked) > 1 and not as_json:
+            say(f"{shown(pair)}:")
+        found = _checked(Path(pair[0]), pair[1], key, _How(quiet=quiet, lock_timeout_s=lock_timeout))
         _tell(found, as_json)
         return found.exit_code
 
-    sys.exit(answered_each(paired(pairs, "BEFORE SOURCE"), one, as_json))
+    def shown(pair: tuple[str, str]) -> str:
+        return f"{asked.index(pair) + 1} of {len(asked)}"
+
+    with unanswered(as_json):
+        sys.exit(each_of(asked, one, shown=shown, unread=(lambda _, words: unread(words)) if as_json else None))
 
 
-def _checked(before: Path, source: str, key: str | None, quiet: bool) -> Comparison:
+@dataclass(frozen=True)
+class _How:
+    """How a source is read: S3 by its bytes or its listing, with a bar or without, waiting so long for a lock."""
+
+    reread: bool = False
+    quiet: bool = False
+    lock_timeout_s: float = LOCK_TIMEOUT_S
+
+
+def _checked(before: Path, source: str, key: str | None, how: _How) -> Comparison:
     from chaosday.data.manifest import Manifest, compare
 
+    refuse_special(before)
     old = Manifest.read(before)
-    reread = old.header.digest_of == "bytes"
-    return compare(old, _made(source, key, before if key else None, None, (reread, quiet)))
+    how = replace(how, reread=old.header.digest_of == "bytes")
+    return compare(old, _made(source, key, before if key else None, None, how))
 
 
-def _made(source: str, key: str | None, previous: Path | None, memory: Path | None, how: tuple[bool, bool]) -> Manifest:
+def _made(source: str, key: str | None, previous: Path | None, memory: Path | None, how: _How) -> Manifest:
+    from chaosday.data.connections.waiting import Patience
     from chaosday.data.manifest import Manifest, of_directory, of_objects, of_table
 
-    reread, quiet = how
+    patience = Patience(lock_timeout_s=how.lock_timeout_s)
     old = Manifest.read(previous) if previous else None
-    with _bar(quiet) as progress, listening(lambda step: say(step.words, err=True)):
+    with _bar(how.quiet) as progress, listening(lambda step: say(step.words, err=True)):
         if source.startswith("s3://"):
             from chaosday.clients.objects import Bucket
 
             name, _, prefix = source.removeprefix("s3://").partition("/")
-            return of_objects(Bucket(name), prefix, reread=reread, previous=old, progress=progress)
+            return of_objects(Bucket(name), prefix, reread=how.reread, previous=old, progress=progress)
         if "://" in source:
             from chaosday.data.reconcile.sides import Side
 
-            return of_table(Side.parse(source), [name.strip() for name in (key or "").split(",") if name], previous=old)
+            names = [name.strip() for name in (key or "").split(",") if name]
+            return of_table(Side.parse(source), names, previous=old, patience=patience)
         if key:
             raise UsageError("--key is for a table, and the source is a directory")
         refuse_special(Path(source))

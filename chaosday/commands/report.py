@@ -6,12 +6,13 @@ from pathlib import Path
 
 import click
 
-from chaosday.commands.check import each_of
 from chaosday.errors import UsageError
+from chaosday.record.inputs import refuse_special
 from chaosday.record.outputs import claim, write_output
 from chaosday.record.run_directory import RunDirectory
 from chaosday.reporting.junit import as_json, as_junit
 from chaosday.reporting.page import write_report
+from chaosday.reporting.several import each_of
 from chaosday.reporting.terminal import say, say_json
 
 
@@ -29,6 +30,7 @@ def command(runs: tuple[Path, ...], junit: Path | None, json_wanted: bool) -> in
     claim(junit, [])
 
     def report(run: Path) -> int:
+        refuse_special(run)
         directory = RunDirectory.open(run)
         if altered := directory.altered():
             say(f"{run}: inconclusive: evidence altered: {', '.join(altered[:5])}", err=True)
@@ -42,4 +44,8 @@ def command(runs: tuple[Path, ...], junit: Path | None, json_wanted: bool) -> in
             say(page)
         return 0
 
-    return each_of(runs, report, as_json=json_wanted)
+    return each_of(runs, report, shown=str, unread=_unread if json_wanted else None)
+
+
+def _unread(run: Path, words: str) -> dict[str, object]:
+    return {"run": str(run), "verdict": None, "error": words}

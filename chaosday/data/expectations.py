@@ -35,16 +35,6 @@ class Expectation(Model):
             raise ValueError(str(error)) from None
 
 
-def frame_of(table: Any) -> pd.DataFrame:
-    """Whole numbers stay whole where there are gaps."""
-    import pandas as pd
-    import pyarrow as pa
-
-    whole = {pa.int64(): pd.Int64Dtype(), pa.int32(): pd.Int32Dtype()}
-    frame: pd.DataFrame = table.to_pandas(types_mapper=whole.get)
-    return frame
-
-
 def validated(frame: pd.DataFrame, suite: list[Expectation], key: str) -> list[dict[str, Any]]:
     """One result an expectation, in the order of the suite.
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chaosday.data.connections.waiting import Patience
+from chaosday.data.frame_types import of_rows, of_texts, typed
 from chaosday.data.reconcile.sides import Side
-from chaosday.data.reconcile.sql import ident, literal, statement, tick
+from chaosday.data.reconcile.sql import ident, tick
 from chaosday.errors import CapabilityMissing, MalformedInput, TargetUnreachable, UsageError
 
 if TYPE_CHECKING:
@@ -18,41 +20,43 @@ if TYPE_CHECKING:
 _DIALECTS = {"postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql", "sqlite": "sqlite"}
 
 
-def frame(side: Side) -> pd.DataFrame:
-    """All rows of a side (``Side.parse``), with the types that its store gives them."""
+def frame(side: Side, patience: Patience | None = None) -> pd.DataFrame:
+    """All rows of a side (``Side.parse``), with the types that its store gives them, and no value changed by them.
+
+    A column of a CSV, which has no types, is one of whole numbers, floats, booleans or times if every value of it is
+    just such a value; otherwise it is text, as it is in the file.
+    """
     if not side.rows_named:
         raise UsageError(f"say which rows of {side}: URL#TABLE or URL#SELECT ...")
+    patience = patience or Patience()
     if side.engine == "file":
         return _of_files(side)
     if side.engine not in _DIALECTS:
         raise UsageError(f"{side.engine} is not read here; export it to Parquet first")
-    return _of_database(side)
+    return _of_database(side, patience)
 
 
 def _of_files(side: Side) -> pd.DataFrame:
-    import duckdb
+    import pyarrow as pa
 
-    # A name that a file has is that file, whatever brackets are in it; a FIFO is none, and would be waited for.
-    paths = [side.path] if Path(side.path).is_file() else [path for path in side.files if Path(path).is_file()]
-    if not paths:
-        raise TargetUnreachable(f"there is no file {side.path}")
-    reader = "read_parquet" if side.form == "parquet" else "read_csv"
-    listed = ", ".join(literal(_unglobbed(path)) for path in sorted(set(paths)))
+    from chaosday.data.reconcile.sources.files import FileSource
+
+    source = FileSource(side, "data")
     try:
-        with duckdb.connect() as database:
-            return database.execute(statement("select * from {reader}([{listed}])", reader=reader, listed=listed)).df()
-    except duckdb.Error as error:
-        raise MalformedInput(f"{side.path} cannot be read as {side.form}: {str(error).splitlines()[0]}") from None
-
-
-def _unglobbed(path: str) -> str:
-    """A path in which DuckDB takes no character for a pattern."""
-    return "".join(f"[{character}]" if character in "*?[" else character for character in path)
-
-
-def _of_database(side: Side) -> pd.DataFrame:
+        table = source.parts.table()
+    except (pa.ArrowException, OSError) as error:
+        said = (str(error).splitlines() or [type(error).__name__])[0]
+        raise MalformedInput(f"{side.path} cannot be read as {side.form}: {said}") from None
+    finally:
+        source.close()
+    if side.form == "parquet":
+        return typed(table)
     import pandas as pd
 
+    return pd.DataFrame({name: of_texts(table.column(name).to_pylist()) for name in table.column_names})
+
+
+def _of_database(side: Side, patience: Patience) -> pd.DataFrame:
     try:
         import sqlalchemy
         from sqlalchemy.exc import SQLAlchemyError
@@ -62,21 +66,26 @@ def _of_database(side: Side) -> pd.DataFrame:
     table = ".".join(quote(part) for part in side.table.split("."))
     query = side.query or f"select * from {table}"  # noqa: S608 - a table's name, quoted
     try:
-        with _session(side) as session:
+        with _session(side, patience) as session:
             engine = sqlalchemy.create_engine(
                 f"{_DIALECTS[side.engine]}://", creator=lambda: session, poolclass=sqlalchemy.pool.StaticPool
             )
             with engine.connect() as connection:
                 # Sent as it is: a colon or a percent sign in a query is no parameter of ours.
-                return pd.read_sql(sqlalchemy.text(query.replace("\\:", ":").replace(":", "\\:")), connection)
+                answer = connection.execute(sqlalchemy.text(query.replace("\\:", ":").replace(":", "\\:")))
+                names, rows = list(answer.keys()), answer.fetchall()
     except SQLAlchemyError as error:
         # The whole of an error's text holds the statement, and may hold the URL with its password.
         said = " ".join(str(getattr(error, "orig", None) or type(error).__name__).split())[:200]
         raise TargetUnreachable(f"{side} cannot be read: {said}") from None
+    doubled = sorted(name for name, times in Counter(names).items() if times > 1)
+    if doubled:
+        raise UsageError(f"{side} has several columns called {', '.join(doubled)}; name them in a query")
+    return of_rows(names, rows)
 
 
 @contextlib.contextmanager
-def _session(side: Side) -> Iterator[Any]:
+def _session(side: Side, patience: Patience) -> Iterator[Any]:
     """A connection that only reads, and that ends."""
     if side.engine == "sqlite":
         from chaosday.data.connections import sqlite
@@ -84,7 +93,7 @@ def _session(side: Side) -> Iterator[Any]:
         path = Path(side.file_path)
         if not path.is_file():
             raise TargetUnreachable(f"there is no file {path}")
-        lite = sqlite.Session(path, "data", Patience())
+        lite = sqlite.Session(path, "data", patience)
         try:
             yield lite.connection
         finally:
@@ -94,9 +103,9 @@ def _session(side: Side) -> Iterator[Any]:
 
     session: Any
     if side.engine == "mysql":
-        session = mysql.Session(side.url, "data", native=True)
+        session = mysql.Session(side.url, "data", patience, native=True)
     else:
-        session = postgresql.Session(side.url, "data")
+        session = postgresql.Session(side.url, "data", patience)
         if side.query:
             session.single(side.query)
     try:

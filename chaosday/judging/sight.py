@@ -118,6 +118,8 @@ class Sight(Model):
     proven: bool
     reasons: list[str] = Field(default=[])
     words: str = ""
+    unseen: list[str] = Field(default=[])
+    """Classes of damage of which not every planting was seen, promised or not, with how many were."""
 
 
 def sight_of(matrix: KillMatrix | None, promised: Sequence[str] | None = None) -> Sight:
@@ -142,7 +144,9 @@ def sight_of(matrix: KillMatrix | None, promised: Sequence[str] | None = None) -
         f"{caught} of {matrix.planted} plantings of {classes} classes of damage were noticed; "
         f"sound evidence {'raised no alarm' if silent else 'was not shown to be met with silence'}"
     )
-    return Sight(proven=not reasons, reasons=reasons, words=words)
+    missed = [each for each in matrix.classes if each.caught < each.planted]
+    unseen = [f"{each.corruption} ({each.caught} of {each.planted})" for each in missed]
+    return Sight(proven=not reasons, reasons=reasons, words=words, unseen=unseen)
 
 
 def _control(control: Control) -> list[str]:

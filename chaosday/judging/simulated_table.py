@@ -9,7 +9,8 @@ _WORDS = ("café", "naïve", "Zürich", "plain", "jalapeño", "crème brûlée",
 
 
 def simulate_table(rows: int, *, seed: int) -> pa.Table:
-    """``rows`` rows by ``id``: texts with letters beyond ASCII, NULLs, zeros, doubles, times."""
+    """``rows`` rows by ``id``: texts with letters beyond ASCII and with zeros in front, NULLs, zeros, doubles,
+    numbers of more than 53 bits, flags, times."""
     rng = np.random.default_rng(seed)
     names = [f"{_WORDS[n % len(_WORDS)]} {n}" for n in range(rows)]
     notes = [None if rng.random() < 0.2 else f"note {n}" for n in range(rows)]
@@ -23,5 +24,8 @@ def simulate_table(rows: int, *, seed: int) -> pa.Table:
             "amount": pa.array(amounts, pa.float64()),
             "pieces": pa.array(rng.integers(1, 1_000, rows), pa.int64()),
             "created": pa.array(created, pa.timestamp("us")),
+            "code": pa.array([f"{n:05}" for n in range(rows)], pa.string()),
+            "serial": pa.array(2**53 + 1 + 2 * rng.integers(0, 10**9, rows), pa.int64()),
+            "active": pa.array(rng.random(rows) < 0.5, pa.bool_()),
         }
     )

@@ -104,7 +104,7 @@ def conclude(
     outcome, reasons = _merged(_unclean(cleans, bites), findings, doubts)
     return Verdict(
         outcome=outcome,
-        words=_words(outcome, reasons, findings),
+        words=_words(outcome, reasons, findings, sight.unseen),
         reasons=reasons,
         proofs=proofs,
         bites=list(bites),
@@ -118,7 +118,7 @@ def conclude_played(
     """The verdict of a run that judges no data, by the same rule; ``words`` say what a pass of it means."""
     proofs = {"bite": _bite(bites, faults), "clean": _clean(cleans, bites)}
     outcome, reasons = _merged(_unclean(cleans, bites), [], [*shortfalls, *_bite_doubts(bites, faults)])
-    said = f"{words}." if outcome is Outcome.PASS else _words(outcome, reasons, [])
+    said = f"{words}." if outcome is Outcome.PASS else _words(outcome, reasons, [], [])
     return Verdict(outcome=outcome, words=said, reasons=reasons, proofs=proofs, bites=list(bites), cleans=list(cleans))
 
 
@@ -174,7 +174,8 @@ def _no_bite(bites: Sequence[Bite], faults: int) -> list[str]:
 
 
 def _sight(sight: Sight) -> Proof:
-    return Proof(held=sight.proven, lines=[line for line in (sight.words, *sight.reasons) if line])
+    unseen = f"not all of it was seen: {', '.join(sight.unseen)}" if sight.unseen else ""
+    return Proof(held=sight.proven, lines=[line for line in (sight.words, unseen, *sight.reasons) if line])
 
 
 def _clean(cleans: Sequence[Clean], bites: Sequence[Bite]) -> Proof:
@@ -236,10 +237,12 @@ def _found(finding: Finding) -> str:
     return kinds or "; ".join(finding.reasons) or "violated"
 
 
-def _words(outcome: Outcome, reasons: Sequence[str], findings: Sequence[Finding]) -> str:
+def _words(outcome: Outcome, reasons: Sequence[str], findings: Sequence[Finding], unseen: Sequence[str]) -> str:
     if outcome is Outcome.PASS:
         examined = ", ".join(f"{f.check} {f.examined:,} {f.examined_unit}" for f in findings)
-        return f"{STARTS[outcome]}: {examined}."
+        # A class that nobody promised may go unseen, but not unsaid: a sentence without it would claim too much.
+        but = f"; but these checks do not see all of {', '.join(unseen)}" if unseen else ""
+        return f"{STARTS[outcome]}: {examined}{but}."
     start = STARTS[outcome]
     more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
     return f"{start}: {reasons[0]}{more}." if reasons else f"{start}."

@@ -63,6 +63,16 @@ def test_a_pass_has_all_three_proofs_and_no_reason_against_it() -> None:
     assert "5,000" in verdict.words
 
 
+def test_a_pass_names_what_would_not_have_been_seen() -> None:
+    """A class that nobody promised and that no check saw is in the sentence that says damage would have been seen."""
+    tail = Class(corruption="page_tail_truncated", promised=False, planted=6, caught=0)
+    verdict = concluded(matrix=SEEING.model_copy(update={"classes": [*SEEING.classes, tail]}))
+    assert (verdict.outcome, verdict.reasons) == (Outcome.PASS, [])
+    assert "do not see all of page_tail_truncated (0 of 6)" in verdict.words
+    assert "page_tail_truncated" in " ".join(verdict.proofs["sight"].lines)
+    assert "do not see" not in concluded().words
+
+
 BLIND = SEEING.model_copy(update={"cells": [Cell(check="ledger", corruption="row_deleted", planted=1)]})
 ALARMED = SEEING.model_copy(
     update={"controls": [Control(check="ledger", examined=5_000, same_on_copy=True, silent=False)]}

@@ -7,21 +7,26 @@ from collections.abc import Sequence
 import xxhash
 
 from chaosday.clock import Clock, SystemClock, iso
+from chaosday.data.connections.waiting import Patience
 from chaosday.data.manifest.tree import Header, Manifest, Piece, with_past
 from chaosday.data.reconcile.buckets import NULL_BUCKET, Cut, Hasher, choose_cut
-from chaosday.data.reconcile.cells import key_text, plan_cell
+from chaosday.data.reconcile.cells import key_text, plan_cell, seeded
 from chaosday.data.reconcile.postgres import PostgresSide
 from chaosday.data.reconcile.sides import Side
-from chaosday.data.reconcile.sql import ident, listed, statement
+from chaosday.data.reconcile.sql import free_name, ident, listed, statement
 from chaosday.errors import UsageError
 
 FORM = "sum"
 """How rows' hashes make a range's: manifests of another form do not compare."""
-SEED = "{seed}"
 
 
 def of_table(
-    side: Side, key: Sequence[str], *, previous: Manifest | None = None, clock: Clock | None = None
+    side: Side,
+    key: Sequence[str],
+    *,
+    previous: Manifest | None = None,
+    clock: Clock | None = None,
+    patience: Patience | None = None,
 ) -> Manifest:
     """Hash a table in its database, exactly, in ranges of its key (or of the key's hash).
 
@@ -30,7 +35,7 @@ def of_table(
     """
     if side.engine != "postgresql":
         raise UsageError("a table's manifest is made in PostgreSQL; for another engine make a diff")
-    store = PostgresSide(side, "left")
+    store = PostgresSide(side, "left", patience)
     try:
         names = [column.name for column in store.columns]
         unknown = [name for name in key if name not in names]
@@ -64,13 +69,9 @@ def _ranges_sql(store: PostgresSide, key: Sequence[str], cut: Cut) -> str:
     same; a row's key is hashed as a whole, so that a NULL in it leaves the other values in sight.
     """
     names = [column.name for column in store.columns]
-    hashed = "chaosday_key"
-    while hashed in names:
-        hashed += "_"
+    hashed = free_name("chaosday_key", names)
     cells = [plan_cell(0, store.column(name), store.column(name), fast=False) for name in sorted(set(names) - set(key))]
-    row = " # ".join(
-        [f"t.{hashed}", *(cell.left.replace(SEED, f"(t.{hashed} # {i})") for i, cell in enumerate(cells, 1))]
-    )
+    row = " # ".join([f"t.{hashed}", *(seeded(cell.left, f"(t.{hashed} # {i})") for i, cell in enumerate(cells, 1))])
     whole = statement(
         'hashtextextended({text} collate pg_catalog."C", 0)', text=key_text([f"t.{ident(name)}" for name in key])
     )

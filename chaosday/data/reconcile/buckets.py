@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from chaosday.data.reconcile.cells import Cell, key_text
+from chaosday.data.reconcile.cells import Cell, key_text, seeded
 from chaosday.data.reconcile.postgres import Column, PostgresSide
-from chaosday.data.reconcile.sql import ident, listed, literal, statement
+from chaosday.data.reconcile.sql import free_name, ident, listed, literal, statement
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,7 +33,6 @@ MOST_BUCKETS = 1 << 16
 # A quarter of the slots of a bucket filled, on average, is dense enough for fetching by range.
 LEAST_DENSITY = 1 / 8
 NULL_BUCKET = -(2**63)
-KEY = "chaosday_key"
 _ROW = np.dtype(
     [("n", ">i2"), ("l0", ">i4"), ("bucket", ">i8"), ("l1", ">i4"), ("rows", ">i8"), ("l2", ">i4"), ("hash", ">i8"),
      ("l3", ">i4"), ("distinct", "i1")]
@@ -135,8 +134,8 @@ class Hasher:
     def _dense(self) -> str:
         key = self.keys[0]
         # A seed is mixed in as thoroughly as the value, so that key and column number need no hash of their own.
-        seeded = [cell.replace("{seed}", f"({key} # {i << 48}::int8)") for i, cell in enumerate(self.cells, 1)]
-        row = " # ".join([f"hashint8extended({key}, 0)", *seeded])
+        cells = [seeded(cell, f"({key} # {i << 48}::int8)") for i, cell in enumerate(self.cells, 1)]
+        row = " # ".join([f"hashint8extended({key}, 0)", *cells])
         row = f"coalesce({row}, 0)"
         # Keys are proved distinct on the left alone; the right needs no finer groups for it.
         fine = self.cut.shift <= 6 or not self.left
@@ -162,12 +161,14 @@ class Hasher:
 
     def _hashed(self) -> str:
         # OFFSET 0 keeps the planner from copying the key's hash into every cell and doing it again there.
-        cells = listed([f"{self.row_hash()} as {KEY}", *(f"t.{ident(c.name)}" for c in self.side.columns)])
-        row = " # ".join([KEY, *(cell.replace("{seed}", f"({KEY} # {i})") for i, cell in enumerate(self.cells, 1))])
+        names = [column.name for column in self.side.columns]
+        key = free_name("chaosday_key", names)
+        cells = listed([f"{self.row_hash()} as {key}", *(f"t.{ident(name)}" for name in names)])
+        row = " # ".join([key, *(seeded(cell, f"({key} # {i})") for i, cell in enumerate(self.cells, 1))])
         return statement(
             "select {k} & {mask}, count(*), bit_xor({row}), true from (select {cells} from {relation} t offset 0) t"
             " group by 1",
-            k=KEY,
+            k=key,
             mask=self.cut.mask,
             row=row,
             cells=cells,

@@ -20,6 +20,9 @@ from dataclasses import dataclass
 from chaosday.data.reconcile.postgres import Column
 from chaosday.data.reconcile.sql import ident, statement
 
+SEED = "\0"
+"""Stands for the seed in a cell's expression until ``seeded`` puts it there: no name and no type can hold it."""
+
 
 class NotHashable(Exception):
     """Two columns whose values the databases cannot bring into one form: they have to be read here."""
@@ -61,7 +64,7 @@ class Cell:
 
 
 def plan_cell(number: int, left: Column, right: Column, *, fast: bool) -> Cell:
-    """The expressions for a pair of columns; ``{seed}`` is left to be filled. Raises ``NotHashable``."""
+    """The expressions for a pair of columns, with ``SEED`` in the place of their seed. Raises ``NotHashable``."""
     note = "" if left.type == right.type else f"{left.name}: {left.type} compared with {right.type}"
     if left.type == right.type or (left.base == right.base and left.base in _WIDTHS):
         own = _OWN_HASH.get(left.base) if fast else None
@@ -80,28 +83,32 @@ def plan_cell(number: int, left: Column, right: Column, *, fast: bool) -> Cell:
 def _hashed(column: Column, own: str) -> str:
     name = f"t.{ident(column.name)}"
     if own or column.base in _SMALL:
-        return (own or "hashint4extended({value}::int4, {seed})").replace("{value}", name)
+        return statement(own or "hashint4extended({value}::int4, {seed})", value=name, seed=SEED)
     if column.base in {"text", "varchar"}:
         return _text_hash(name)
     if column.base in _FLOATS:
         # This hash sees every bit but the sign of zero.
-        zero = f"case when {name} = 0 then hashtextextended({name}::text, {{seed}}) else 0 end"
-        return f"(hash{column.base}extended({name}, {{seed}}) # {zero})"
+        zero = f"case when {name} = 0 then hashtextextended({name}::text, {SEED}) else 0 end"
+        return f"(hash{column.base}extended({name}, {SEED}) # {zero})"
     if column.base == "int8":
         # Two facets of one number: the halves' XOR and the upper half; together they are injective.
-        template = "(hashint8extended({value}, {{seed}}) # hashint8extended({value} >> 32, {{seed}} # 1))"
-        return statement(template, value=name)
+        return f"(hashint8extended({name}, {SEED}) # hashint8extended({name} >> 32, {SEED} # 1))"
     if column.send != "-" and column.category not in {"E", "C", "P", "X"}:
-        return statement("hashtextextended({send}({value})::text, {{seed}})", send=column.send, value=name)
+        return f"hashtextextended({column.send}({name})::text, {SEED})"
     return _text_hash(f"{name}::text")
 
 
 def _text_hash(text: str) -> str:
-    return statement('hashtextextended({text} collate pg_catalog."C", {{seed}})', text=text)
+    return f'hashtextextended({text} collate pg_catalog."C", {SEED})'
 
 
 def _or_null(hashed: str, number: int) -> str:
-    return statement("coalesce({hashed}, hashint8extended({number}, {{seed}}))", hashed=hashed, number=number)
+    return f"coalesce({hashed}, hashint8extended({number}, {SEED}))"
+
+
+def seeded(cell: str, seed: str) -> str:
+    """A cell's expression with its seed."""
+    return cell.replace(SEED, seed)
 
 
 def _text(column: Column) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from chaosday.clock import Clock, SystemClock, iso
 from chaosday.data.reconcile.options import DiffOptions
 from chaosday.data.reconcile.result import DiffResult
 from chaosday.data.reconcile.sql import ident, listed, literal, statement
+from chaosday.data.reconcile.tolerance import within
 from chaosday.errors import EvidenceUnwritable, UsageError
 from chaosday.record.outputs import unwritable
 from chaosday.record.run_directory import runs_root
@@ -38,6 +39,12 @@ class Differences:
         self.keys = [f"k{i}" for i in range(len(result.key))]
         self.cells = [f"c{i}" for i in range(len(result.columns))]
         self.tolerances = dict(options.tolerances)
+        if self.tolerances:
+            from duckdb.func import SPECIAL
+
+            database.create_function(
+                "within_tolerance", within, ["VARCHAR", "VARCHAR", "VARCHAR"], "BOOLEAN", null_handling=SPECIAL
+            )
         if self.output and not self.output.parent.is_dir():
             raise UsageError(f"there is no folder {self.output.parent} to write the differences to")
         self._make_table()
@@ -87,9 +94,10 @@ class Differences:
             collected.clear()
 
     def _make_table(self) -> None:
-        cells = [f"{side}_{name}" for name in self.result.columns for side in ("left", "right")]
-        taken = {"difference", "changed_columns", *cells}
-        self.key_names = [f"key_{name}" if name in taken else name for name in self.result.key]
+        taken = {"difference", "changed_columns"}
+        cells = _free(taken, (f"{side}_{name}" for name in self.result.columns for side in ("left", "right")))
+        ours = set(taken)
+        self.key_names = _free(taken, (f"key_{name}" if name.lower() in ours else name for name in self.result.key))
         columns = ["difference varchar", *(f"{ident(name)} varchar" for name in self.key_names)]
         columns += ["changed_columns varchar[]", *(f"{ident(name)} varchar" for name in cells)]
         self.database.execute(f"create or replace table differences ({listed(columns)})")
@@ -164,7 +172,8 @@ class Differences:
         for cell, name in zip(self.cells, self.result.columns, strict=True):
             differs = f"l_{cell} is distinct from r_{cell}"
             if name in self.tolerances:
-                differs += f" and not coalesce({_within(cell, self.tolerances[name])}, false)"
+                tolerance = literal(repr(self.tolerances[name]))
+                differs += f" and not within_tolerance(l_{cell}, r_{cell}, {tolerance})"
             tests.append(f"case when {differs} then {literal(name)} end")
         return f"list_filter([{listed(tests)}]::varchar[], lambda x: x is not null)"
 
@@ -185,6 +194,17 @@ class Differences:
             ).fetchall()
             result.sample_keys[:] = [_shown(row) for row in rows]
         return total
+
+
+def _free(taken: set[str], wanted: Iterable[str]) -> list[str]:
+    """Each name, with something after it where it is taken; ``taken`` grows. Case does not tell names apart here."""
+    names = []
+    for name in wanted:
+        while name.lower() in taken:
+            name += "_"  # noqa: PLW2901 - the name that it gets
+        taken.add(name.lower())
+        names.append(name)
+    return names
 
 
 def _kept(clock: Clock) -> Path:
@@ -218,10 +238,3 @@ def _written(database: duckdb.DuckDBPyConnection, path: Path) -> None:
 
 def _shown(key: Sequence[str | None]) -> str:
     return ", ".join("NULL" if value is None else value for value in key)
-
-
-def _within(cell: str, tolerance: float) -> str:
-    """Whether two values are within a tolerance: as numbers, or as times in seconds."""
-    number = f"abs(try_cast(l_{cell} as double) - try_cast(r_{cell} as double))"
-    time = f"abs(epoch(try_cast(l_{cell} as timestamp)) - epoch(try_cast(r_{cell} as timestamp)))"
-    return f"coalesce({number}, {time}) <= {tolerance!r}"

@@ -63,6 +63,8 @@ def pair_columns(left: Sequence[str], right: Sequence[str], options: DiffOptions
     wanted = [name for name in left if not options.columns or name in {*options.columns, *options.key}]
     for name in (*options.columns, *options.tolerances):
         _known(name, left, "left")
+    if options.tolerances and (not options.key or set(options.tolerances) & set(options.key)):
+        raise UsageError("a tolerance is for columns beside a key: rows are told apart by their key, exactly")
     pairs: dict[str, Pair] = {}
     for name in options.key:
         _known(name, left, "left")

@@ -28,3 +28,11 @@ def listed(parts: Iterable[str]) -> str:
 def statement(template: str, **parts: object) -> str:
     """Fill a template with parts that are already SQL."""
     return template.format(**parts)
+
+
+def free_name(wanted: str, taken: Iterable[str]) -> str:
+    """A name of ours that no column has, in any case: engines differ in whether case counts."""
+    known = {name.lower() for name in taken}
+    while wanted.lower() in known:
+        wanted += "_"
+    return wanted

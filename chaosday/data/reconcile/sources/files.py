@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import itertools
 import tempfile
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,16 +16,18 @@ from chaosday.data.reconcile.duckdb_types import described, exported
 from chaosday.data.reconcile.kinds import Field
 from chaosday.data.reconcile.sides import Side
 from chaosday.data.reconcile.sources.csv_shape import CsvShape, examine
-from chaosday.data.reconcile.sources.parquet_losses import losses
+from chaosday.data.reconcile.sources.parquet_losses import column_names, losses
 from chaosday.data.reconcile.sql import listed, literal, statement
 from chaosday.data.reconcile.workspace import Workspace
 from chaosday.errors import MalformedInput, TargetUnreachable
 
 if TYPE_CHECKING:
     import duckdb
+    import pyarrow as pa
 
 HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 FOLDER = "folder"
+MEMORY_MB, THREADS = 1024, 2
 # Parts may differ in the width of these: DuckDB's union of them holds both without loss.
 _WIDENING = {"int", "decimal"}
 
@@ -112,6 +115,26 @@ class Parts:
         selects = [self._select(workspace, indexes, names, keys, table) for indexes in self._groups()]
         return "(" + " union all ".join(selects) + ")"
 
+    def table(self) -> pa.Table:
+        """All rows in memory, by the files' own types; a CSV's and the folders' columns are texts."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        if self.form == "csv":
+            with Workspace(MEMORY_MB, THREADS) as workspace:
+                names = [field.name for field in self.fields]
+                found = workspace.database.sql(statement("from {r}", r=self.relation(workspace))).to_arrow_table()
+                if len(found) != self.rows:
+                    raise MalformedInput(f"{self.rows} records, of which their reader made {len(found)} rows")
+                return found.select([f"f{number}" for number in range(len(names))]).rename_columns(names)
+        tables = []
+        for path, folder in zip(self.paths, self.folders, strict=True):
+            read = pq.read_table(path, partitioning=None)
+            for key, value in folder.items():
+                read = read.append_column(key, pa.array([value] * len(read), pa.string()))
+            tables.append(read)
+        return pa.concat_tables(tables, promote_options="permissive")
+
     def close(self) -> None:
         self.folder.cleanup()
 
@@ -194,6 +217,11 @@ class Parts:
                 f"the {self.label} side's parts have different columns: {', '.join(odd)} not in both"
                 f" {self.shown[0]} and {name}; compare them one by one"
             )
+        if len({column.lower() for column in found}) < len(found) and list(found) != list(known):
+            raise MalformedInput(
+                f"the {self.label} side's parts have columns that differ in case only, in different orders:"
+                f" {self.shown[0]} and {name}; compare them one by one"
+            )
         for column, field in found.items():
             kind = known[column]
             if field.type != kind.type and not (field.kind == kind.kind and field.kind in _WIDENING):
@@ -203,14 +231,16 @@ class Parts:
                 )
 
     def _one(self, database: duckdb.DuckDBPyConnection, number: int) -> list[Field]:
-        if self.form == "csv":
-            names = self.shapes[number].names
-            doubled = {name for name in names if names.count(name) > 1}
-            if doubled:
-                raise MalformedInput(f"{self.shown[number]} has several columns called {', '.join(sorted(doubled))}")
-            return [Field(name, "text", "text", "text", "csv") for name in names]
         path = self.paths[number]
+        names = list(self.shapes[number].names) if self.form == "csv" else column_names(path)
+        doubled = {name for name, times in Counter(names).items() if times > 1}
+        if doubled:
+            raise MalformedInput(f"{self.shown[number]} has several columns called {', '.join(sorted(doubled))}")
+        if self.form == "csv":
+            return [Field(name, "text", "text", "text", "csv") for name in names]
         fields = described(database, _parquet_reader(literal(str(path))), "parquet")
+        if len(names) == len(fields):
+            fields = [replace(field, name=name) for field, name in zip(fields, names, strict=True)]
         lost = losses(path)
         return [replace(field, loss=lost.get(field.name, field.loss)) for field in fields]
 
@@ -220,7 +250,9 @@ class Parts:
         paths = listed(literal(str(path)) for path in self.paths)
         inner = _parquet_reader(paths)
         lost = {name: words for path in self.paths for name, words in losses(path).items()}
-        return [replace(f, loss=lost.get(f.name, f.loss)) for f in described(database, inner, "parquet")]
+        # The union's columns are those of the first file, perhaps wider.
+        wide = zip(described(database, inner, "parquet"), first, strict=True)
+        return [replace(f, name=one.name, loss=lost.get(one.name, f.loss)) for f, one in wide]
 
 
 def _parquet_reader(paths: str, more: str = "") -> str:

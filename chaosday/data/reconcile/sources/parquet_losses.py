@@ -23,9 +23,10 @@ def losses(path: Path) -> dict[str, str]:
         return {}
     with file:
         found = {}
-        for column in range(len(file.schema)):
+        # A leaf's path joins names with dots, which names may hold themselves: its column is counted out instead.
+        tops = [field.name for field in file.schema_arrow for _ in range(_leaves(field.type))]
+        for column, name in zip(range(len(file.schema)), tops, strict=True):
             leaf = file.schema.column(column)
-            name = leaf.path.partition(".")[0]
             if leaf.physical_type == "INT96" and not _whole_microseconds(file, name):
                 found[name] = (
                     "an INT96 timestamp finer than a microsecond or far from today, which is cut;"
@@ -35,6 +36,21 @@ def losses(path: Path) -> dict[str, str]:
             if words := _of_type(field.type):
                 found[field.name] = words
         return found
+
+
+def _leaves(kind: pa.DataType) -> int:
+    return sum(_leaves(kind.field(number).type) for number in range(kind.num_fields)) or 1
+
+
+def column_names(path: Path) -> list[str]:
+    """The columns' names as the file has them, where it can be read: DuckDB changes those that differ in case only."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return list(pq.read_schema(path).names)
+    except (pa.ArrowException, OSError):
+        return []
 
 
 def _of_type(kind: pa.DataType) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -57,4 +58,13 @@ class S3Source:
         found = list(self.bucket.listing(prefix))
         # An object of exactly that key is meant, whatever brackets and stars are in it.
         literally = [one for one in found if one.key == self.pattern]
-        return literally or [one for one in found if fnmatchcase(one.key, self.pattern)]
+        return literally or [one for one in found if _matches(one.key.split("/"), self.pattern.split("/"))]
+
+
+def _matches(key: Sequence[str], pattern: Sequence[str]) -> bool:
+    """Whether a key is what a glob stands for, folder by folder as with files: a star ends at a slash, two do not."""
+    if not pattern or not key:
+        return not pattern and not key
+    if pattern[0] == "**":
+        return _matches(key, pattern[1:]) or (len(key) > 1 and _matches(key[1:], pattern))
+    return fnmatchcase(key[0], pattern[0]) and _matches(key[1:], pattern[1:])
