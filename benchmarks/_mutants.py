@@ -39,7 +39,7 @@ def _checker(*oracles: str) -> tuple[str, ...]:
     return (*_GOLDEN, *(f"{_AGREES}[{name}]" for name in oracles))
 
 
-_LISTS = _checker("list-append-strict", "list-append-serializable")
+_LISTS = ("tests/checkers/test_cycles.py", *_checker("list-append-strict", "list-append-serializable"))
 _SEARCH = _checker("register-repeated", "cas-register", "mutex", "kv")
 _SESSIONS = _checker(
     *(

@@ -43,6 +43,10 @@ RULES: list[tuple[str, str, dict[str, Any], list[str]]] = [
     ("list-append", "0 txn ax1 rx @0-1\n1 txn rx1 @2-3", {}, ["internal"]),
     ("list-append", "0 txn ax1 @0-1\n0 txn rx1 ax2 rx1 @2-3\n1 txn rx12 @4-5", {}, ["internal"]),
     ("list-append", "0 txn rx ax1 rx1 @2-3\n1 txn rx1 @4-5", {}, []),
+    # What it appended last is at the end of what it reads then, and not at the beginning.
+    ("list-append", "0 txn ax1 rx12 @0-9\n1 txn ax2 @0-9", {}, ["G1c", "internal"]),
+    # The second key's first element is the first of its own key.
+    ("list-append", "0 txn ax1 @0-1\n1 txn rx1 @2-3\n2 txn ry5 ay5 @4-5\n3 txn ry5 @6-7", {}, ["future-read"]),
     # Two that read one state of a key and both appended to it, whatever else they read.
     (
         "list-append",
@@ -135,3 +139,18 @@ def test_what_is_written_twice_in_two_transactions_is_named() -> None:
     """Nobody could say which of the two was read."""
     result = _judged("rw-register", sessions.read_awdit("w k 1\n=====\nw k 1\n").history)
     assert result["anomalies"]["repeated-write"][0]["key"] == "k"
+
+
+def test_each_step_of_a_cycle_is_explained() -> None:
+    """Who appended what after whom, key by key."""
+    text = "0 txn ax1 ay2 @0-9\n1 txn ay1 ax2 @0-9\n2 txn rx12 ry12 @10-11"
+    (cycle,) = _judged("list-append", history(text))["anomalies"]["G0"]
+    told = cycle["story"]
+    assert "appended 2 to x after" in told and "had appended 1" in told and "appended 2 to y after" in told
+    assert "depends on" not in told
+
+
+def test_an_unknown_append_that_was_read_has_happened() -> None:
+    """Beside an element of a failed append, one of an unknown append is no second aborted read."""
+    text = "!0 txn ax1 @0-1\n?1 txn ax2 @0-1\n2 txn rx12 @2-3"
+    assert _judged("list-append", history(text))["anomaly-counts"] == {"G1a": 1}

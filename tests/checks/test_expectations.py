@@ -54,7 +54,16 @@ def test_a_null_is_named() -> None:
 def test_nothing_validated_is_inconclusive(check: Expectations, found: list[tuple[int, ...]]) -> None:
     """Great Expectations passes on an empty batch; here no rows, or no expectation, prove nothing."""
     finding = check.judge(evidence(*found))
-    assert (finding.outcome, finding.examined) == (Outcome.INCONCLUSIVE, 0)
+    assert (finding.outcome, finding.examined, finding.result["met"]) == (Outcome.INCONCLUSIVE, 0, 0)
+
+
+def test_the_largest_value_of_a_ledger_is_within_the_suite() -> None:
+    """Updates go beyond the largest value that is drawn, by less than a thousand."""
+    largest = (1 << 40) + 1000
+    finding = Expectations().judge(evidence(*CLEAN, (8, 1, largest), (9, 1, largest + 1)))
+    assert [(each.name, each.keys) for each in finding.anomalies] == [
+        ("expect_column_values_to_be_between(value)", [9])
+    ]
 
 
 def test_an_expectation_in_error_is_no_corruption() -> None:

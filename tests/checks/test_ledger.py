@@ -57,6 +57,12 @@ BAD = [
         {"reordered": {2}},
     ),
     (
+        "the row of a failed insert says nothing of the order",
+        ["1 insert 7 ok", "2 insert 8 failed", "3 insert 9 ok"],
+        [(1, 1, 7, 1), (2, 1, 8, 9), (3, 1, 9, 5)],
+        {"unexpected": {2}},
+    ),
+    (
         "one stale copy and one current one are a duplicate, not stale",
         ["1 insert 7 ok", "1 update 8 ok 2"],
         [(1, 1, 7, 1), (1, 2, 8, 2)],
@@ -257,3 +263,13 @@ def test_a_sound_store_raises_no_alarm(seed: int) -> None:
     finding = LedgerCheck().judge(planting.simulated(3_000, seed=seed, unsettled_share=0.2, update_share=0.6))
     assert finding.outcome is Outcome.PASS, finding.anomalies
     assert finding.result["recovered"] > 0
+
+
+def test_a_simulated_client_does_one_thing_at_a_time() -> None:
+    """Nobody's operation begins before the one before it has ended."""
+    history = planting.simulated(300, seed=1).history()
+    process, start, end = (history.integers(name) for name in ("process", "start_ns", "end_ns"))
+    for each in set(process.tolist()):
+        mine = (process == each).nonzero()[0]
+        mine = mine[start[mine].argsort()]
+        assert (start[mine[1:]] >= end[mine[:-1]]).all()

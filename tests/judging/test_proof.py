@@ -146,6 +146,21 @@ def test_a_slow_check_is_asked_once_a_class_and_nothing_is_held_against_the_othe
     assert sight_of(proof).proven, sight_of(proof).reasons
 
 
+class Wordless(LedgerCheck):
+    """Convicts, and does not say of what."""
+
+    kind: Literal["wordless"] = "wordless"  # type: ignore[assignment]
+
+    def judge(self, evidence: Evidence) -> Finding:
+        return super().judge(evidence).model_copy(update={"check": self.kind, "anomalies": []})
+
+
+def test_a_check_that_convicts_without_naming_anything_has_noticed(evidence: Evidence) -> None:
+    """Its outcome is what says that it saw the damage."""
+    proof = prove(evidence, [Wordless()], corruptions=FEW, sizes=[1], repetitions=2)
+    assert {each.corruption: each.caught for each in proof.classes} == {"row_deleted": 2, "value_flipped": 2}
+
+
 def test_a_promise_names_the_cell_that_broke_it(evidence: Evidence) -> None:
     """Only promised classes decide; a broken promise names class and check."""
     history = evidence.history()

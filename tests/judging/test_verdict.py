@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from chaosday.checks.ledger import LedgerCheck
 from chaosday.judging.sight import Cell, Class, Control, KillMatrix
-from chaosday.judging.verdict import EXIT_CODES, conclude, judge_checks, worst
+from chaosday.judging.verdict import EXIT_CODES, conclude, judge_checks, of_placebo, worst
 from chaosday.model.check import Check
 from chaosday.model.clean import Change, Clean
 from chaosday.model.evidence import Evidence
@@ -136,8 +136,17 @@ def test_damage_outranks_every_doubt_and_the_doubts_are_kept() -> None:
 
 
 def test_a_placebo_needs_no_bite() -> None:
-    """A run that planned no fault is judged by sight and clean alone."""
-    assert concluded(bites=[], faults=0, cleans=[]).outcome is Outcome.PASS
+    """A run that planned no fault is judged by sight and clean alone; what it did not do is counted."""
+    verdict = concluded(bites=[], faults=0, cleans=[])
+    assert verdict.outcome is Outcome.PASS
+    for faults, words in ((1, "1 planned fault was not injected"), (2, "2 planned faults were not injected")):
+        assert of_placebo(verdict, faults).proofs["bite"].lines == [f"a placebo: {words}"]
+
+
+@pytest.mark.parametrize(("late", "words"), [(["late"], "late."), (["late", "cold"], "late (and 1 more).")])
+def test_the_words_of_a_verdict_count_the_other_reasons(late: list[str], words: str) -> None:
+    """The first one in full; the others by their number, where there are any."""
+    assert concluded(shortfalls=late).words.endswith(f": {words}")
 
 
 @given(st.lists(st.sampled_from(ORDER), min_size=1, max_size=6))
