@@ -32,6 +32,8 @@ class Clean(Model):
     changed: list[Change] = []
     lasting: dict[str, str] = {}
     errors: list[str] = []
+    retried: list[str] = []
+    """What an undo that was tried again had met; it counts only in what is left of it."""
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -43,7 +45,8 @@ class Clean(Model):
     def words(self) -> str:
         """One line for a person."""
         if self.clean:
-            return f"{self.fault} on {self.target}: as it was"
+            again = f", after {len(self.retried) + 1} tries ({self.retried[-1]})" if self.retried else ""
+            return f"{self.fault} on {self.target}: as it was{again}"
         said = [*self.errors, *self.residue]
         said += [f"{change.name} was {change.before!r}, is {change.after!r}" for change in self.changed]
         return f"{self.fault} on {self.target} is not clean: {'; '.join(said)}"

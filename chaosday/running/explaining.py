@@ -65,6 +65,7 @@ _TOLD: dict[str, Said] = {
     "action_done": lambda data, names: f"{data['kind']}: {data.get('words') or 'it failed'}",
     "healed": lambda data, names: f"undid {_fault(data, names)}",
     "clean": lambda data, names: f"looked: {_fault(data, names)} has left nothing",
+    "heal_again": lambda data, names: f"undoing {_fault(data, names)} is tried again: {data['error']}",
     "heal_failed": lambda data, names: f"could not undo {_fault(data, names)}: {'; '.join(data['errors'])}",
     "not_clean": lambda data, names: f"looked: {_fault(data, names)} is not as it was",
     "renew_failed": lambda data, names: f"could not renew {_fault(data, names)}: {data['error']}",

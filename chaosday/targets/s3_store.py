@@ -16,6 +16,9 @@ from chaosday.model.store import Store
 from chaosday.model.target import Target
 from chaosday.stores.s3 import S3ObjectStore
 
+PATIENT_ATTEMPTS = 6
+"""For arming, undoing and looking: a SlowDown or one 500 must not leave a fault on."""
+
 
 class S3Store(Target):
     """A bucket, and a prefix in it that is ours. Without keys, boto3's own chain is asked."""
@@ -36,7 +39,7 @@ class S3Store(Target):
     """``host:port`` of that route; set by ``through``."""
     timeout_s: float = Field(default=10, gt=0)
     attempts: int = Field(default=1, ge=1)
-    """How often a request is tried in all; 1 shows each fault as it is, the SDK's default is 3 to 5."""
+    """How often a request of the workload is tried in all; 1 shows each fault as it is, the SDK's default is 3 to 5."""
 
     def capabilities(self) -> Mapping[type[Any], Any]:
         store = S3ObjectStore(self.s3, self.bucket, self.prefix)
@@ -49,6 +52,9 @@ class S3Store(Target):
 
     def s3(self) -> Any:
         return self.access().client("s3")
+
+    def patient_s3(self) -> Any:
+        return self.access().model_copy(update={"attempts": max(self.attempts, PATIENT_ATTEMPTS)}).client("s3")
 
     def is_aws(self) -> bool:
         return not self.endpoint_url

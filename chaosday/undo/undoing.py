@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
-from chaosday.errors import ChaosdayError
+from chaosday.errors import AccessDenied, ChaosdayError, TargetUnreachable
 from chaosday.model.clean import Clean, differences
 from chaosday.model.fault import Fault, FaultPlan
 from chaosday.model.target import Target
 from chaosday.record.journal import Journal
+
+_PAUSES_S = (0.2, 1.0)
 
 
 class Attempt:
@@ -22,6 +25,8 @@ class Attempt:
     def __init__(self, what: str) -> None:
         self._what = what
         self.error = ""
+        self.away = False
+        """Whether nobody answered, or we were refused: asking again at once helps nothing."""
 
     def __enter__(self) -> Attempt:
         return self
@@ -34,13 +39,15 @@ class Attempt:
         said = str(error).splitlines() or [""]
         named = said[0] if isinstance(error, ChaosdayError) else f"{type(error).__name__}: {said[0]}"
         self.error = f"{self._what}: {named}"
+        self.away = isinstance(error, (TargetUnreachable, AccessDenied))
         return True
 
 
 def undo(fault: Fault, target: Target, plan: FaultPlan, journal: Journal | None, by: str = "run") -> Clean:
     """Heal, look for residue, compare with the snapshot; never raises an error of the target or the fault.
 
-    A journal that cannot be written (a full disk may be the fault) does not stop an undo either.
+    What fails while the target answers is tried again, twice, and what counts is how that ended. A journal that cannot
+    be written (a full disk may be the fault) does not stop an undo either.
     """
     lease = plan.lease
     errors: list[str] = []
@@ -58,7 +65,7 @@ def undo(fault: Fault, target: Target, plan: FaultPlan, journal: Journal | None,
             attempt("journal", lambda: journal.append(event, lease_id=lease.id, **data))
 
     note("healing", by=by)
-    attempt("heal", lambda: fault.heal(target, lease))
+    retried = _healed(fault, target, plan, errors, note)
     note("healed" if not errors else "heal_failed", errors=list(errors))
     residue = attempt("residue", lambda: fault.residue(target, lease), [])
     after = attempt("snapshot", lambda: fault.snapshot(target, plan))
@@ -71,6 +78,24 @@ def undo(fault: Fault, target: Target, plan: FaultPlan, journal: Journal | None,
         changed=changed,
         lasting=lasting,
         errors=errors,
+        retried=retried,
     )
     note("clean" if seen.clean else "not_clean", clean=seen.model_dump(mode="json"))
     return seen
+
+
+def _healed(fault: Fault, target: Target, plan: FaultPlan, errors: list[str], note: Callable[..., None]) -> list[str]:
+    """What the tries met that were followed by another; the last one's error goes to ``errors``."""
+    retried: list[str] = []
+    for pause_s in (*_PAUSES_S, None):
+        tried = Attempt("heal")
+        with tried:
+            fault.heal(target, plan.lease)
+        if tried.error and (tried.away or pause_s is None):
+            errors.append(tried.error)
+        if not tried.error or tried.away or pause_s is None:
+            break
+        retried.append(tried.error)
+        note("heal_again", error=tried.error, pause_s=pause_s)
+        time.sleep(pause_s)
+    return retried

@@ -15,4 +15,4 @@ class S3Delete(ObjectFault):
     kind: Literal["cloud.s3.delete"] = "cloud.s3.delete"
 
     def damage(self, objects: Objects, key: str, plan: FaultPlan) -> None:
-        objects.s3().delete_object(Bucket=objects.bucket, Key=key)
+        objects.patient_s3().delete_object(Bucket=objects.bucket, Key=key)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from chaosday.mechanisms.aws.object_fault import ObjectFault, versions_of
-from chaosday.mechanisms.aws.object_leases import MARK
+from chaosday.mechanisms.aws.object_undo import MARK
 from chaosday.mechanisms.aws.objects import Objects
 from chaosday.model.fault import FaultPlan
 
@@ -21,7 +21,7 @@ class S3OldVersion(ObjectFault):
     def damage(self, objects: Objects, key: str, plan: FaultPlan) -> None:
         older = versions_of(objects, key)[1]
         source = {"Bucket": objects.bucket, "Key": key, "VersionId": older["VersionId"]}
-        objects.s3().copy_object(
+        objects.patient_s3().copy_object(
             Bucket=objects.bucket,
             Key=key,
             CopySource=source,

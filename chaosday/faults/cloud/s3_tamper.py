@@ -6,7 +6,7 @@ import random
 from typing import Literal
 
 from chaosday.mechanisms.aws.object_fault import ObjectFault
-from chaosday.mechanisms.aws.object_leases import MARK
+from chaosday.mechanisms.aws.object_undo import MARK
 from chaosday.mechanisms.aws.objects import Objects
 from chaosday.model.fault import FaultPlan
 
@@ -17,7 +17,7 @@ class S3Tamper(ObjectFault):
     kind: Literal["cloud.s3.tamper"] = "cloud.s3.tamper"
 
     def damage(self, objects: Objects, key: str, plan: FaultPlan) -> None:
-        s3 = objects.s3()
+        s3 = objects.patient_s3()
         body = bytearray(s3.get_object(Bucket=objects.bucket, Key=key)["Body"].read()) or bytearray(b"\0")
         dice = random.Random(f"{plan.data['seed']}/{key}")
         body[dice.randrange(len(body))] ^= 1 << dice.randrange(8)

@@ -12,6 +12,9 @@ import orjson
 from pydantic import ConfigDict, Field
 
 from chaosday.errors import Refused
+from chaosday.mechanisms.aws.object_leases import kept_key
+from chaosday.mechanisms.aws.object_state import attributes, copyable, refuse_what_stays
+from chaosday.mechanisms.aws.object_undo import entries
 from chaosday.mechanisms.aws.objects import KEPT, SCRATCH_MARK, Objects, head, listed, require_scratch
 from chaosday.mechanisms.aws.session import spoken
 from chaosday.model.fault import Bite, Fault, FaultPlan, PlanContext, Reading
@@ -56,9 +59,11 @@ class ObjectFault(Fault):
             )
         require_scratch(objects)
         chosen = self._chosen(objects, context.seed)
-        state = {key: digest(objects, key) for key in chosen}
+        refuse_what_stays(objects, kept_key(objects, context.lease_id, ""))
+        state = {key: self._state(objects, key) for key in chosen}
+        undo = {key: {"version": _current(objects, key), "attributes": state[key]["attributes"]} for key in chosen}
         return FaultPlan(
-            lease=self.lease(context, Undo(data={"keys": orjson.dumps(chosen).decode()})),
+            lease=self.lease(context, Undo(data={"objects": orjson.dumps(undo).decode()})),
             affected=[f"{objects.bucket}/{key}" for key in chosen],
             snapshot=state,
             baseline=Reading(value=0, unit=self.unit, by="digest of a download"),
@@ -74,7 +79,7 @@ class ObjectFault(Fault):
 
     def attest(self, target: Target, plan: FaultPlan) -> Bite:
         now = self.snapshot(target, plan)
-        changed = [key for key in plan.data["keys"] if now[key] != plan.snapshot[key]]
+        changed = [key for key in plan.data["keys"] if now[key]["body"] != plan.snapshot[key]["body"]]
         during = Reading(value=len(changed) / len(now), unit=self.unit, by="digest of a download")
         why = f"{self.kind}: {len(changed)} of {len(now)} objects read otherwise than before"
         return Bite(
@@ -83,11 +88,14 @@ class ObjectFault(Fault):
 
     def snapshot(self, target: Target, plan: FaultPlan) -> dict[str, Any]:
         objects = target.capability(Objects)
-        return {key: digest(objects, key) for key in plan.data["keys"]}
+        return {key: self._state(objects, key) for key in plan.data["keys"]}
+
+    def _state(self, objects: Objects, key: str) -> dict[str, Any]:
+        return {"body": digest(objects, key), "attributes": attributes(objects, key)}
 
     def _chosen(self, objects: Objects, seed: int) -> list[str]:
         kept = objects.prefix + KEPT
-        found = [item["Key"] for item in listed(objects, objects.prefix)]
+        found = [item["Key"] for item in listed(objects, objects.prefix) if copyable(item)]
         own = [key for key in found if not key.startswith(kept) and not key.endswith(SCRATCH_MARK)]
         fitting = [key for key in own if fnmatchcase(key.removeprefix(objects.prefix), self.matching)]
         able = self.eligible(objects, fitting)
@@ -101,7 +109,7 @@ def digest(objects: Objects, key: str) -> str:
     if head(objects, key) is None:
         return ABSENT
     with spoken(f"reading {key}"):
-        body = objects.s3().get_object(Bucket=objects.bucket, Key=key)["Body"]
+        body = objects.patient_s3().get_object(Bucket=objects.bucket, Key=key)["Body"]
         found = hashlib.sha256()
         for piece in body.iter_chunks(1 << 20):
             found.update(piece)
@@ -110,9 +118,13 @@ def digest(objects: Objects, key: str) -> str:
 
 def versions_of(objects: Objects, key: str) -> list[dict[str, Any]]:
     """Every version of a key, newest first; delete markers are not among them."""
-    found: list[dict[str, Any]] = []
     with spoken(f"listing versions of {key}"):
-        pages = objects.s3().get_paginator("list_object_versions").paginate(Bucket=objects.bucket, Prefix=key)
-        for page in pages:
-            found += [version for version in page.get("Versions", []) if version["Key"] == key]
+        found = entries(objects, key, "Versions")
     return sorted(found, key=lambda version: version["LastModified"], reverse=True)
+
+
+def _current(objects: Objects, key: str) -> str:
+    """The id of the version that is current; empty where the bucket keeps none, or has stopped keeping them."""
+    with spoken(f"looking at {key}"):
+        found = objects.patient_s3().head_object(Bucket=objects.bucket, Key=key).get("VersionId", "")
+    return "" if found == "null" else str(found)

@@ -22,7 +22,10 @@ class Objects(Protocol):
     def prefix(self) -> str: ...
 
     def s3(self) -> Any:
-        """A boto3 S3 client."""
+        """A boto3 S3 client that tries as often as the target says."""
+
+    def patient_s3(self) -> Any:
+        """One that tries again, for what has to come to its end: keeping, looking, undoing."""
 
     def is_aws(self) -> bool:
         """Whether this is S3 in an AWS account, where a scheduler can call back without us."""
@@ -31,7 +34,7 @@ class Objects(Protocol):
 def mark_as_scratch(objects: Objects) -> None:
     """Say that everything under the prefix may be damaged: an empty object with a known name."""
     with spoken(f"marking {objects.bucket}/{objects.prefix} as scratch"):
-        objects.s3().put_object(Bucket=objects.bucket, Key=objects.prefix + SCRATCH_MARK, Body=b"")
+        objects.patient_s3().put_object(Bucket=objects.bucket, Key=objects.prefix + SCRATCH_MARK, Body=b"")
 
 
 def require_scratch(objects: Objects) -> None:
@@ -48,7 +51,7 @@ def head(objects: Objects, key: str) -> dict[str, Any] | None:
     from botocore.exceptions import ClientError
 
     try:
-        found: dict[str, Any] = objects.s3().head_object(Bucket=objects.bucket, Key=key)
+        found: dict[str, Any] = objects.patient_s3().head_object(Bucket=objects.bucket, Key=key)
     except ClientError as error:
         if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == 404:
             return None
@@ -60,6 +63,8 @@ def listed(objects: Objects, prefix: str) -> list[dict[str, Any]]:
     """Every object under ``prefix``: key, size, ETag."""
     found: list[dict[str, Any]] = []
     with spoken(f"listing {objects.bucket}/{prefix}"):
-        for page in objects.s3().get_paginator("list_objects_v2").paginate(Bucket=objects.bucket, Prefix=prefix):
+        for page in (
+            objects.patient_s3().get_paginator("list_objects_v2").paginate(Bucket=objects.bucket, Prefix=prefix)
+        ):
             found += page.get("Contents", [])
     return found

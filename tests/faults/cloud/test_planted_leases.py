@@ -10,6 +10,7 @@ import pytest
 
 from chaosday.errors import LeaseError
 from chaosday.mechanisms.aws.account_leases import FOLDER
+from chaosday.mechanisms.aws.object_leases import kept_key
 from chaosday.mechanisms.aws.objects import KEPT
 from chaosday.mechanisms.aws.tagging import LEASE
 from chaosday.model.lease import Lease, LeaseHolder, Undo
@@ -57,9 +58,9 @@ def test_a_planted_object_overwrites_nothing(store: S3Store) -> None:
     """Who may write a scratch prefix: a forged lease puts nothing back, and a signed one stays below its prefix."""
     s3, outside = store.s3(), "elsewhere/precious"
     s3.put_object(Bucket=store.bucket, Key=outside, Body=b"precious")
-    forged = FORGED.model_copy(update={"undo": Undo(data={"keys": orjson.dumps([outside]).decode()})})
+    forged = FORGED.model_copy(update={"undo": Undo(data={"objects": orjson.dumps({outside: {}}).decode()})})
     folder = f"{store.prefix}{KEPT}{FORGED.id}/"
-    s3.put_object(Bucket=store.bucket, Key=f"{folder}elsewhere%2Fprecious", Body=b"evil")
+    s3.put_object(Bucket=store.bucket, Key=kept_key(store, FORGED.id, outside), Body=b"evil")
     s3.delete_object(Bucket=store.bucket, Key=outside)
     unsigned = orjson.dumps({"lease": forged.model_dump(mode="json"), "deadline": 9e9})
     signed = signing.sealed(forged, 9e9, f"s3:{store.bucket}/{store.prefix}")
