@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from chaosday.errors import TargetUnreachable
+from chaosday.errors import ChaosdayError, TargetUnreachable
+from chaosday.processes.limits.within import GARBLED, in_a_line
 
 
 @contextmanager
 def answering(where: str, *errors: type[BaseException]) -> Iterator[None]:
-    """What is asked in here and ends in one of ``errors`` is ``TargetUnreachable``, in one line that begins with
-    ``where``."""
+    """What is asked in here and ends in one of ``errors``, or in what a library makes of an answer that is none, is
+    ``TargetUnreachable``, in one line that begins with ``where``."""
     try:
         yield
-    except errors as error:
-        words = " ".join(f"{type(error).__name__} {error}".split())
-        raise TargetUnreachable(f"{where} does not answer: {words[:160]}") from None
+    except ChaosdayError:
+        raise
+    except errors + GARBLED as error:
+        raise TargetUnreachable(f"{where} does not answer: {in_a_line(error)}") from None

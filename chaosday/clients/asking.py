@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from chaosday.errors import ChaosdayError
 from chaosday.model.history import STATUSES
 from chaosday.model.store import NoEffect, Options, Session, Store, Unanswered
 from chaosday.model.workload import Stop
+from chaosday.processes.limits.within import GARBLED
 from chaosday.record.recorder import Recorder
 
 OK, FAILED, UNKNOWN = STATUSES
@@ -88,7 +90,8 @@ class Asker(threading.Thread):
         except NoEffect as error:
             self.recorder.end(index, FAILED, None, _line(error))
             return False, None
-        except Unanswered as error:
+        # What a library makes of an answer that is none says nothing about the operation.
+        except (Unanswered, ChaosdayError, OSError, *GARBLED) as error:
             self.recorder.end(index, UNKNOWN, None, _line(error))
             self.disconnect()
             return False, None
@@ -102,7 +105,7 @@ class Asker(threading.Thread):
             try:
                 options = asking.options_of(self.process)
                 self._session = asking.store.session(asking.space, asking.timeout_s, options)
-            except ChaosdayError:
+            except (ChaosdayError, OSError, *GARBLED):
                 return False
         return True
 
@@ -110,7 +113,8 @@ class Asker(threading.Thread):
         """Let go of the session, if there is one."""
         session, self._session = self._session, None
         if session is not None:
-            session.close()
+            with contextlib.suppress(ChaosdayError, OSError, *GARBLED):
+                session.close()
 
 
 def run_askers(asking: Asking, stop: Stop, step_for: Callable[[Asker], Callable[[Asker], None]]) -> None:

@@ -11,6 +11,12 @@ from pydantic import Field
 from chaosday.model.base import Model
 from chaosday.model.target import Target
 
+ANSWER_S = 30.0
+LONG_S = 3600.0
+"""For readings of all that is there: copies, files, pages, rows."""
+GRACE_S = 5.0
+"""What a reading may take beyond the time-out that it was given: to connect, on a busy machine."""
+
 
 class ProbeReading(Model):
     """An answer: ``healthy`` is None when there was no answer, which is never taken for health."""
@@ -31,6 +37,14 @@ class Probe(Model):
     @abstractmethod
     def read(self, target: Target) -> ProbeReading:
         """Ask once; an unreachable target is ``healthy=None`` with the reason in words."""
+
+    def limit_s(self) -> float:
+        """The longest that one reading may take, whatever the target does; beyond it there is no answer.
+
+        A probe with a field ``timeout_s`` or ``timeout_ms`` has that and a grace; any other 30 s.
+        """
+        own_s = getattr(self, "timeout_s", None) or getattr(self, "timeout_ms", 0) / 1000
+        return float(own_s) + GRACE_S if own_s else ANSWER_S
 
     def commands(self) -> list[str]:
         """Commands that somebody wrote into it, which it has run on the target; none, for most probes."""

@@ -136,8 +136,11 @@ class Route(Protocol):
 class Sql(Protocol):
     """A database that speaks SQL through a DB-API connection."""
 
-    def connect(self, *, timeout_s: float = 5, autocommit: bool = True) -> Any:
-        """A new DB-API connection; ``TargetUnreachable`` or ``AccessDenied`` in words."""
+    def connect(self, *, timeout_s: float = 5, autocommit: bool = True, answer_s: float = 0) -> Any:
+        """A new DB-API connection; ``TargetUnreachable`` or ``AccessDenied`` in words.
+
+        ``answer_s``: how long each statement is waited for on our side, a server may be silent; 0 is ten minutes.
+        """
 
 
 @runtime_checkable

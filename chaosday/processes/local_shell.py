@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
+import selectors
 import signal
 import subprocess
+import time
 
 from chaosday.errors import CapabilityMissing, TargetUnreachable
 from chaosday.model.target import ShellResult
 
+OUTPUT_LIMIT_BYTES = 16 << 20
+CHUNK_BYTES = 64 << 10
 RUN_MARK = "CHAOSDAY_RUN"
 """The environment variable by which the processes of a run are known, and ended when it dies."""
 
@@ -30,15 +35,13 @@ class LocalShell:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                text=True,
-                errors="replace",
                 start_new_session=True,
                 env=environment,
             )
         except FileNotFoundError:
             raise CapabilityMissing(f"{command[0]} is not installed here") from None
         try:
-            out, err = process.communicate(stdin, timeout=timeout_s)
+            out, err = _exchanged(process, stdin.encode(), time.monotonic() + timeout_s)
         except subprocess.TimeoutExpired:
             raise TargetUnreachable(f"a command on this machine did not end within {timeout_s:g} s") from None
         finally:
@@ -50,3 +53,35 @@ class LocalShell:
                 if pipe is not None:
                     pipe.close()
         return ShellResult(code=process.returncode, out=out, err=err)
+
+
+def _exchanged(process: subprocess.Popen[bytes], stdin: bytes, deadline: float) -> tuple[str, str]:
+    """Feed and drain until both streams have ended, and the process; what it prints beyond a limit is thrown away."""
+    assert process.stdin is not None and process.stdout is not None and process.stderr is not None
+    kept = {process.stdout.fileno(): bytearray(), process.stderr.fileno(): bytearray()}
+    with selectors.DefaultSelector() as ready:
+        for handle in kept:
+            ready.register(handle, selectors.EVENT_READ)
+        ready.register(process.stdin.fileno(), selectors.EVENT_WRITE)
+        while ready.get_map():
+            left_s = deadline - time.monotonic()
+            if left_s <= 0:
+                raise subprocess.TimeoutExpired(process.args, 0)
+            for key, _ in ready.select(left_s):
+                if key.fd in kept:
+                    block = os.read(key.fd, CHUNK_BYTES)
+                    kept[key.fd] += block
+                    del kept[key.fd][OUTPUT_LIMIT_BYTES:]
+                    if not block:
+                        ready.unregister(key.fd)
+                    continue
+                # A pipe that is ready takes so much at once, and a command need not read all of it.
+                with contextlib.suppress(BrokenPipeError):
+                    stdin = stdin[os.write(key.fd, stdin[: select.PIPE_BUF]) :] if stdin else stdin
+                    if stdin:
+                        continue
+                ready.unregister(key.fd)
+                process.stdin.close()
+    process.wait(max(0.0, deadline - time.monotonic()))
+    out, err = (bytes(each).decode(errors="replace") for each in kept.values())
+    return out.replace("\r\n", "\n").replace("\r", "\n"), err.replace("\r\n", "\n").replace("\r", "\n")

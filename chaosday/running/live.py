@@ -18,6 +18,7 @@ from chaosday.model.finding import Finding
 from chaosday.model.intent import Intent, bound
 from chaosday.model.probe import Probe, ProbeReading
 from chaosday.model.target import Target
+from chaosday.processes.limits.within import understood, within
 from chaosday.progress import Step, say
 from chaosday.record.journal import Journal
 from chaosday.record.run_directory import RunDirectory
@@ -28,6 +29,7 @@ from chaosday.safety.guarding import Guarding
 from chaosday.safety.halting import HaltWatch, halted_by
 from chaosday.safety.holding import Holding
 from chaosday.safety.permission import Permission
+from chaosday.safety.reading import asked
 
 T = TypeVar("T")
 FIRST_ANSWER_S = 30.0
@@ -122,6 +124,9 @@ class LiveRun:
             self.stop(f"aborted: {self._guarding.why}")
         if self._holding.lost:
             self.stop(f"aborted: {self._holding.lost}")
+        for watcher in (self._guarding, self._halting, self._holding):
+            if not self._stop.is_set() and (blind := watcher.blind()):
+                self.stop(f"aborted: {blind}")
         if not self._stop.is_set() and (lost := self.workloads.lost()):
             self.stop(lost)
         return self._stop.is_set()
@@ -186,7 +191,7 @@ class LiveRun:
         """Ask each; one that is not healthy, or gives no answer, falls short."""
         readings = []
         for probe in probes:
-            reading = probe.read(self.targets[probe.target])
+            reading = asked(probe, self.targets[probe.target])
             readings.append(reading)
             if reading.healthy is not True:
                 self.fall_short(f"{what}: {probe.kind} on {probe.target}: {reading.words}")
@@ -197,8 +202,14 @@ class LiveRun:
         for action in actions:
             self.say(phase, f"{action.kind} on {action.target}")
             self.journal.append("action", action=action.model_dump(mode="json"))
-            words = self.guarded(lambda action=action: action.act(self.targets))  # type: ignore[misc]
+            words = self.guarded(lambda action=action: self._acted(action))  # type: ignore[misc]
             self.journal.append("action_done", kind=action.kind, words=words)
+
+    def _acted(self, action: Action) -> str:
+        """Its words, within its limit: a target that hangs does not keep the run from undoing what it did."""
+        what = f"{action.kind} on {action.target}"
+        with understood(what):
+            return within(action.limit_s(), lambda: action.act(self.targets), what)
 
     def wait(self, phase: str, seconds: float, words: str = "", until: Callable[[], bool] = lambda: False) -> None:
         """Wait in small steps, cut short by ``until`` or the end of the run, telling how far along."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -14,17 +15,20 @@ from chaosday.judging.verdict import Verdict, conclude, conclude_played, judge_c
 from chaosday.model.clean import Clean
 from chaosday.model.fault import Bite
 from chaosday.model.finding import Finding, Outcome
+from chaosday.processes.limits.within import understood, within
 from chaosday.record.run_directory import RunDirectory
 from chaosday.running.describing import described
 from chaosday.running.kind import Kind
 from chaosday.running.live import LiveRun
 from chaosday.running.signals import Stopped
 from chaosday.safety.permission import Permission
+from chaosday.safety.reading import reached
 from chaosday.statistics import operations_needed
 from chaosday.undo.undoing import Attempt
 from chaosday.undo.watching import watched_over
 
 T = TypeVar("T")
+CLEAN_UP_S = 600.0
 VERBS = ("preflight", "baseline", "inject", "observe", "rollback", "verify", "prove", "report")
 
 
@@ -164,7 +168,7 @@ class Run(LiveRun):
         if self.verdict is not None and self.verdict.outcome is Outcome.VIOLATED:
             return
         for workload in self.workloads.prepared:
-            self._tried(lambda workload=workload: workload.clean_up(self.targets[workload.target]))  # type: ignore[misc]
+            self._tried(partial(workload.clean_up, self.targets[workload.target]))
         self._tried(lambda: self.kind.clean_up(self))
 
     def close(self) -> None:
@@ -189,11 +193,14 @@ class Run(LiveRun):
         permitted = self.ready
         if permitted:
             self._halting.start()
-        reached = {name: self.guarded(target.reach) or "" if permitted else "" for name, target in self.targets.items()}
+        words = {
+            name: self.guarded(lambda target=target: reached(target)) or "" if permitted else ""  # type: ignore[misc]
+            for name, target in self.targets.items()
+        }
         if self.ready:
             self.guarded(self._resolve)
         self.kind.preflighted(self)
-        return self._write_plan(reached)
+        return self._write_plan(words)
 
     def _resolve(self) -> None:
         self.kind.resolve(self)
@@ -277,7 +284,8 @@ class Run(LiveRun):
 
     def _tried(self, act: Callable[[], None]) -> None:
         try:
-            act()
+            with understood("taking away what was made"):
+                within(CLEAN_UP_S, act, "taking away what was made")
         except (ChaosdayError, OSError) as error:
             with contextlib.suppress(OSError):
                 self.journal.append("left_behind", reason=str(error))

@@ -7,6 +7,10 @@ from chaosday.model.base import Model
 from chaosday.model.experiment import Settle
 from chaosday.model.probe import Probe
 from chaosday.model.target import Target
+from chaosday.safety.reading import Reader
+
+LEAST_S = 1.0
+"""What is left to the last reading of all."""
 
 
 class Settled(Model):
@@ -20,9 +24,10 @@ class Settled(Model):
 
 def settled(settle: Settle, probe: Probe, target: Target, clock: Clock) -> Settled:
     """Ask until it holds or the time-out is over."""
-    began_ns, run, attempts, words = clock.monotonic_ns(), 0, 0, ""
+    began_ns, run, attempts, words, after_s = clock.monotonic_ns(), 0, 0, "", 0.0
+    reader = Reader(probe, target)
     while True:
-        reading = probe.read(target)
+        reading = reader.read(max(LEAST_S, settle.timeout_s - after_s))
         attempts += 1
         run = run + 1 if reading.healthy is True else 0
         words = reading.words

@@ -1,4 +1,4 @@
-"""Guards: probes that stop a run. No answer counts as a breach."""
+"""Guards: probes that stop a run. No answer counts as a breach, and so does a guard that is no more."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 
 from chaosday.model.experiment import Guard
-from chaosday.model.probe import ProbeReading
 from chaosday.model.target import Target
+from chaosday.safety.reading import Reader
 
 
 class Guarding:
@@ -29,16 +29,24 @@ class Guarding:
             thread.start()
 
     def stop(self) -> None:
-        """Stop reading; any number of times."""
+        """Stop reading; any number of times. One that hangs is left behind."""
         self._stop.set()
         for thread in self._threads:
             if thread.is_alive():
                 thread.join(5)
 
+    def blind(self) -> str:
+        """Why nobody looks any more, empty while every guard that was started is at work: asked by whoever relies on
+        them, because what has ended cannot say so."""
+        gone = any(thread.ident is not None and not thread.is_alive() for thread in self._threads)
+        if gone and not self._stop.is_set() and not self.tripped.is_set():
+            return "a guard ended by itself, and nobody looks in its place"
+        return ""
+
     def _watch(self, guard: Guard, target: Target) -> None:
-        recent: deque[bool] = deque(maxlen=guard.window)
+        reader, recent = Reader(guard.probe, target), deque[bool](maxlen=guard.window)
         while not self._stop.is_set():
-            reading: ProbeReading = guard.probe.read(target)
+            reading = reader.read()
             recent.append(reading.healthy is not True)
             if sum(recent) >= guard.breaches:
                 self.why = (

@@ -16,13 +16,16 @@ from typing import Protocol
 import orjson
 
 from chaosday.clock import Clock, SystemClock, iso
-from chaosday.errors import EvidenceUnwritable, UsageError
+from chaosday.errors import ChaosdayError, EvidenceUnwritable, UsageError
 from chaosday.model.base import Model
+from chaosday.processes.limits.within import Underway, in_a_line
 from chaosday.processes.login import user_name
 from chaosday.record.run_directory import runs_root
 
 VARIABLE = "CHAOSDAY_HALT"
 POLL_S = 0.5
+ANSWER_S = 60.0
+"""Longer than Prefect's own client waits before it tries once more."""
 NO_REASON = "say why, for whoever finds everything halted"
 
 
@@ -107,7 +110,7 @@ class HaltWatch:
 
     def __init__(self, switches: Sequence[HaltSwitch], stop: Callable[[str], None], *, every_s: float = POLL_S) -> None:
         self._stop_run, self._every_s = stop, every_s
-        self._over = threading.Event()
+        self._over, self._told = threading.Event(), False
         self._threads = [threading.Thread(target=self._watch, args=(switch,), daemon=True) for switch in switches]
 
     def start(self) -> None:
@@ -119,18 +122,40 @@ class HaltWatch:
         """No more; any number of times. One that still waits for an answer is left behind."""
         self._over.set()
 
+    def blind(self) -> str:
+        """Why nobody asks any more, empty while every switch is asked: for whoever relies on the watch."""
+        gone = any(thread.ident is not None and not thread.is_alive() for thread in self._threads)
+        if gone and not self._over.is_set() and not self._told:
+            return "a watch on a halt switch ended by itself, which means halted"
+        return ""
+
     def _watch(self, switch: HaltSwitch) -> None:
         while not self._over.wait(self._every_s):
             words = halted_by([switch])
             if words and not self._over.is_set():
+                self._told = True
                 self._stop_run(words)
                 return
 
 
 def halted_by(switches: Sequence[HaltSwitch]) -> str:
-    """The words of the first switch that is on, empty where none is."""
+    """The words of the first switch that is on, empty where none is.
+
+    One that raises, or says nothing within ``ANSWER_S``, cannot be read, which means halted.
+    """
     for switch in switches:
-        reading = switch.reading()
+        reading = _reading(switch)
         if reading.halted:
             return reading.words or "halted"
     return ""
+
+
+def _reading(switch: HaltSwitch) -> HaltReading:
+    asked = Underway(switch.reading)
+    if not asked.ended(ANSWER_S):
+        return HaltReading(halted=True, words=f"a halt switch said nothing within {ANSWER_S:g} s, which means halted")
+    said = asked.outcome()
+    if isinstance(said, BaseException):
+        words = str(said) if isinstance(said, ChaosdayError) else in_a_line(said)
+        return HaltReading(halted=True, words=f"a halt switch cannot be read ({words}), which means halted")
+    return said

@@ -6,7 +6,8 @@ import contextlib
 import threading
 from collections.abc import Iterable
 
-from chaosday.errors import Refused
+from chaosday.errors import ChaosdayError, Refused
+from chaosday.processes.limits.within import understood
 from chaosday.safety.fencing import TTL_S, Fences, FenceToken
 
 
@@ -31,6 +32,11 @@ class Holding:
         self._thread = threading.Thread(target=self._renew, daemon=True)
         self._thread.start()
 
+    def blind(self) -> str:
+        """Why nobody renews any more, empty while somebody does."""
+        gone = self._thread is not None and not self._thread.is_alive()
+        return "the renewal of what this run holds ended by itself" if gone and not self._over.is_set() else ""
+
     def check(self) -> None:
         """Before each act: ``Refused`` where a hold was lost."""
         for token in self._tokens:
@@ -49,8 +55,9 @@ class Holding:
         while not self._over.wait(self._ttl_s / 3):
             for token in list(self._tokens):
                 try:
-                    self._fences.renew(token, self._ttl_s)
-                except Refused as error:
+                    with understood("a fencing lease"):
+                        self._fences.renew(token, self._ttl_s)
+                except ChaosdayError as error:
                     self.lost = str(error)
                     return
                 except OSError:

@@ -9,15 +9,18 @@ from typing import Any
 
 from chaosday.errors import TargetUnreachable
 from chaosday.model.store import NoEffect, Options, Session, Unanswered
+from chaosday.processes.limits.sockets import BoundedConnection
+from chaosday.processes.limits.within import GARBLED, in_a_line
 
 UNAVAILABLE = 14
+LONGEST_BYTES = 64 << 20
 
 
 class EtcdSession:
     """Registers and sets below a prefix. Option ``serializable``: read what this member has, asking no other."""
 
     def __init__(self, host: str, port: int, space: str, timeout_s: float, options: Options) -> None:
-        self._connection = http.client.HTTPConnection(host, port, timeout=timeout_s)
+        self._connection = BoundedConnection(host, port, timeout=timeout_s)
         self._space = space
         self._serializable = bool(options.get("serializable", False))
 
@@ -42,10 +45,15 @@ class EtcdSession:
         try:
             self._connection.request("POST", f"/v3/kv/{verb}", json.dumps(body), {"Content-Type": "application/json"})
             answer = self._connection.getresponse()
-            said: dict[str, Any] = json.loads(answer.read())
-        except (OSError, http.client.HTTPException, ValueError) as error:
+            text = answer.read(LONGEST_BYTES + 1)
+            if len(text) > LONGEST_BYTES:
+                raise ValueError(f"an answer of more than {LONGEST_BYTES} bytes")
+            said: dict[str, Any] = json.loads(text)
+        except (OSError, http.client.HTTPException, *GARBLED) as error:
             self._connection.close()
-            raise (NoEffect if reads else Unanswered)(f"{type(error).__name__} {error}") from None
+            raise (NoEffect if reads else Unanswered)(in_a_line(error)) from None
+        if not isinstance(said, dict):
+            raise (NoEffect if reads else Unanswered)("the answer is no object")
         if answer.status != http.client.OK:
             words = str(said.get("message") or said.get("error") or answer.status)
             raise (NoEffect if reads else Unanswered)(words)

@@ -13,6 +13,10 @@ from typing import Any
 
 from chaosday.errors import TargetUnreachable
 from chaosday.model.store import NoEffect, Options, Session, Unanswered
+from chaosday.processes.limits.sockets import BoundedSocket
+from chaosday.processes.limits.within import GARBLED, in_a_line
+
+LONGEST_BYTES = 64 << 20
 
 
 class LineSession:
@@ -20,7 +24,7 @@ class LineSession:
 
     def __init__(self, host: str, port: int, timeout_s: float) -> None:
         try:
-            self._connection = socket.create_connection((host, port), timeout_s)
+            self._connection = BoundedSocket.around(socket.create_connection((host, port), timeout_s), timeout_s)
         except OSError as error:
             raise TargetUnreachable(f"nothing takes lines at {host}:{port}: {error}") from None
         self._connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -34,11 +38,13 @@ class LineSession:
         """One request, one answer."""
         try:
             self._connection.sendall(json.dumps({"do": what, **told}).encode() + b"\n")
-            said = json.loads(self._answers.readline())
-        except (OSError, ValueError) as error:
-            raise Unanswered(f"{type(error).__name__} {error}") from None
+            said = json.loads(self._answers.readline(LONGEST_BYTES))
+            if not isinstance(said, dict):
+                raise ValueError("the answer is no object")
+        except (OSError, *GARBLED) as error:
+            raise Unanswered(in_a_line(error)) from None
         if "refused" in said:
-            raise NoEffect(said["refused"])
+            raise NoEffect(str(said["refused"]))
         if "result" not in said:
             raise Unanswered(str(said.get("unknown", "an answer without a result")))
         return said["result"]

@@ -10,8 +10,11 @@ from typing import Any
 from chaosday.clients.answering import answering
 from chaosday.errors import TargetUnreachable
 from chaosday.model.store import NoEffect, Options, Session, Unanswered
+from chaosday.processes.limits.within import GARBLED, in_a_line
 
 BATCH = 500
+DRAIN_S = 60.0
+CLOSE_S = 1.0
 
 
 class NatsSession:
@@ -35,17 +38,20 @@ class NatsSession:
         from nats.errors import Error as NatsError
 
         try:
-            return self._runner.run(acts[f]())
-        except (NatsError, OSError, TimeoutError) as error:
+            # Each step of it has a time-out of the library's; a stream that is a trickle has many steps.
+            return self._runner.run(
+                asyncio.wait_for(acts[f](), self._timeout_s + (DRAIN_S if f == "drain" else CLOSE_S))
+            )
+        except (NatsError, OSError, TimeoutError, *GARBLED) as error:
             # Reading takes nothing out of a stream.
-            raise (NoEffect if f == "drain" else Unanswered)(f"{type(error).__name__} {error}") from None
+            raise (NoEffect if f == "drain" else Unanswered)(in_a_line(error)) from None
 
     def close(self) -> None:
         client, self._client = self._client, None
         if client is None:
             return
-        with contextlib.suppress(OSError, RuntimeError, TimeoutError):
-            self._runner.run(asyncio.wait_for(client.close(), 1))
+        with contextlib.suppress(OSError, TimeoutError, *GARBLED):
+            self._runner.run(asyncio.wait_for(client.close(), CLOSE_S))
         self._runner.close()
 
     async def make(self) -> None:
@@ -77,7 +83,7 @@ class NatsSession:
             return await asyncio.wait_for(
                 nats.connect(url, allow_reconnect=False, connect_timeout=2, error_cb=quiet), self._timeout_s + 2
             )
-        except (NatsError, OSError, TimeoutError) as error:
+        except (NatsError, OSError, TimeoutError, *GARBLED) as error:
             raise TargetUnreachable(f"{url} does not answer: {type(error).__name__}") from None
 
     async def _publish(self, value: Any) -> None:

@@ -12,6 +12,9 @@ from chaosday.model.target import Sql
 from chaosday.stores.sql import Dialect, SqlSession
 
 SCHEMA = "chaosday"
+MAKE_S = 60.0
+PATIENCE_S = 5.0
+"""The server's own time-out comes first: what it says then is how the operation ended."""
 
 
 def dialect() -> Dialect:
@@ -57,13 +60,13 @@ class PostgreSQLStore:
         """Schema and tables; alone among our sessions, since PostgreSQL does not keep two from colliding."""
         from chaosday.clients.sql import execute_all
 
-        with self._sql.connect() as connection:
+        with self._sql.connect(answer_s=MAKE_S) as connection:
             execute_all(connection, *(each.format(table=_table(space)) for each in dialect().make))
 
     def session(self, space: str, timeout_s: float, options: Options) -> Session:
         """A connection, with a statement time-out on the server's side too."""
         server = self._sql.on_port(int(options["port"])) if "port" in options else self._sql
-        connection = server.connect(timeout_s=timeout_s)
+        connection = server.connect(timeout_s=timeout_s, answer_s=timeout_s + PATIENCE_S)
         settings = {"statement_timeout": f"{int(timeout_s * 1000)}ms"}
         settings |= dict(each.split("=", 1) for each in str(options.get("settings", "")).split(",") if "=" in each)
         with answering(server.name(), *dialect().errors):
@@ -77,7 +80,7 @@ class PostgreSQLStore:
 
         from chaosday.clients.sql import execute_all
 
-        with self._sql.connect() as connection:
+        with self._sql.connect(answer_s=MAKE_S) as connection:
             execute_all(connection, f"drop table if exists {_table(space)}, {_table(space)}_set")
             with contextlib.suppress(psycopg.Error):
                 connection.execute(f"drop schema if exists {SCHEMA}")

@@ -8,6 +8,8 @@ from typing import Any
 from chaosday.model.store import NoEffect, Options, Session, Unanswered
 
 TRIED = 2_000
+LONGEST_BYTES = 1 << 20
+"""Of a register, which is a number."""
 TAKEN = (409, 412)
 """Somebody else is creating it; the condition does not hold (AWS, "Conditional writes")."""
 
@@ -70,7 +72,7 @@ class S3Session:
         from botocore.exceptions import ClientError
 
         try:
-            return int(self._client.get_object(Bucket=self._bucket, Key=name)["Body"].read())
+            return int(self._client.get_object(Bucket=self._bucket, Key=name)["Body"].read(LONGEST_BYTES))
         except ClientError as error:
             if error.response["Error"].get("Code") in ("NoSuchKey", "404"):
                 return None

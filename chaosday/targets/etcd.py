@@ -9,10 +9,12 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from chaosday.clients.answering import answering
 from chaosday.errors import TargetUnreachable
 from chaosday.model.store import Store
 from chaosday.model.target import Target
-from chaosday.stores.etcd import EtcdStore
+from chaosday.processes.limits.sockets import CutConnection, Cutter
+from chaosday.stores.etcd import LONGEST_BYTES, EtcdStore
 
 
 class Etcd(Target):
@@ -28,16 +30,15 @@ class Etcd(Target):
 
     def reach(self) -> str:
         """Ask it for its version and health; a member that knows no leader is not healthy."""
-        connection = http.client.HTTPConnection(self.host, self.port, timeout=5)
-        try:
-            said: dict[str, Any] = {}
-            for path in ("/version", "/health"):
-                connection.request("GET", path)
-                said |= json.loads(connection.getresponse().read())
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            raise TargetUnreachable(f"etcd at {self.host}:{self.port} does not answer: {error}") from None
-        finally:
-            connection.close()
+        said: dict[str, Any] = {}
+        with Cutter(5) as cutter, answering(f"etcd at {self.host}:{self.port}", OSError, http.client.HTTPException):
+            connection = CutConnection(self.host, self.port, timeout=5, cutter=cutter)
+            try:
+                for path in ("/version", "/health"):
+                    connection.request("GET", path)
+                    said |= json.loads(connection.getresponse().read(LONGEST_BYTES))
+            finally:
+                connection.close()
         if said.get("health") != "true":
             raise TargetUnreachable(f"etcd at {self.host}:{self.port} says that it is not healthy")
-        return f"etcd {said['etcdserver']}, at {self.host}:{self.port}"
+        return f"etcd {said.get('etcdserver', 'of no version')}, at {self.host}:{self.port}"

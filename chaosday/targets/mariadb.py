@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -12,6 +13,8 @@ from chaosday.clients.answering import answering
 from chaosday.errors import AccessDenied, CapabilityMissing, TargetUnreachable
 from chaosday.model.store import Store
 from chaosday.model.target import Target
+from chaosday.processes.limits.sockets import BoundedSocket
+from chaosday.processes.limits.within import GARBLED
 from chaosday.stores.mariadb import MariaDBStore
 
 DENIED = (1044, 1045, 1049, 1142, 1227)
@@ -56,12 +59,17 @@ class MariaDB(Target):
             raise CapabilityMissing("MariaDB needs PyMySQL: pip install 'chaosday[databases]'") from None
         secret = self.password.get_secret_value() if self.password else os.environ.get(self.password_env, "")
         try:
-            return pymysql.connect(
+            connection = pymysql.connect(
                 host=self.host, port=port or self.port, user=self.user, password=secret, database=self.database,
-                connect_timeout=max(1, int(timeout_s)), read_timeout=timeout_s, write_timeout=timeout_s,
-                autocommit=True,
+                read_timeout=timeout_s, write_timeout=timeout_s, autocommit=True, defer_connect=True,
             )  # fmt: skip
-        except (pymysql.Error, OSError) as error:
+            wire = socket.create_connection((self.host, port or self.port), timeout_s)
+            wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            wire.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            # The library's time-outs are for each piece of an answer.
+            connection.connect(BoundedSocket.around(wire, timeout_s))
+            return connection
+        except (pymysql.Error, OSError, *GARBLED) as error:
             code = error.args[0] if error.args else 0
             where = self._where()
             if code in DENIED:

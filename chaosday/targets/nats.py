@@ -12,7 +12,11 @@ from pydantic import Field
 from chaosday.errors import TargetUnreachable
 from chaosday.model.store import Store
 from chaosday.model.target import Target
+from chaosday.processes.limits.sockets import BoundedSocket
+from chaosday.processes.limits.within import GARBLED
 from chaosday.stores.nats import NatsStore
+
+LONGEST_BYTES = 1 << 20
 
 
 class Nats(Target):
@@ -30,9 +34,11 @@ class Nats(Target):
         """Read what it says of itself to everybody who connects."""
         try:
             with socket.create_connection((self.host, self.port), 5) as connection:
-                said = json.loads(connection.makefile("rb").readline().removeprefix(b"INFO "))
-        except (OSError, ValueError) as error:
+                lines = BoundedSocket.around(connection, 5).makefile("rb")
+                said = json.loads(lines.readline(LONGEST_BYTES).removeprefix(b"INFO "))
+                jetstream, version = said.get("jetstream"), said["version"]
+        except (OSError, *GARBLED) as error:
             raise TargetUnreachable(f"NATS at {self.host}:{self.port} does not answer: {error}") from None
-        if not said.get("jetstream"):
+        if not jetstream:
             raise TargetUnreachable(f"NATS at {self.host}:{self.port} has no JetStream")
-        return f"NATS {said['version']}, at {self.host}:{self.port}"
+        return f"NATS {version}, at {self.host}:{self.port}"

@@ -14,12 +14,14 @@ from chaosday.errors import AccessDenied, TargetUnreachable
 from chaosday.model.lease import LeaseHolder
 from chaosday.model.store import Store
 from chaosday.model.target import Route, ServerFiles, Sql, Target
+from chaosday.processes.limits.within import GARBLED
 from chaosday.stores.postgresql import PostgreSQLStore
 from chaosday.undo.table_leases import TableLeases
 
 # https://www.postgresql.org/docs/18/errcodes-appendix.html: class 28 is invalid authorization,
 # 3D000 a database that does not exist, 42501 a privilege that is missing.
 DENIED = ("28", "3D", "42501")
+REACH_S = 10.0
 
 
 class PostgreSQL(Target):
@@ -93,15 +95,17 @@ class PostgreSQL(Target):
             return self.password.get_secret_value()
         return os.environ.get(self.password_env) or None
 
-    def connect(self, *, timeout_s: float = 5, autocommit: bool = True) -> Any:
+    def connect(self, *, timeout_s: float = 5, autocommit: bool = True, answer_s: float = 0) -> Any:
         """A new psycopg connection; ``TargetUnreachable`` or ``AccessDenied`` in one line without secrets."""
         import psycopg
+
+        from chaosday.processes.limits.postgres import ANSWER_S, BoundedConnection
 
         options: dict[str, Any] = {"sslmode": self.sslmode} if self.sslmode else {}
         if (password := self.secret()) is not None:
             options["password"] = password
         try:
-            return psycopg.connect(
+            connection = BoundedConnection.connect(
                 host=self.host,
                 port=self.port,
                 user=self.user,
@@ -112,13 +116,16 @@ class PostgreSQL(Target):
                 application_name="chaosday",
                 **options,
             )
-        except psycopg.OperationalError as error:
+        # A server that is none makes libpq and psycopg say what they will.
+        except (psycopg.Error, *GARBLED) as error:
             raise self._explained(error) from None
+        connection.answer_s = answer_s or ANSWER_S
+        return connection
 
     def reach(self) -> str:
         import psycopg
 
-        with self.connect() as connection:
+        with self.connect(answer_s=REACH_S) as connection:
             try:
                 version, standby = connection.execute(
                     "select current_setting('server_version'), pg_is_in_recovery()"

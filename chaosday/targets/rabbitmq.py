@@ -13,7 +13,11 @@ from chaosday.clients.answering import answering
 from chaosday.errors import AccessDenied, CapabilityMissing, TargetUnreachable
 from chaosday.model.store import Store
 from chaosday.model.target import Route, Target
+from chaosday.processes.limits.within import GARBLED
 from chaosday.stores.rabbitmq import RabbitStore
+
+PATIENCE_S = 10.0
+"""A broker that pauses may still confirm; one that is silent for longer than that is given up."""
 
 
 class RabbitMQ(Target):
@@ -57,6 +61,8 @@ class RabbitMQ(Target):
             import pika
         except ImportError:
             raise CapabilityMissing("RabbitMQ needs pika: pip install 'chaosday[databases]'") from None
+        from pika.adapters.utils.connection_workflow import AMQPConnectorException
+
         # The library logs a traceback for every connection that is refused, which is what we are here for.
         logging.getLogger("pika").setLevel(logging.CRITICAL)
         secret = self.password.get_secret_value() if self.password else os.environ.get(self.password_env, "guest")
@@ -65,10 +71,30 @@ class RabbitMQ(Target):
             socket_timeout=timeout_s, stack_timeout=timeout_s + 5, blocked_connection_timeout=timeout_s, heartbeat=0,
         )  # fmt: skip
         try:
-            return pika.BlockingConnection(parameters)
+            return _patient(timeout_s)(parameters)
         except (pika.exceptions.ProbableAuthenticationError, pika.exceptions.AuthenticationError):
             raise AccessDenied(f"{self._where()} refuses {self.user}") from None
         # A broker that dies between the connection and pika's first look at it makes pika raise a ValueError.
-        except (pika.exceptions.AMQPError, OSError, ValueError) as error:
+        except (pika.exceptions.AMQPError, AMQPConnectorException, OSError, *GARBLED) as error:
             words = f"{self._where()} does not answer: {type(error).__name__}"
             raise TargetUnreachable(words) from None
+
+
+def _patient(timeout_s: float) -> Any:
+    """The library's connection, which is cut where it waits in vain: for an answer, it waits for ever."""
+    import pika
+
+    class Patient(pika.BlockingConnection):  # type: ignore[misc]
+        def _flush_output(self, *waiters: Any) -> None:
+            transport, loop = self._impl._transport, self._impl.ioloop
+            if transport is None:
+                super()._flush_output(*waiters)
+                return
+            cut = loop.call_later(timeout_s + PATIENCE_S, transport.abort)
+            try:
+                super()._flush_output(*waiters)
+            finally:
+                if not self.is_closed:
+                    loop.remove_timeout(cut)
+
+    return Patient

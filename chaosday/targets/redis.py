@@ -12,6 +12,8 @@ from chaosday.clients.answering import answering
 from chaosday.errors import AccessDenied, CapabilityMissing, TargetUnreachable
 from chaosday.model.store import Store
 from chaosday.model.target import Replica, Route, Target
+from chaosday.processes.limits.sockets import BoundedSocket
+from chaosday.processes.limits.within import GARBLED
 from chaosday.stores.redis import RedisStore
 
 
@@ -37,7 +39,10 @@ class Redis(Target):
     def promote(self) -> None:
         """``REPLICAOF NO ONE``."""
         client = self.connect(5)
-        client.replicaof("NO", "ONE")
+        import redis
+
+        with answering(f"Redis at {self.host}:{self.port}", redis.exceptions.RedisError, OSError):
+            client.replicaof("NO", "ONE")
         client.close()
 
     def through(self, route: Target) -> Redis:
@@ -69,15 +74,16 @@ class Redis(Target):
 
         secret = self.password.get_secret_value() if self.password else os.environ.get(self.password_env) or None
         host, found = self._primary(timeout_s) if self.sentinels else (self.host, self.port)
-        client = redis.Redis(
-            host=host, port=port or found, password=secret, socket_timeout=timeout_s,
-            socket_connect_timeout=timeout_s, single_connection_client=False, retry=Retry(NoBackoff(), 0),
+        pool = redis.ConnectionPool(
+            _bounded(timeout_s), host=host, port=port or found, password=secret, socket_timeout=timeout_s,
+            socket_connect_timeout=timeout_s, retry=Retry(NoBackoff(), 0),
         )  # fmt: skip
+        client = redis.Redis.from_pool(pool)
         try:
             client.ping()
         except redis.exceptions.AuthenticationError:
             raise AccessDenied(f"Redis at {self.host}:{self.port} refuses us") from None
-        except (redis.exceptions.RedisError, OSError) as error:
+        except (redis.exceptions.RedisError, OSError, *GARBLED) as error:
             client.close()
             raise TargetUnreachable(
                 f"Redis at {self.host}:{self.port} does not answer: {type(error).__name__}"
@@ -95,9 +101,20 @@ class Redis(Target):
         )
         try:
             host, port = asked.discover_master(self.service)
-        except redis.exceptions.RedisError as error:
+        except (redis.exceptions.RedisError, OSError, *GARBLED) as error:
             raise TargetUnreachable(f"the Sentinels know no primary of {self.service}: {error}") from None
         finally:
             for each in asked.sentinels:
                 each.close()
         return str(host), int(port)
+
+
+def _bounded(timeout_s: float) -> Any:
+    """The library's connection, whose answers end: its own time-out is for each piece of one."""
+    import redis
+
+    class Bounded(redis.Connection):
+        def _connect(self) -> Any:
+            return BoundedSocket.around(super()._connect(), timeout_s)  # type: ignore[no-untyped-call]
+
+    return Bounded

@@ -24,6 +24,9 @@ from chaosday.record.signing import is_ours, lease_mac, not_ours
 from chaosday.undo.table_owner import user_table
 from chaosday.undo.table_rows import SCHEMA, keep, kept_table, put_back
 
+ANSWER_S = 60.0
+"""A silent server must not keep other faults from being undone."""
+
 
 class TableLeases:
     """The lease holder of a PostgreSQL database. The undo's data names ``table``, ``key``, ``keys`` (JSON) and
@@ -146,7 +149,7 @@ class TableLeases:
         import psycopg
 
         try:
-            with self._sql.connect(autocommit=False) as connection:
+            with self._sql.connect(autocommit=False, answer_s=ANSWER_S) as connection:
                 yield connection
         except psycopg.Error as error:
             raise LeaseError(f"{words}: {' '.join(str(error).split())[:200]}") from None

@@ -13,6 +13,9 @@ from chaosday.model.action import Action
 from chaosday.model.target import ServerFiles, Sql, Target
 from chaosday.servers.postgres import node_of, rewind
 
+REWIND_S = 3600.0
+"""pg_rewind reads all of a data directory, of whatever size."""
+
 
 class PostgresRejoin(Action):
     """``pg_rewind`` the target's data directory against ``source``, start it as a standby, wait until it streams.
@@ -24,6 +27,9 @@ class PostgresRejoin(Action):
     source: str = ""
     """Name of the postgresql target that is primary now."""
     timeout_s: float = Field(default=30, gt=0)
+
+    def limit_s(self) -> float:
+        return REWIND_S + super().limit_s()
 
     def act(self, targets: Mapping[str, Target]) -> str:
         old, new = targets[self.target], targets.get(self.source)

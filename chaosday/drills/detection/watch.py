@@ -10,6 +10,7 @@ from chaosday.drills.detection.drill import Monitor
 from chaosday.model.base import Model
 from chaosday.model.probe import ProbeReading
 from chaosday.model.target import Target
+from chaosday.safety.reading import Reader
 
 
 class Notice(Model):
@@ -62,9 +63,10 @@ class Watch:
             return list(self._notices.values())
 
     def _read(self, monitor: Monitor, target: Target) -> None:
+        reader = Reader(monitor.probe, target)
         while not self._stop.is_set():
             asked_ns = self._clock.monotonic_ns()
-            self._note(monitor.name, monitor.probe.read(target))
+            self._note(monitor.name, reader.read())
             taken_s = (self._clock.monotonic_ns() - asked_ns) / 1e9
             self._stop.wait(max(0.0, self._every_s - taken_s))
 

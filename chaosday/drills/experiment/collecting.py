@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from chaosday.clients.driver import Driver
 from chaosday.model.experiment import Experiment
+from chaosday.model.probe import LONG_S
 from chaosday.model.target import Target
+from chaosday.processes.limits.within import understood, within
 from chaosday.record.recorder import seal
 from chaosday.record.run_directory import RunDirectory
+from chaosday.safety.reading import collected
 
 
 def collect(
@@ -23,7 +27,10 @@ def collect(
     for driver in drivers:
         workload = driver.workload
         replicas = {name: targets[name] for name in workload.replicas}
-        for name, rows in workload.read_back(targets[workload.target], replicas).items():
+        target, what = targets[workload.target], f"reading back what the {workload.kind} workload wrote"
+        with understood(what):
+            found = within(LONG_S, partial(workload.read_back, target, replicas), what)
+        for name, rows in found.items():
             directory.write_rows(name, rows)
         for name, said in workload.facts().items():
             directory.write_json(f"observations/{name}.json", said)
@@ -31,7 +38,7 @@ def collect(
     try:
         for probe in experiment.evidence:
             scratch.mkdir(exist_ok=True)
-            for name, said in probe.collect(targets[probe.target], scratch).items():
+            for name, said in collected(probe, targets[probe.target], scratch).items():
                 directory.write_json(f"observations/{name}.json", said)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)

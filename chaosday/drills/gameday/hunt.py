@@ -13,6 +13,7 @@ from chaosday.drills.gameday.sealing import Sealed, SealedFlag
 from chaosday.errors import ChaosdayError
 from chaosday.model.fault import FaultPlan
 from chaosday.running.live import LiveRun
+from chaosday.safety.reading import asked
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ class Hunt:
 
     def _answer(self, claim: Claim, option: FlagOption, plan: FaultPlan) -> bool:
         if option.mitigated is not None:
-            gone = option.mitigated.read(self.run.targets[option.mitigated.target]).healthy is True
+            gone = asked(option.mitigated, self.run.targets[option.mitigated.target]).healthy is True
         else:
             # An error here is no sign that it is gone: the claim is refused, and the team may claim again.
             gone = _quietly(partial(self.run.lifecycle.attest, plan))

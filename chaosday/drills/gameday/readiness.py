@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from chaosday.drills.gameday.day import CriticalSystem, GameDay
 from chaosday.model.base import Model
 from chaosday.model.target import Target
+from chaosday.safety.reading import asked
 
 NEEDED_ROLES = ("leader", "observer", "stopper", "team")
 
@@ -34,7 +35,7 @@ def monitors_now(day: GameDay, targets: Mapping[str, Target]) -> list[Gap]:
     named = [(f"monitor {monitor.name}", monitor.probe) for monitor in day.monitors()]
     named += [(f"abort guard {guard.probe.kind}", guard.probe) for guard in day.guards()]
     for name, probe in named:
-        reading = probe.read(targets[probe.target])
+        reading = asked(probe, targets[probe.target])
         if reading.healthy is None:
             found.append(Gap(where=name, words=f"it gives no answer ({reading.words}); make it work before the day"))
         elif not reading.healthy:

@@ -10,7 +10,9 @@ from pydantic import Field, SecretStr
 
 from chaosday.errors import AccessDenied, CapabilityMissing, ChaosdayError, TargetUnreachable
 from chaosday.model.base import Model
+from chaosday.processes.limits.bodies import BoundedHttp
 
+DRIP_S = 20.0
 DENIED = {
     "AccessDenied",
     "AccessDeniedException",
@@ -80,7 +82,10 @@ def _client(key: _Key, service: str) -> Any:
         proxies={"http": f"http://{access.proxy}"} if access.proxy else {},
     )
     session = _session(boto3, access)
-    return session.client(service, endpoint_url=_endpoint(session, access, service), config=config)
+    client = session.client(service, endpoint_url=_endpoint(session, access, service), config=config)
+    # The time-outs of the configuration are for each piece of an answer.
+    client._endpoint.http_session = BoundedHttp(client._endpoint.http_session, access.timeout_s + DRIP_S)
+    return client
 
 
 def _session(boto3: Any, access: Access) -> Any:

@@ -12,6 +12,7 @@ from pydantic import Field
 from chaosday.errors import AccessDenied, CapabilityMissing, ChaosdayError, TargetUnreachable
 from chaosday.model.base import Model
 from chaosday.model.words import KUBE_NAME
+from chaosday.processes.limits.bodies import TooMuch, whole_body
 
 MERGE = "application/merge-patch+json"
 STRATEGIC = "application/strategic-merge-patch+json"
@@ -126,10 +127,16 @@ class Connection:
         pool = self.client.rest_client.pool_manager
         data = json.dumps(body).encode() if body is not None else None
         try:
-            answer = pool.request(method, url, body=data, headers=headers, timeout=TIMEOUT_S, retries=False)
-        except urllib3.exceptions.HTTPError as error:
+            answer = pool.request(
+                method, url, body=data, headers=headers, timeout=TIMEOUT_S, retries=False, preload_content=False
+            )
+            text = whole_body(answer, 3 * TIMEOUT_S)
+            answer.release_conn()
+        except (urllib3.exceptions.HTTPError, TooMuch) as error:
             raise TargetUnreachable(f"{configuration.host} does not answer: {type(error).__name__}") from None
-        said = _json(answer.data)
+        said = _json(text)
+        if answer.status < 400 and not text.lstrip().startswith(b"{") and text:
+            raise TargetUnreachable(f"{configuration.host} does not speak Kubernetes: {method} {path} is no JSON")
         if answer.status >= 400:
             words = " ".join(str(said.get("message", answer.reason)).split())[:200]
             if answer.status in (401, 403):
@@ -163,7 +170,7 @@ class Connection:
 def _json(data: bytes) -> dict[str, Any]:
     try:
         said = json.loads(data or b"{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {"message": data[:200].decode("utf-8", "replace")}
     return said if isinstance(said, dict) else {}
 

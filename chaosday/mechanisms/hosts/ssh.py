@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 OUTPUT_LIMIT_BYTES = 16 << 20
 CHUNK_BYTES = 64 << 10
+PIECES = 64
+"""Taken before the clock is looked at again: what writes without end would otherwise be read without end."""
 
 
 @dataclass(frozen=True)
@@ -329,10 +331,13 @@ def _feed(channel: paramiko.Channel, stdin: bytes) -> bytes:
 
 def _drain(channel: paramiko.Channel, out: bytearray, err: bytearray) -> None:
     """Take what has come; beyond a limit it is read and thrown away, or the command would stand still."""
-    while channel.recv_ready():
-        out += channel.recv(CHUNK_BYTES)
-    while channel.recv_stderr_ready():
-        err += channel.recv_stderr(CHUNK_BYTES)
+    for _ in range(PIECES):
+        if channel.recv_ready():
+            out += channel.recv(CHUNK_BYTES)
+        elif channel.recv_stderr_ready():
+            err += channel.recv_stderr(CHUNK_BYTES)
+        else:
+            break
     del out[OUTPUT_LIMIT_BYTES:], err[OUTPUT_LIMIT_BYTES:]
 
 

@@ -14,16 +14,19 @@ import http.client
 import secrets
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chaosday.mechanisms.http_proxy.message import Broken, Head
 from chaosday.mechanisms.http_proxy.recognise import S3_OPERATIONS, Asked
 from chaosday.mechanisms.http_proxy.rule import Match
+from chaosday.processes.limits.sockets import CutConnection, Cutter
 
 CANARY = "x-chaosday-canary"
 STAMP_BYTES = 20
 _FILLING = hashlib.shake_256(b"chaosday canary").digest(4096)
 DATE = "20000101"
+LONGEST_BYTES = 16 << 20
+LATE = "late"
 
 
 @dataclass(frozen=True)
@@ -129,15 +132,36 @@ def _plain(pattern: str, default: str) -> str:
 def send(address: str, match: Match, ticket: str, *, timeout_s: float, upload: bool = False) -> Seen:
     """Send one canary to ``host:port`` over a new connection and say what came back."""
     method, target, headers = canary_for(match, ticket)
-    return ask(address, method, target, headers, timeout_s=timeout_s, body=_FILLING if upload else None)
+    # A rule may let the body come in drops: each of them has the time-out, and all of them ten.
+    body = _FILLING if upload else None
+    return ask(address, method, target, headers, timeout_s=timeout_s, limit_s=10 * timeout_s, body=body)
 
 
 def ask(
-    address: str, method: str, target: str, headers: dict[str, str], *, timeout_s: float, body: bytes | None = None
+    address: str,
+    method: str,
+    target: str,
+    headers: dict[str, str],
+    *,
+    timeout_s: float,
+    limit_s: float = 0,
+    body: bytes | None = None,
 ) -> Seen:
-    """One request over a new connection, its outcome as the client sees it."""
+    """One request over a new connection, its outcome as the client sees it.
+
+    ``limit_s`` is for all of it, ``timeout_s`` for each piece; 0 is the same.
+    """
     host, _, port = address.rpartition(":")
-    connection = http.client.HTTPConnection(host, int(port), timeout=timeout_s)
+    with Cutter(limit_s or timeout_s) as cutter:
+        connection = CutConnection(host, int(port), timeout=timeout_s, cutter=cutter)
+        seen = _asked(connection, method, target, headers, body)
+    # What was cut may look like an end: a body without a length has no other.
+    return replace(seen, error=f"no answer in {timeout_s:g} s") if cutter.over or seen.error == LATE else seen
+
+
+def _asked(
+    connection: http.client.HTTPConnection, method: str, target: str, headers: dict[str, str], body: bytes | None
+) -> Seen:
     began = time.perf_counter()
     status: int | None = None
     got = b""
@@ -147,11 +171,13 @@ def ask(
         status = response.status
         while piece := response.read(1 << 16):
             got += piece
+            if len(got) > LONGEST_BYTES:
+                return Seen(status, time.perf_counter() - began, got, f"more than {LONGEST_BYTES} bytes")
     except http.client.IncompleteRead as error:
         return Seen(status, time.perf_counter() - began, got + error.partial, "incomplete body")
     except TimeoutError:
-        return Seen(status, time.perf_counter() - began, got, f"no answer in {timeout_s:g} s")
-    except (OSError, http.client.HTTPException) as error:
+        return Seen(status, time.perf_counter() - began, got, LATE)
+    except (OSError, http.client.HTTPException, ValueError) as error:
         return Seen(status, time.perf_counter() - began, got, type(error).__name__)
     finally:
         connection.close()

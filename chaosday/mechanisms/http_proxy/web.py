@@ -6,13 +6,13 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.client import HTTPException
-from typing import Protocol, runtime_checkable
+from typing import IO, Protocol, runtime_checkable
 
-from chaosday.mechanisms.http_proxy.canary import Seen
-
-_LONGEST_BYTES = 16 * 1024 * 1024
+from chaosday.mechanisms.http_proxy.canary import LONGEST_BYTES, Seen
+from chaosday.processes.limits.sockets import Cutter, handlers
+from chaosday.processes.limits.within import GARBLED
 
 
 @runtime_checkable
@@ -31,21 +31,41 @@ class WebClient:
     headers: Mapping[str, str]
 
     def ask(self, method: str, target: str, headers: dict[str, str], *, timeout_s: float) -> Seen:
-        """One request; redirects are followed, as a browser would."""
+        """One request; redirects are followed, as a browser would. All of it together has ``timeout_s``."""
         request = urllib.request.Request(
             self.base_url.rstrip("/") + target, method=method, headers={**self.headers, **headers}
         )
         began = time.perf_counter()
-        try:
-            with urllib.request.urlopen(request, timeout=timeout_s) as answer:
-                return Seen(answer.status, time.perf_counter() - began, answer.read(_LONGEST_BYTES))
-        except urllib.error.HTTPError as error:
-            with error:
-                return Seen(error.code, time.perf_counter() - began, error.read(_LONGEST_BYTES))
-        except urllib.error.URLError as error:
-            return Seen(None, time.perf_counter() - began, error=_line(error.reason))
-        except (OSError, HTTPException) as error:
-            return Seen(None, time.perf_counter() - began, error=_line(error))
+        with Cutter(timeout_s) as cutter:
+            seen = _asked(urllib.request.build_opener(*handlers(cutter)), request, timeout_s)
+        taken_s = time.perf_counter() - began
+        late = f"no whole answer in {timeout_s:g} s"
+        # What was cut may look like an end: a body without a length has no other.
+        return Seen(None, taken_s, error=late) if cutter.over else replace(seen, seconds=taken_s)
+
+
+def _asked(opener: urllib.request.OpenerDirector, request: urllib.request.Request, timeout_s: float) -> Seen:
+    try:
+        with opener.open(request, timeout=timeout_s) as answer:
+            return _whole(answer.status, answer)
+    except urllib.error.HTTPError as error:
+        with error:
+            return _whole(error.code, error)
+    except urllib.error.URLError as error:
+        return Seen(None, 0, error=_line(error.reason))
+    # Where a redirect leads may be no address at all.
+    except (OSError, HTTPException, *GARBLED) as error:
+        return Seen(None, 0, error=_line(error))
+
+
+def _whole(status: int, answer: IO[bytes]) -> Seen:
+    try:
+        body = answer.read(LONGEST_BYTES + 1)
+    except (OSError, HTTPException, *GARBLED) as error:
+        return Seen(None, 0, error=_line(error))
+    if len(body) > LONGEST_BYTES:
+        return Seen(status, 0, body[:LONGEST_BYTES], f"more than {LONGEST_BYTES} bytes")
+    return Seen(status, 0, body)
 
 
 def _line(error: object) -> str:

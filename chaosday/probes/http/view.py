@@ -43,7 +43,11 @@ class HttpView(Probe):
         taken_ms = seen.seconds * 1000
         if seen.status is None:
             return ProbeReading(probe=self.kind, healthy=None, words=f"{self.path}: {seen.error}")
-        wrong = [seen.error] if seen.error else self._wrong(seen.status, seen.body.decode("utf-8", "replace"), taken_ms)
+        try:
+            body = seen.body.decode("utf-8", "replace")
+            wrong = [seen.error] if seen.error else self._wrong(seen.status, body, taken_ms)
+        except ChaosdayError as error:
+            return ProbeReading(probe=self.kind, healthy=None, words=str(error))
         words = f"{self.path}: {seen.status} in {taken_ms:.0f} ms" + "".join(f"; {each}" for each in wrong)
         return ProbeReading(probe=self.kind, healthy=not wrong, value=taken_ms, unit="ms", words=words)
 
@@ -54,7 +58,7 @@ class HttpView(Probe):
         if self.contains and self.contains not in body:
             wrong.append(f"nowhere {self.contains!r}")
         if self.selector:
-            found = count(body, self.selector)
+            found = count(body, self.selector, self.timeout_s)
             if found < self.at_least or (self.at_least == 0 and found):
                 wrong.append(f"{found} of {self.selector}")
         return wrong + (self._wrong_value(body) if self.json_path else [])
@@ -64,4 +68,4 @@ class HttpView(Probe):
             value: Any = at(body, self.json_path)
         except KeyError as error:
             return [str(error.args[0])]
-        return [f"{self.json_path} is {value!r}"] if self.equals is not None and value != self.equals else []
+        return [f"{self.json_path} is {value!r:.200}"] if self.equals is not None and value != self.equals else []

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from chaosday.data.physical.backup import observe_backup
 from chaosday.errors import ChaosdayError, TargetUnreachable
 from chaosday.mechanisms.hosts.postgres_tools import tools_of
-from chaosday.model.probe import Probe, ProbeReading
+from chaosday.model.probe import LONG_S, Probe, ProbeReading
 from chaosday.model.target import ServerFiles, Target
 from chaosday.servers.account import owner_of
 
@@ -21,6 +21,9 @@ class PostgresBackup(Probe):
     """
 
     kind: Literal["postgresql.backup"] = "postgresql.backup"
+
+    def limit_s(self) -> float:
+        return LONG_S
 
     def read(self, target: Target) -> ProbeReading:
         try:

@@ -10,7 +10,7 @@ from pydantic import Field, field_validator
 from chaosday.data.reconcile.result import DiffResult
 from chaosday.data.reconcile.sides import Side
 from chaosday.errors import ChaosdayError, UsageError
-from chaosday.model.probe import Probe, ProbeReading
+from chaosday.model.probe import LONG_S, Probe, ProbeReading
 from chaosday.model.target import Target
 
 PASSWORD_PLACES = (
@@ -39,6 +39,9 @@ class TableComparison(Probe):
         except UsageError as error:
             raise ValueError(str(error)) from None
         return text
+
+    def limit_s(self) -> float:
+        return LONG_S
 
     def read(self, target: Target) -> ProbeReading:
         try:

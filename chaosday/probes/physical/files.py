@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from chaosday.errors import ChaosdayError
-from chaosday.model.probe import Probe, ProbeReading
+from chaosday.model.probe import LONG_S, Probe, ProbeReading
 from chaosday.model.target import Target
 
 
@@ -18,6 +18,9 @@ class ManifestOfFiles(Probe):
     kind: Literal["manifest"] = "manifest"
     before: str = Field(default="", description="The manifest, as `chaosday manifest make` wrote it")
     directory: str = Field(default="", description="The directory it is of")
+
+    def limit_s(self) -> float:
+        return LONG_S
 
     def read(self, target: Target) -> ProbeReading:
         try:
@@ -42,6 +45,9 @@ class SqliteFile(Probe):
 
     kind: Literal["sqlite_integrity"] = "sqlite_integrity"
     path: str = Field(default="", description="The database file")
+
+    def limit_s(self) -> float:
+        return LONG_S
 
     def read(self, target: Target) -> ProbeReading:
         try:
@@ -68,6 +74,9 @@ class ParquetPages(Probe):
 
     kind: Literal["parquet_checksums"] = "parquet_checksums"
     path: str = Field(default="", description="Path or glob of the files")
+
+    def limit_s(self) -> float:
+        return LONG_S
 
     def read(self, target: Target) -> ProbeReading:
         try:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from chaosday.errors import ChaosdayError
-from chaosday.model.probe import Probe, ProbeReading
+from chaosday.model.probe import LONG_S, Probe, ProbeReading
 from chaosday.model.target import Target
 
 
@@ -18,6 +18,9 @@ class ObjectChecksums(Probe):
     kind: Literal["s3_checksums"] = "s3_checksums"
     bucket: str = Field(default="", description="Name of the bucket")
     prefix: str = Field(default="", description="Only objects whose key begins with this")
+
+    def limit_s(self) -> float:
+        return LONG_S
 
     def read(self, target: Target) -> ProbeReading:
         try:

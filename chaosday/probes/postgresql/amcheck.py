@@ -9,7 +9,7 @@ from pydantic import Field
 
 from chaosday.errors import ChaosdayError
 from chaosday.mechanisms.hosts.postgres_tools import observe_amcheck, tools_of
-from chaosday.model.probe import Probe, ProbeReading
+from chaosday.model.probe import LONG_S, Probe, ProbeReading
 from chaosday.model.target import ServerFiles, Target
 
 
@@ -21,6 +21,9 @@ class PostgresAmcheck(Probe):
 
     kind: Literal["postgresql.amcheck"] = "postgresql.amcheck"
     tables: list[str] = Field(default=[], description="Patterns of tables; none is every table")
+
+    def limit_s(self) -> float:
+        return LONG_S
 
     def read(self, target: Target) -> ProbeReading:
         try:

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from chaosday.errors import ChaosdayError
 from chaosday.mechanisms.hosts.postgres_tools import disposable_copy, largest_table, observe_checksums, tools_of
-from chaosday.model.probe import Probe, ProbeReading
+from chaosday.model.probe import LONG_S, Probe, ProbeReading
 from chaosday.model.target import ServerFiles, Target
 from chaosday.servers.account import owner_of
 
@@ -24,6 +24,9 @@ class PostgresChecksums(Probe):
 
     kind: Literal["postgresql.checksums"] = "postgresql.checksums"
     slice_schema: str = Field(default="chaosday", description="Schema of whose largest table some pages are kept")
+
+    def limit_s(self) -> float:
+        return LONG_S
 
     def read(self, target: Target) -> ProbeReading:
         try:

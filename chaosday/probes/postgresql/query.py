@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from chaosday.errors import ChaosdayError
-from chaosday.model.probe import Probe, ProbeReading
+from chaosday.model.probe import GRACE_S, Probe, ProbeReading
 from chaosday.model.target import Sql, Target
 
 
@@ -27,7 +27,9 @@ class PostgresQuery(Probe):
         import psycopg
 
         try:
-            with target.capability(Sql).connect(timeout_s=self.timeout_ms / 1000) as connection:
+            with target.capability(Sql).connect(
+                timeout_s=self.timeout_ms / 1000, answer_s=self.timeout_ms / 1000 + GRACE_S
+            ) as connection:
                 connection.execute(f"set statement_timeout = {self.timeout_ms}")
                 connection.execute("set default_transaction_read_only = on")
                 row = connection.execute(self.query).fetchone()

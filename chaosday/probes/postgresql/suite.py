@@ -8,7 +8,7 @@ from pydantic import Field
 
 from chaosday.data.expectations import Expectation, error_in, named, validated
 from chaosday.errors import ChaosdayError
-from chaosday.model.probe import Probe, ProbeReading
+from chaosday.model.probe import GRACE_S, Probe, ProbeReading
 from chaosday.model.target import Sql, Target
 
 
@@ -29,7 +29,7 @@ class PostgresExpectations(Probe):
         import psycopg
 
         try:
-            with target.capability(Sql).connect(timeout_s=5) as connection:
+            with target.capability(Sql).connect(timeout_s=5, answer_s=self.timeout_ms / 1000 + GRACE_S) as connection:
                 connection.execute(f"set statement_timeout = {self.timeout_ms}")
                 connection.execute("set default_transaction_read_only = on")
                 asked = connection.execute(self.query)

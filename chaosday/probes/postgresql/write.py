@@ -7,7 +7,7 @@ from typing import Literal
 
 from chaosday.clients.sql import alone, execute_all
 from chaosday.errors import ChaosdayError
-from chaosday.model.probe import Probe, ProbeReading
+from chaosday.model.probe import GRACE_S, Probe, ProbeReading
 from chaosday.model.target import Sql, Target
 
 
@@ -25,7 +25,9 @@ class PostgresWrite(Probe):
         import psycopg
 
         try:
-            with target.capability(Sql).connect(timeout_s=self.timeout_ms / 1000) as connection:
+            with target.capability(Sql).connect(
+                timeout_s=self.timeout_ms / 1000, answer_s=self.timeout_ms / 1000 + GRACE_S
+            ) as connection:
                 connection.execute(f"set statement_timeout = {self.timeout_ms}")
                 with alone(connection):
                     connection.execute("create schema if not exists chaosday")
