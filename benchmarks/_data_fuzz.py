@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import random
+import resource
 import select
 import shutil
 import signal
@@ -19,9 +20,13 @@ from chaosday.errors import ChaosdayError
 
 HANG_S = 10.0
 # How many of a hundred inputs are of each kind: those that are quick to read get the most.
-SHARES = {"edn": 30, "yaml": 17, "manifest": 25, "plan": 18, "csv": 5, "parquet": 5}
+SHARES = {"edn": 20, "json": 15, "text": 10, "yaml": 15, "manifest": 15, "plan": 10, "journal": 10, "csv": 5,
+          "parquet": 5, "history": 5}  # fmt: skip
 NAMES = {"edn": "history.edn", "yaml": "experiment.yaml", "manifest": "m", "plan": "run/plan.json", "csv": "t.csv",
-         "parquet": "t.parquet"}  # fmt: skip
+         "parquet": "t.parquet", "json": "history.json", "text": "history.txt", "journal": "run/journal.jsonl",
+         "history": "history.parquet"}  # fmt: skip
+LARGEST_BYTES = 4 << 30
+"""What a reader may take of memory: an input of a few thousand bytes that takes more is none that was bounded."""
 TOKENS: dict[str, list[bytes]] = {
     "edn": [b"{", b"}", b"[", b"]", b":type", b":ok", b":info", b"nil", b"#jepsen.x{}", b'"', b"\\", b"1e999", b";",
             b"#_", b"##NaN", b"[" * 3000, b":f :append", b"-0", b"99999999999999999999", b"\xff",
@@ -30,9 +35,17 @@ TOKENS: dict[str, list[bytes]] = {
              b"1e400", b"[" * 2000, b"faults:\n", b"? ", b"\xff", b"\x00", b"2024-99-99", b"kind: nope", b".inf", b"~"],
     "plan": [b"{", b"}", b"[", b"]", b"null", b"NaN", b'"checks"', b'"kind"', b"[" * 3000, b'"\\ud800"', b"1e999",
              b",", b":", b"\x00", b"\xff", b'{"experiment":', b"true", b"-1"],
+    "json": [b"{", b"}", b"[", b"]", b"null", b"NaN", b'"type":"info"', b'"history":', b"[" * 3000, b'"\\ud800"',
+             b"1e999", b"9" * 20, b'"value":[["r",1,null]]', b"\x00", b"\xff", b"true", b"-1", b'"f":"txn"'],
+    "text": [b"=====", b"-----", b"\n", b"w 1 2\n", b"r 1 2\n", b"r(", b",", b")", b"-1", b"9" * 40, b"\xff", b"\x00",
+             b" "],
+    "journal": [b"{", b"}", b"null", b"\n", b'"seq":0', b'"event":', b'"hash":', b'"mac":', b"[" * 3000, b"1e999",
+                b"\xff", b"\x00", b'"data":{"pid":-1}', b'"prev":""'],
     "csv": [b",", b'"', b"\n", b"\r\n", b"\r", b"\x00", b"\xff\xfe", b"\xef\xbb\xbf", b'""', b"id", b"NaN", b"1e999",
             b"x" * 70_000, b",,,,,", b"#", b";", b"\t", b"'", b"\\"],
     "manifest": [b"\x00" * 8, b"\xff" * 8, b"ARROW1", b"\x7f\xff\xff\xff", b"bits", b"9999", b"{}", b"-1"],
+    "history": [b"\x00" * 8, b"\xff" * 8, b"PAR1", b"\x7f\xff\xff\xff", b"\x80\x80\x80\x80\x10", b"process",
+                b"status"],
     "parquet": [b"\x00" * 8, b"\xff" * 8, b"PAR1", b"\x7f\xff\xff\xff", b"\x80\x80\x80\x80\x10", b"\x15\x02"],
 }  # fmt: skip
 
@@ -70,7 +83,7 @@ def seeds(here: Path) -> dict[str, bytes]:
             os._exit(0)
     os.waitpid(child, 0)
     # Imported once, and not by every reader that takes the place of a dead one.
-    for kind in ("yaml", "edn", "plan"):
+    for kind in ("yaml", "edn", "plan", "json", "text", "journal"):
         READERS[kind](here)
     return {kind: (here / name).read_bytes() for kind, name in NAMES.items()}
 
@@ -79,6 +92,7 @@ def _made(here: Path) -> None:
     import duckdb
 
     from chaosday.data.manifest import of_directory
+    from chaosday.record.journal import Journal
 
     rows = "select i as id, i * 1.5 as v, 'row ' || i as name, date '2024-01-01' + i::int as d from range(40) r(i)"
     duckdb.sql(rows).write_parquet(str(here / "t.parquet"))
@@ -102,9 +116,22 @@ def _made(here: Path) -> None:
         "faults": [{"at_s": 1, "fault": {"kind": "network.latency", "target": "db"}}],
     }  # fmt: skip
     (here / "experiment.yaml").write_text(json.dumps(experiment, indent=1))
+    _histories(here)
     (here / "run").mkdir()
-    (here / "run" / "journal.jsonl").write_text("")
+    journal = Journal.create(here / "run" / "journal.jsonl", "run")
+    for number in range(4):
+        journal.append("planned", lease_id=f"cd-{number}", plan={"lease": {"id": "x"}}, fault={"kind": "x"})
+    journal.close()
     (here / "run" / "plan.json").write_text(json.dumps({"title": "fuzz", "run": "run", "experiment": experiment}))
+
+
+def _histories(here: Path) -> None:
+    from chaosday.data.formats import READERS, WRITERS
+
+    imported = READERS["edn"]((here / "history.edn").read_text())
+    (here / "history.json").write_text(WRITERS["jepsen-json"](imported.history))
+    (here / "history.txt").write_text("w 1 1\nr 2 2\n-----\nw 2 2\n=====\nr 1 1\n-----\nw 3 1\n")
+    imported.history.write(here / "history.parquet")
 
 
 def mutated(sample: bytes, kind: str, rng: random.Random) -> bytes:
@@ -165,9 +192,22 @@ def _plan(here: Path) -> None:
     checks_of(RunDirectory.open(here / "run"))
 
 
+def _history(here: Path, kind: str) -> None:
+    from chaosday.data import formats
+
+    formats.read(here / NAMES[kind])
+
+
+def _journal(here: Path) -> None:
+    from chaosday.record.journal import read
+
+    read(here / NAMES["journal"])
+
+
 READERS: dict[str, Callable[[Path], None]] = {
     "csv": _csv, "parquet": lambda here: _csv(here, "t.parquet"), "edn": _edn, "yaml": _yaml, "manifest": _manifest,
-    "plan": _plan,
+    "plan": _plan, "journal": _journal, "json": lambda here: _history(here, "json"),
+    "text": lambda here: _history(here, "text"), "history": lambda here: _history(here, "history"),
 }  # fmt: skip
 
 
@@ -221,6 +261,7 @@ class _Reader:
 
 
 def _serve(here: Path, down: int, up: int) -> None:
+    resource.setrlimit(resource.RLIMIT_DATA, (LARGEST_BYTES, LARGEST_BYTES))
     with os.fdopen(down, "rb") as asked:
         for line in asked:
             said = ""

@@ -11,6 +11,9 @@ from chaosday.errors import InvalidExperiment
 
 LARGEST_BYTES = 512 << 10
 MOST_VALUES = 200_000
+DEEPEST = 100
+LONGEST_NUMBER = 100
+_NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 _BOOLEAN = "tag:yaml.org,2002:bool"
 _MERGE = "tag:yaml.org,2002:merge"
 
@@ -22,6 +25,12 @@ class _Loader(yaml.SafeLoader):
         first: [each for each in rules if each[0] != _BOOLEAN] if first in "yYnNoO" else rules
         for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
+
+    def fetch_flow_collection_start(self, TokenClass: Any) -> None:
+        """With each open bracket all others are looked at again: 100,000 of them would take minutes."""
+        if self.flow_level >= DEEPEST:
+            raise InvalidExperiment("nested too deeply")
+        super().fetch_flow_collection_start(TokenClass)
 
 
 def read_mapping(path: Path) -> dict[str, Any]:
@@ -47,7 +56,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
         raise InvalidExperiment(f"{path}: not YAML: {' '.join(str(error).split())[:200]}") from None
     except RecursionError:
         raise InvalidExperiment(f"{path}: nested too deeply") from None
-    except ValueError as error:
+    except (ValueError, ArithmeticError) as error:
         raise InvalidExperiment(f"{path}: not YAML: {type(error).__name__}") from None
     except InvalidExperiment as error:
         raise InvalidExperiment(f"{path}: {error}") from None
@@ -80,6 +89,8 @@ def _bounded(node: yaml.Node, known: dict[int, int], within: set[int]) -> int:
         below = [each for pair in node.value for each in pair]
     else:
         below = node.value if isinstance(node, yaml.SequenceNode) else []
+    if node.tag in _NUMBERS and len(node.value) > LONGEST_NUMBER:
+        raise InvalidExperiment(f"line {_line(node)}: a number of {len(node.value):,} characters")
     known[id(node)] = 1 + sum(_bounded(each, known, within) for each in below)
     within.discard(id(node))
     if known[id(node)] > MOST_VALUES:

@@ -27,6 +27,9 @@ BOMB = "a0: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9
         ("", "a mapping of fields; this is NoneType"),
         ("a: [1", "not YAML"),
         ("a: 2024-99-99\n", "not YAML"),
+        ("[" * 400_000, "nested too deeply"),
+        ("a: 1" + ":59" * 50_000, "a number of 150,001 characters"),
+        ("a: " + "1:" * 60_000 + "1.5", "a number of 120,003 characters"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(tmp_path: Path, text: str, words: str) -> None:
