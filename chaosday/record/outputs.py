@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from errno import EACCES, EROFS
 from pathlib import Path
 
 from chaosday.errors import EvidenceUnwritable, UsageError
@@ -53,8 +54,10 @@ def claim(output: Path | None, inputs: Iterable[str | Path]) -> None:
         raise UsageError(f"{output} is a folder: name a file in it")
     if not output.parent.is_dir():
         raise UsageError(f"there is no folder {output.parent} to write {output.name} to")
-    if not os.access(output if output.exists() else output.parent, os.W_OK):
-        raise EvidenceUnwritable(f"{output} cannot be written: permission denied")
+    place = output if output.exists() else output.parent
+    if not os.access(place, os.W_OK):
+        read_only = os.statvfs(place).f_flag & os.ST_RDONLY
+        raise EvidenceUnwritable(f"{output} cannot be written: {os.strerror(EROFS if read_only else EACCES)}")
 
 
 def _same(one: Path, other: Path) -> bool:

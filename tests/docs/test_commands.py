@@ -77,7 +77,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory, pair: tuple[Node, Node]) 
         sql.execute("drop table public.orders_copy")
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_the_page_s_commands_work(
     page: Path, checkout: Path, pair: tuple[Node, Node], tmp_path: Path, prefect_url: str

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from chaosday.servers.ports import free_port
 
-ENOUGH_S = 300
+ENOUGH_S = 1500
 SETTINGS = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_UI_ENABLED": "0",
@@ -43,11 +43,10 @@ def prefect_server(home: Path) -> Iterator[str]:
             yield f"http://127.0.0.1:{port}/api"
         finally:
             process.terminate()
-            try:
+            with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(60)
-            finally:
-                process.kill()
-                process.wait()
+            process.kill()
+            process.wait()
 
 
 def _until_it_answers(url: str, process: subprocess.Popen[bytes], said: Path) -> None:

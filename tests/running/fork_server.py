@@ -1,8 +1,9 @@
 """The program, loaded once and forked for each case: two hundred starts of an interpreter would take minutes.
 
 Reads one JSON case a line: ``words`` (the command line), ``do`` (what its command does instead of its work: "raise",
-"wait", or "" for its own work), ``out`` and ``err`` (files for its two outputs), ``folder`` (the current one). Writes
-one JSON line a case: the code that a shell would see. A case that waits is sent ``signal`` once it waits.
+"wait", "run", which has a defect, or "" for its own work), ``out`` and ``err`` (files for its two outputs), ``folder``
+(the current one). Writes one JSON line a case: the code that a shell would see. A case that waits is sent ``signal``
+once it waits.
 """
 
 from __future__ import annotations
@@ -13,11 +14,21 @@ import select
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import click
 
 from chaosday import cli
+from chaosday.clock import SystemClock
+from chaosday.drills.experiment.kind import ExperimentKind
+from chaosday.model.experiment import parse
+from chaosday.record.run_directory import RunDirectory
+from chaosday.running.live import LiveRun
+from chaosday.running.playing import complete
+from chaosday.running.run import Run
+from chaosday.servers.postgres import Node
+from tests.conformance.arrangements import ARRANGEMENTS, Bench
 
 CANARY = "canary-9d1c-secret"
 
@@ -39,6 +50,21 @@ def _raising(*_: object, **__: object) -> None:
     raise ValueError(f"cannot use password={password!r} at postgresql://app:{password}@db/x")
 
 
+class _Defective(ExperimentKind):
+    """An experiment in whose code something was overlooked."""
+
+    def observe(self, run: LiveRun) -> None:
+        _raising()
+
+
+def _running(*_: object, **__: object) -> None:
+    with Bench.made(Path.cwd(), Node("nowhere", Path("/"), 1, "", Path("/"))) as bench:
+        experiment = parse(ARRANGEMENTS["experiment"](bench))
+        directory = RunDirectory.create(Path("runs"), "defective", SystemClock())
+        with Run(_Defective(experiment), directory) as run:
+            complete(run)
+
+
 def _waiting(ready: int) -> Any:
     def wait(*_: object, **__: object) -> None:
         os.write(ready, b"!")
@@ -55,7 +81,7 @@ def _child(case: dict[str, Any], ready: int) -> None:
         os.dup2(os.open(case[name], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), number)
     for _, command in COMMANDS:
         if case["do"]:
-            command.callback = {"raise": _raising, "wait": _waiting(ready)}[case["do"]]
+            command.callback = {"raise": _raising, "run": _running, "wait": _waiting(ready)}[case["do"]]
     sys.argv = ["chaosday", *case["words"]]
     cli.main(case["words"])
 

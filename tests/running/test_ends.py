@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from chaosday.errors import ChaosdayError
+from chaosday.record.journal import open_faults, read
 from chaosday.running.ends import ENDS
 from tests.running.fork_server import CANARY
 
@@ -115,6 +116,23 @@ def test_a_defect_of_ours_is_70_and_keeps_its_traceback_without_secrets(
     assert kept.stat().st_mode & 0o077 == 0
 
 
+def test_a_defect_inside_a_run_is_kept_with_the_run(forks: Program, tmp_path: Path) -> None:
+    """While a fault is on: it is undone, the run is judged and told, and the traceback lies with its evidence."""
+    code, out, err = forks(words_of("run"), tmp_path, do="run")
+    assert (code, out) == (CODES["defect"], "")
+    (run,) = (path.parent for path in (tmp_path / "runs").glob("*/journal.jsonl"))
+    kept = run / "crash.txt"
+    assert f"its traceback is in {kept.relative_to(tmp_path)};" in err and len(err.splitlines()) == 1
+    assert "in observe" in kept.read_text() and CANARY not in err + kept.read_text()
+    assert kept.stat().st_mode & 0o077 == 0
+    journal = read(run / "journal.jsonl")
+    assert "injected" in [record.event for record in journal.records] and open_faults(journal) == []
+    assert {path.read_text() for path in (tmp_path / "victims").glob("*.csv")} == {f"{n},x\n" * 300 for n in range(3)}
+    verdict = json.loads((run / "verdict.json").read_text())
+    assert verdict["outcome"] == "inconclusive" and "ended by ValueError" in " ".join(verdict["reasons"])
+    assert (run / "report.html").is_file()
+
+
 @pytest.mark.parametrize("name", ARGUMENTS)
 def test_a_wrong_option_is_64(forks: Program, name: str, tmp_path: Path) -> None:
     """One line that names the option."""
@@ -170,6 +188,26 @@ def test_a_run_that_cannot_keep_evidence_is_74(tmp_path: Path) -> None:
     done = program("lab", "replica lag", cwd=tmp_path)
     assert done.returncode == CODES["unwritable"]
     assert len(done.stderr.splitlines()) == 1 and "runs" in done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a file system of one's own needs root")
+@pytest.mark.parametrize(
+    ("words", "place"),
+    [(["lab", "replica lag"], "runs"), (["expect", "../a.csv", "--profile", "p.json"], "p.json")],
+    ids=["a run", "an output"],
+)
+def test_a_read_only_file_system_is_74(words: list[str], place: str, tmp_path: Path) -> None:
+    """Nothing can be written there: one line that names what, before anything is reached."""
+    (tmp_path / "a.csv").write_text("id,v\n1,2\n")
+    (tmp_path / "disk").mkdir()
+    mounted = f'mount -t tmpfs -o ro none {tmp_path}/disk && cd {tmp_path}/disk && exec "$@"'
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", mounted, "sh", sys.executable, "-m", "chaosday", *words],
+        env={**os.environ, "HOME": str(tmp_path), "CHAOSDAY_RUNS": str(tmp_path / "disk" / "runs")},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == CODES["unwritable"], done.stderr
+    assert len(done.stderr.splitlines()) == 1 and place in done.stderr and "ead-only file system" in done.stderr
 
 
 @pytest.mark.parametrize(
