@@ -8,7 +8,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
 import click
@@ -43,14 +43,8 @@ def command(host: str, port: int, evidence_port: int) -> int:
         click.echo("starting the server (the first start migrates its database, which takes a while)")
         starting = ("prefect", "server", "start", "--host", host, "--port", str(port))
         children.append(Child("server", starting, environment))
-        _wait_for(f"{api}/health", children[0])
-        for words in (
-            ("prefect", "work-pool", "create", POOL, "--type", "process", "--overwrite"),
-            ("prefect", "block", "register", "-m", "blocks"),
-            ("prefect", "--no-prompt", "deploy", "--all", "--prefect-file", "deployments/prefect.yaml"),
-            ("flows.automations", "deployments/automations"),
-        ):
-            _must(environment, *words)
+        wait_for(f"{api}/health", children[0])
+        put_in_place(environment)
         folders = ("--runs", environment["CHAOSDAY_RUNS"], "--docs", str(ROOT / "docs"))
         reports = ("flows.evidence_server", "--host", host, "--port", str(evidence_port), *folders)
         children.append(Child("server of reports", reports, environment))
@@ -67,6 +61,17 @@ def command(host: str, port: int, evidence_port: int) -> int:
             child.end()
 
 
+def put_in_place(environment: Mapping[str, str]) -> None:
+    """Give the server of this environment its work pool, blocks, deployments and automations, or renew them."""
+    for words in (
+        ("prefect", "work-pool", "create", POOL, "--type", "process", "--overwrite"),
+        ("prefect", "block", "register", "-m", "blocks"),
+        ("prefect", "--no-prompt", "deploy", "--all", "--prefect-file", "deployments/prefect.yaml"),
+        ("flows.automations", "deployments/automations"),
+    ):
+        _must(environment, *words)
+
+
 def _keep_going(children: Sequence[Child], environment: dict[str, str]) -> NoReturn:
     """Start again what dies, and call the janitor after a worker: its runs died with it, and are not judged yet."""
     while True:
@@ -75,7 +80,7 @@ def _keep_going(children: Sequence[Child], environment: dict[str, str]) -> NoRet
                 continue
             click.echo(child.start_again(), err=True)
             if child.name == "server":
-                _wait_for(f"{environment['PREFECT_API_URL']}/health", child)
+                wait_for(f"{environment['PREFECT_API_URL']}/health", child)
             if child.name == "worker":
                 _call_the_janitor(environment)
         time.sleep(0.5)
@@ -88,7 +93,7 @@ def _call_the_janitor(environment: dict[str, str]) -> None:
         click.echo(f"{error}; it comes by itself every quarter of an hour", err=True)
 
 
-def _must(environment: dict[str, str], module: str, *words: str) -> None:
+def _must(environment: Mapping[str, str], module: str, *words: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", module, *words],
         env=environment,
@@ -103,7 +108,8 @@ def _must(environment: dict[str, str], module: str, *words: str) -> None:
         raise Unavailable(f"{module} {' '.join(words[:2])} failed: {said[-1] if said else 'no words'}")
 
 
-def _wait_for(url: str, server: Child, timeout_s: float = 120) -> None:
+def wait_for(url: str, server: Child, timeout_s: float = 600) -> None:
+    """Wait until a server answers at its address; ``Unavailable`` where it ends by itself, or takes too long."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         if not server.alive():

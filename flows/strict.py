@@ -7,8 +7,10 @@ import inspect
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
-from prefect import Flow
+from prefect import Flow, State, get_client
+from prefect.client.schemas.objects import FlowRun
 from prefect.exceptions import ParameterTypeError
+from prefect.states import Failed
 from pydantic import TypeAdapter, ValidationError
 
 from blocks.target_block import OF_PREFECT
@@ -25,6 +27,10 @@ class StrictFlow(Flow[P, R]):
     that what nobody knows is looked for before. Whatever is wrong is said in a line, without a value: it may be secret.
     """
 
+    def __init__(self, fn: Callable[P, R], **options: Any) -> None:
+        super().__init__(fn, **options)
+        self.on_crashed_hooks.append(name_what_is_unknown)
+
     def validate_parameters(self, parameters: dict[str, Any]) -> dict[str, Any]:
         """The parameters as the flow takes them; ``InvalidExperiment`` names each that it does not."""
         expected = {
@@ -38,6 +44,18 @@ class StrictFlow(Flow[P, R]):
             why = error.__cause__
             words = in_words(why) if isinstance(why, ValidationError) else str(why or error)
             raise InvalidExperiment(f"{words}. Nothing was begun") from None
+
+
+def name_what_is_unknown(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
+    """Say which parameter there is not: Prefect's engine crashes of its name before it asks what is valid.
+
+    Called by the worker, with the words by which Prefect calls its hooks, when a flow run has crashed.
+    """
+    names = inspect.signature(flow.fn).parameters
+    if unknown := [name for name in flow_run.parameters if name not in names]:
+        words = "; ".join(line for name in unknown for line in _wrong(dict.fromkeys(names), name, None))
+        with get_client(sync_client=True) as client:
+            client.set_flow_run_state(flow_run.id, Failed(message=f"{words}. Nothing was begun"), force=True)
 
 
 def _wrong(expected: dict[str, Any], name: str, value: Any) -> list[str]:

@@ -1,109 +1,16 @@
-"""``chaosday serve`` with everything it starts, a database to hurt, and a browser."""
+"""``chaosday serve`` with everything it starts, a database to hurt, hands on its runs, and a browser."""
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
-import signal
-import subprocess
-import sys
-import threading
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
-from http import HTTPStatus
-from pathlib import Path
-from typing import Any
 
 import pytest
 from playwright.sync_api import Browser
 
-from chaosday.servers.ports import free_port
 from chaosday.servers.postgres import Node
 from tests.lab.browser import browser
-
-ROOT = Path(__file__).resolve().parent.parent.parent
-
-
-@dataclass(frozen=True)
-class Served:
-    """Where the UI is, where the reports are, and where the runs are kept."""
-
-    url: str
-    reports: str
-    runs: Path
-    environment: dict[str, str]
-
-    def call(self, path: str, body: dict[str, Any] | None = None) -> Any:
-        """One POST to Prefect's API; asked again where its SQLite is busy, as Prefect's own client does (503)."""
-        data = json.dumps(body or {}).encode()
-        until = time.monotonic() + 200
-        while True:
-            request = urllib.request.Request(
-                f"{self.url}/api{path}", data=data, headers={"content-type": "application/json"}
-            )
-            try:
-                with urllib.request.urlopen(request, timeout=200) as answer:
-                    return json.load(answer)
-            except urllib.error.HTTPError as refused:
-                if refused.code != HTTPStatus.SERVICE_UNAVAILABLE or time.monotonic() > until:
-                    raise
-                time.sleep(1)
-
-    def deployment(self, name: str) -> str:
-        """The number of a deployment."""
-        (found,) = [each for each in self.call("/deployments/filter") if each["name"] == name]
-        return str(found["id"])
-
-    def python(self, program: str) -> str:
-        """Run a program against this server; what it printed."""
-        done = subprocess.run(
-            [sys.executable, "-c", program], env=self.environment, cwd=ROOT, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stderr[-2000:]
-        return done.stdout
-
-
-@contextlib.contextmanager
-def serving(folder: Path, more: dict[str, str]) -> Iterator[Served]:
-    """The command as a newcomer would start it, with an empty home and no more than this in its environment."""
-    (folder / "home").mkdir()
-    port, evidence_port = free_port(), free_port()
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
-    environment |= {"HOME": str(folder / "home"), "CHAOSDAY_RUNS": str(folder / "runs"), "PYTHONPATH": str(ROOT)}
-    words = ("serve", "--port", str(port), "--evidence-port", str(evidence_port))
-    process = subprocess.Popen(
-        [sys.executable, "-m", "chaosday", *words],
-        env=environment | more,
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    assert process.stdout is not None
-    try:
-        said = ""
-        for line in process.stdout:
-            said += line
-            if line.startswith("reports:"):
-                break
-        else:
-            pytest.fail(f"chaosday serve ended by itself: {said[-3000:]}")
-        # The run's own log goes on: somebody has to read it, or the worker would stand still at a full pipe.
-        threading.Thread(target=process.stdout.read, daemon=True).start()
-        url, reports = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{evidence_port}"
-        # A block that is saved from elsewhere renews its type, links and all.
-        outside = {"PREFECT_API_URL": f"{url}/api", "PREFECT_LOGGING_LEVEL": "ERROR", "CHAOSDAY_EVIDENCE_URL": reports}
-        yield Served(url, reports, folder / "runs", environment | outside)
-    finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(60)
-        finally:
-            process.kill()
+from tests.ui.hands import Hands
+from tests.ui.serving import Served, serving
 
 
 @pytest.fixture(scope="session")
@@ -111,6 +18,12 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """One for all the tests of a worker process."""
     with serving(tmp_path_factory.mktemp("served"), {}) as started:
         yield started
+
+
+@pytest.fixture(scope="session")
+def hands(served: Served, pair: tuple[Node, Node]) -> Hands:
+    """On runs that aim at a real PostgreSQL."""
+    return Hands(served, pair[0])
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from tests.lab.browser import picture
-from tests.ui.conftest import Served
+from tests.ui.serving import Served
 
 pytestmark = pytest.mark.lab
 PATIENCE_S = 120
