@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -16,6 +17,7 @@ from prefect._flow_run_suspension import FlowRunSuspensionRequest
 from prefect.client.schemas.objects import FlowRun
 from prefect.context import FlowRunContext
 from prefect.logging import get_run_logger
+from prefect.logging.handlers import PrefectConsoleHandler
 from prefect.states import Cancelled, Completed, Failed
 
 from chaosday.drills.abandoned import conclude_abandoned
@@ -161,11 +163,21 @@ def _as_one_run(context: FlowRunContext) -> Iterator[None]:
 
     Whoever suspends a run is heard all the same, as one that wants it to end (``PrefectOrders``).
     """
+    _outlive_readers()
     with ExitStack() as stack:
         stack.enter_context(context.model_copy(update={"flow_run_suspension_request": FlowRunSuspensionRequest()}))
         if UNDER_WORKER in os.environ:
             stack.enter_context(WorkerWatch())
         yield
+
+
+def _outlive_readers() -> None:
+    """What shows Prefect's log lines exits when nobody reads them; a run whose worker has died has to judge first."""
+    loggers = [logging.root, *logging.root.manager.loggerDict.values()]
+    for handler in (each for logger in loggers for each in getattr(logger, "handlers", ())):
+        if isinstance(handler, PrefectConsoleHandler):
+            console = handler.console
+            console.on_broken_pipe = lambda console=console: setattr(console, "quiet", True)  # type: ignore[method-assign, misc]
 
 
 def _told(flow_run: FlowRun, state: Any) -> Any:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import errno
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 import orjson
@@ -57,4 +58,11 @@ def console(*, err: bool = False) -> Console:
     """A console that takes no text for markup, whoever wrote it."""
     from rich.console import Console
 
-    return Console(stderr=err, highlight=False, markup=False, emoji=False)
+    made = Console(stderr=err, highlight=False, markup=False, emoji=False)
+    # rich ends the program with exit code 1, which is a verdict.
+    made.on_broken_pipe = _nobody_reads  # type: ignore[method-assign]
+    return made
+
+
+def _nobody_reads() -> NoReturn:
+    raise BrokenPipeError(errno.EPIPE, "nobody reads the output")

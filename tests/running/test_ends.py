@@ -174,6 +174,24 @@ def test_a_reader_that_went_away_is_141_and_nothing_is_said(tmp_path: Path) -> N
     assert (done.returncode, done.stderr) == (CODES["SIGPIPE"], "")
 
 
+def test_a_table_that_nobody_reads_is_141_too(tmp_path: Path) -> None:
+    """Tables are drawn by a library that would end the program with 1, which is a verdict."""
+    (tmp_path / "table.py").write_text(
+        "import sys\n"
+        "from chaosday.reporting.terminal import console\n"
+        "from chaosday.running.ends import Ending\n"
+        "with Ending() as end:\n"
+        "    console().print('a table')\n"
+        "sys.exit(end.code)\n"
+    )
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, str(tmp_path / "table.py")]
+    done = subprocess.run(command, cwd=ROOT, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (CODES["SIGPIPE"], "")
+
+
 def test_a_closed_output_takes_no_evidence_with_it(tmp_path: Path) -> None:
     """With standard output closed, the next file that is opened is not written into by what is printed."""
     script = f'exec "$0" -m chaosday new postgresql://127.0.0.1/x {tmp_path}/new.yaml >&-'
