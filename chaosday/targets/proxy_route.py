@@ -14,6 +14,7 @@ from pydantic import Field, PrivateAttr
 
 from chaosday.errors import TargetUnreachable, UsageError
 from chaosday.mechanisms.proxy import client as proxy
+from chaosday.mechanisms.proxy.addresses import address
 from chaosday.mechanisms.proxy.probing import answer_time, any_reset, refused, transfer
 from chaosday.model.lease import LeaseHolder
 from chaosday.model.target import Route, Target, Transfer
@@ -153,8 +154,8 @@ class ProxyRoute(Target):
 
     @cached_property
     def _address(self) -> tuple[str, int]:
-        listen, upstream = proxy.address(self.listen), proxy.address(self.upstream)
+        listen, upstream = address(self.listen), address(self.upstream)
         if upstream[1] == 0:
             raise UsageError(f"upstream {self.upstream!r} of a proxy_route needs a port")
         made = self._client.call("add_route", name=self._name, listen=list(listen), upstream=list(upstream))
-        return proxy.address(made["listen"])
+        return address(made["listen"])

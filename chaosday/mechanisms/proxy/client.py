@@ -162,14 +162,6 @@ class ProxyLeases:
         return []
 
 
-def address(text: str) -> tuple[str, int]:
-    """``host:port`` or ``[v6]:port`` as a pair; ``UsageError`` in words."""
-    host, _, port = text.rpartition(":")
-    if not host or not port.isdigit() or int(port) > 65535:
-        raise UsageError(f"{text!r} is not an address: give host:port")
-    return host.strip("[]"), int(port)
-
-
 def route_reading(client: ProxyClient, name: str) -> Mapping[str, Any]:
     """The route in numbers."""
     reading: Mapping[str, Any] = client.call("route", route=name)

@@ -11,8 +11,12 @@ import asyncio
 import contextlib
 import socket
 import struct
+from collections import deque
 from collections.abc import Hashable
 from typing import Protocol, cast
+
+from chaosday.mechanisms.proxy.sockets import reached
+from chaosday.mechanisms.proxy.urgent import Mark, Urgent, UrgentWatch
 
 UPSTREAM, DOWNSTREAM = "upstream", "downstream"
 """Towards the server, and towards the client."""
@@ -20,6 +24,8 @@ UPSTREAM, DOWNSTREAM = "upstream", "downstream"
 _BUFFER = bytearray(256 * 1024)
 _VIEW = memoryview(_BUFFER)
 _WRITE_HIGH = 512 * 1024
+_CONNECT_S = 10
+_URGENT_AGAIN_S = 0.001
 _RESET = struct.pack("ii", 1, 0)
 
 
@@ -49,15 +55,45 @@ class Stage:
 
 
 class _Sink(Stage):
+    def __init__(self, stream: Stream) -> None:
+        super().__init__(stream)
+        self._later: deque[bytes | None] = deque()
+        """What waits for an urgent byte, which waits for everything before it to be in the socket."""
+
     def feed(self, data: bytes) -> None:
+        if self._later or isinstance(data, Urgent):
+            self._later.append(data)
+            if len(self._later) == 1:
+                self._flush()
+            return
         stream = self.stream
         transport = stream.sink.transport
         if transport is not None and not transport.is_closing():
             stream.passed += len(data)
             transport.write(data)
 
+    def _flush(self) -> None:
+        transport, wire = self.stream.sink.transport, self.stream.sink.wire
+        if transport is None or wire is None or transport.is_closing():
+            self._later.clear()
+        elif transport.get_write_buffer_size():
+            asyncio.get_running_loop().call_later(_URGENT_AGAIN_S, self._flush)
+        elif self._later:
+            with contextlib.suppress(OSError):
+                wire.send(self._later.popleft() or b"", socket.MSG_OOB)
+            self.stream.passed += 1
+            later, self._later = self._later, deque()
+            for data in later:
+                if data is None:
+                    self.end()
+                else:
+                    self.feed(data)
+
     def end(self) -> None:
         stream = self.stream
+        if self._later:
+            self._later.append(None)
+            return
         stream.finished = True
         transport = stream.sink.transport
         with contextlib.suppress(OSError):
@@ -131,6 +167,9 @@ class Side(asyncio.BufferedProtocol):
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self.transport: asyncio.Transport | None = None
+        self.wire: socket.socket | None = None
+        """The transport's own socket."""
+        self._mark: Mark | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Nagle off: with it a commit that waits for an answer takes 40 ms more.
@@ -139,20 +178,33 @@ class Side(asyncio.BufferedProtocol):
         begins to read right afterwards, and the client's first bytes would go to a server that is not there yet.
         """
         self.transport = cast(asyncio.Transport, transport)
-        sock = transport.get_extra_info("socket")
-        with contextlib.suppress(OSError):
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self.wire is not None:
+            self._mark = Mark(self.wire)
+            self.connection.route.urgent.add(self.wire, self._urgent)
         self.transport.set_write_buffer_limits(high=_WRITE_HIGH)
         asyncio.get_running_loop().call_soon(self.connection.made, self)
 
     def get_buffer(self, sizehint: int) -> bytearray:
         """One buffer for all: what is in it is used up before the loop turns."""
+        self._at_mark()
         return _BUFFER
 
     def buffer_updated(self, nbytes: int) -> None:
         """Copied out of the buffer: a transport may keep what it is given to write (CPython 3.12 does)."""
         self.out.received += nbytes
         self.out.head.feed(bytes(_VIEW[:nbytes]))
+        self._at_mark()
+
+    def _urgent(self) -> None:
+        if self._mark is not None:
+            self._mark.came()
+            self._at_mark()
+
+    def _at_mark(self) -> None:
+        byte = self._mark.due() if self._mark is not None else None
+        if byte:
+            self.out.received += 1
+            self.out.head.feed(byte)
 
     def eof_received(self) -> bool:
         """Half-closed connections stay half open, as they would without a proxy."""
@@ -161,6 +213,8 @@ class Side(asyncio.BufferedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the connection that this socket is gone."""
+        if self.wire is not None:
+            self.connection.route.urgent.remove(self.wire)
         self.connection.lost(self, exc)
 
     def pause_writing(self) -> None:
@@ -176,6 +230,7 @@ class Served(Protocol):
     """What a connection tells the route that it came by, and asks of it."""
 
     resets: int
+    urgent: UrgentWatch
 
     def accepted(self, connection: Connection) -> None:
         """A client is there."""
@@ -240,9 +295,9 @@ class Connection:
     async def _connect(self) -> None:
         host, port = self.route.upstream_of(self)
         try:
-            async with asyncio.timeout(10):
-                await asyncio.get_running_loop().create_connection(lambda: self.server, host, port)
-        except OSError:
+            self.server.wire = await reached(host, port, _CONNECT_S)
+            await asyncio.get_running_loop().create_connection(lambda: self.server, sock=self.server.wire)
+        except (OSError, ValueError):
             # What a client would see without a proxy is a refusal; a reset is the nearest thing after an accept.
             self.reset()
 

@@ -19,7 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from chaosday.mechanisms.proxy.serving import ServedRoute
+from chaosday.mechanisms.proxy.sockets import at_most_connections, checked
 from chaosday.mechanisms.proxy.toxic import toxic
+from chaosday.mechanisms.proxy.urgent import UrgentWatch
 
 
 class Declined(Exception):
@@ -47,6 +49,8 @@ class ProxyServer:
         self._own_timer: asyncio.TimerHandle | None = None
         self._over = asyncio.Event()
         self._server: asyncio.Server | None = None
+        self._urgent = UrgentWatch()
+        self._at_most = at_most_connections()
 
     async def start(self) -> None:
         """Listen for control, and say where in the state file, which only this user may read."""
@@ -108,16 +112,20 @@ class ProxyServer:
     def _do_ping(self) -> str:
         return "pong"
 
+    def _do_room(self) -> dict[str, int]:
+        return {"connections": sum(route.connections for route in self._routes.values()), "at_most": self._at_most}
+
     def _do_stop(self) -> str:
         # After the answer, so that whoever asked learns of it.
         asyncio.get_running_loop().call_later(0.01, self.stop)
         return "stopping"
 
-    async def _do_add_route(self, name: str, listen: list[Any], upstream: list[Any]) -> dict[str, Any]:
+    def _do_add_route(self, name: str, listen: list[Any], upstream: list[Any]) -> dict[str, Any]:
         """A route of that name that is there already is taken as it is: repointed, it stays so."""
         if name not in self._routes:
-            route = ServedRoute(name, (str(upstream[0]), int(upstream[1])))
-            await route.listen(str(listen[0]), int(listen[1]))
+            leads = (checked(str(upstream[0])), int(upstream[1]))
+            route = ServedRoute(name, leads, self._urgent, self._full)
+            route.listen(str(listen[0]), int(listen[1]))
             self._routes[name] = route
         return self._routes[name].reading()
 
@@ -126,7 +134,7 @@ class ProxyServer:
         del self._routes[name]
 
     def _do_repoint(self, route: str, upstream: list[Any]) -> None:
-        self._route(route).repoint((str(upstream[0]), int(upstream[1])))
+        self._route(route).repoint((checked(str(upstream[0])), int(upstream[1])))
 
     def _do_divert(self, route: str, port: int, upstream: list[Any]) -> None:
         self._route(route).divert(port, (str(upstream[0]), int(upstream[1])))
@@ -186,6 +194,9 @@ class ProxyServer:
         if name not in self._routes:
             raise Declined("usage", f"the proxy has no route {name!r}; it has {', '.join(self._routes) or 'none'}")
         return self._routes[name]
+
+    def _full(self) -> bool:
+        return sum(route.connections for route in self._routes.values()) >= self._at_most
 
     def _renew_own(self) -> None:
         if self._own_timer is not None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from chaosday.mechanisms.proxy.addresses import joined
 from chaosday.mechanisms.proxy.connection import Connection, Stage, Stream
+from chaosday.mechanisms.proxy.sockets import Acceptor, bound, rebound
 from chaosday.mechanisms.proxy.toxic import Toxic
-
-_BACKLOG = 1024
+from chaosday.mechanisms.proxy.urgent import UrgentWatch
 
 
 @dataclass
@@ -26,31 +28,39 @@ class _Force:
 class ServedRoute:
     """Listens, accepts, leads on, counts."""
 
-    def __init__(self, name: str, upstream: tuple[str, int]) -> None:
+    def __init__(self, name: str, upstream: tuple[str, int], urgent: UrgentWatch, full: Callable[[], bool]) -> None:
         self.name = name
+        self.urgent = urgent
         self.upstream = upstream
         self.listening: tuple[str, int] = ("", 0)
         self.resets = 0
-        self._server: asyncio.Server | None = None
-        self._shut: socket.socket | None = None
+        self._full = full
+        self._acceptor: Acceptor | None = None
+        self._shut: list[socket.socket] = []
+        self._greeting: set[asyncio.Task[Any]] = set()
         self._connections: set[Connection] = set()
         self._accepted = 0
         self._forces: list[_Force] = []
         self._diverted: dict[int, tuple[str, int]] = {}
         self._totals: dict[str, int] = {}
 
-    async def listen(self, host: str, port: int) -> None:
-        """Begin to accept; port 0 takes any free one."""
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(self._new_side, host, port, backlog=_BACKLOG)
-        self.listening = self._server.sockets[0].getsockname()[:2]
+    def listen(self, host: str, port: int) -> None:
+        """Begin to accept, at every address of ``host`` and one port; port 0 takes any free one."""
+        sockets = bound(host, port)
+        self.listening = (host, sockets[0].getsockname()[1])
+        self._acceptor = Acceptor(sockets, self._taken, self._full)
+
+    @property
+    def connections(self) -> int:
+        """How many there are."""
+        return len(self._connections)
 
     def close(self) -> None:
         """Stop accepting, and reset what there is."""
-        if self._server is not None:
-            self._server.close()
-        if self._shut is not None:
-            self._shut.close()
+        if self._acceptor is not None:
+            self._acceptor.close()
+        for wire in self._shut:
+            wire.close()
         for connection in list(self._connections):
             connection.reset()
 
@@ -101,8 +111,8 @@ class ServedRoute:
             _count(totals, connection)
         return {
             "name": self.name,
-            "listen": _joined(self.listening),
-            "upstream": _joined(self.upstream),
+            "listen": joined(*self.listening),
+            "upstream": joined(*self.upstream),
             "toxics": [{"lease_id": force.lease_id, **force.spec} for force in self._forces],
             "connections": len(self._connections),
             "accepted": self._accepted,
@@ -131,32 +141,27 @@ class ServedRoute:
         port = transport.get_extra_info("peername")[1] if transport is not None else 0
         return self._diverted.pop(port, self.upstream)
 
-    def _new_side(self) -> asyncio.BaseProtocol:
+    def _taken(self, client: socket.socket) -> None:
         self._accepted += 1
-        return Connection(self, self._accepted).client
+        side = Connection(self, self._accepted).client
+        side.wire = client
+        loop = asyncio.get_running_loop()
+        task = loop.create_task(loop.connect_accepted_socket(lambda: side, client))
+        self._greeting.add(task)
+        task.add_done_callback(self._greeting.discard)
 
     def _open_or_shut(self) -> None:
-        """Refuse connections while a toxic asks for it.
+        """Refuse connections while a toxic asks for it, at each of the addresses.
 
         The port stays ours: a socket that is bound to it and does not listen makes the kernel refuse, and
         listens again when the toxic goes.
         """
         refuse = any(force.toxic.refuses for force in self._forces)
-        if refuse and self._server is not None:
-            self._server.close()
-            self._server = None
-            self._shut = socket.socket(socket.AF_INET6 if ":" in self.listening[0] else socket.AF_INET)
-            self._shut.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            self._shut.bind(self.listening)
-        elif not refuse and self._shut is not None:
-            again, self._shut = self._shut, None
-            again.listen(_BACKLOG)
-            asyncio.get_running_loop().create_task(self._listen_again(again))
-
-    async def _listen_again(self, shut: socket.socket) -> None:
-        self._server = await asyncio.get_running_loop().create_server(self._new_side, sock=shut, backlog=_BACKLOG)
-        # Another toxic may have asked for a refusal meanwhile.
-        self._open_or_shut()
+        if refuse and self._acceptor is not None:
+            self._shut = rebound(self._acceptor)
+            self._acceptor = None
+        elif not refuse and self._shut:
+            self._acceptor, self._shut = Acceptor(self._shut, self._taken, self._full), []
 
     def _attach(self, force: _Force, connection: Connection, *, fresh: bool) -> None:
         if not connection.over and force.toxic.hits(connection):
@@ -168,8 +173,3 @@ def _count(totals: dict[str, int], connection: Connection) -> None:
         for what in ("received", "passed", "discarded"):
             key = f"{stream.name}_{what}"
             totals[key] = totals.get(key, 0) + int(getattr(stream, what))
-
-
-def _joined(address: tuple[str, int]) -> str:
-    host, port = address
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

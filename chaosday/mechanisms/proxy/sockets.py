@@ -93,10 +93,10 @@ async def reached(host: str, port: int, within_s: float) -> socket.socket:
     """
     loop = asyncio.get_running_loop()
     async with asyncio.timeout(within_s):
-        found = await loop.getaddrinfo(checked(host), port, type=socket.SOCK_STREAM)
+        places = _literal(host, port) or await loop.getaddrinfo(checked(host), port, type=socket.SOCK_STREAM)
         trying: set[asyncio.Task[socket.socket]] = set()
         failed: OSError | None = None
-        left = [(family, place) for family, _, _, _, place in found]
+        left = [(family, place) for family, _, _, _, place in places]
         try:
             while left or trying:
                 if left:
@@ -115,6 +115,15 @@ async def reached(host: str, port: int, within_s: float) -> socket.socket:
             for task in trying:
                 task.cancel()
     raise failed or OSError(errno.EHOSTUNREACH, "it has no address")
+
+
+def _literal(host: str, port: int) -> list[tuple[int, int, int, str, tuple[str, int]]]:
+    """An address that needs no lookup, which would take a thread."""
+    for family in (socket.AF_INET, socket.AF_INET6):
+        with contextlib.suppress(OSError, ValueError):
+            socket.inet_pton(family, host)
+            return [(family, socket.SOCK_STREAM, 0, "", (host, port))]
+    return []
 
 
 async def _connected(family: int, place: tuple[object, ...]) -> socket.socket:
@@ -187,3 +196,10 @@ class Acceptor:
             with contextlib.suppress(OSError):
                 client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._taken(client)
+
+
+def rebound(acceptor: Acceptor) -> list[socket.socket]:
+    """End an acceptor; sockets bound to the same addresses, which do not listen."""
+    places = [(wire.family, wire.getsockname()) for wire in acceptor.sockets]
+    acceptor.close()
+    return _bound(places, places[0][1][1])

@@ -188,4 +188,7 @@ TCP: dict[str, list[Step]] = {
     "a reset by the server": [up("abc"), down("de"), DOWN_RST],
     "a server that closes with unread bytes": [unread(">", b"abc"), DOWN_CLOSE],
     "a client that closes with unread bytes": [unread("<", b"abc"), UP_CLOSE],
+    "an urgent byte alone": [Step(">", "URGENT", b"!"), up("after"), DOWN_CLOSE],
+    "an urgent byte in between": [up("before"), Step(">", "URGENT", b"!"), up("after"), DOWN_CLOSE],
+    "an urgent byte from the server": [down("before"), Step("<", "URGENT", b"!"), down("after"), UP_CLOSE],
 }

@@ -21,6 +21,9 @@ class _Knife(QueueingStage):
 
     def feed(self, data: bytes) -> None:
         """Cut it up; each piece waits for its own turn."""
+        if len(data) == 1:
+            self._add(data)  # an urgent byte stays one
+            return
         view, at = memoryview(data), 0
         while at < len(view):
             spread = self._random.uniform(-1, 1) * self._toxic.variation_bytes
