@@ -23,7 +23,8 @@ READS = {
     ("gameday", "guardrails"),
 }  # fmt: skip
 # Where something is, or shall be, and neither read nor overwritten.
-PLACES = {("http-proxy", "control"), ("http-proxy", "authority"), ("exec", "switch"), ("cover", "directory"),
+PLACES = {("http-proxy", "control"), ("http-proxy", "authority"), ("http-proxy", "certificate"), ("http-proxy", "key"),
+          ("exec", "switch"), ("cover", "directory"),
           *((f"flag {verb}", "run") for verb in ("claim", "action", "board", "verify", "note"))}  # fmt: skip
 
 

@@ -163,16 +163,34 @@ class HttpProxyProcess:
     def pid(self) -> int:
         return self._process.pid
 
-    def add_route(self, name: str, upstream: str, *, listen: str = "127.0.0.1:0", authority_file: str = "") -> str:
-        """Lead ``listen`` to ``upstream`` (a URL); gives ``host:port`` as it is really listened on."""
+    def add_route(
+        self,
+        name: str,
+        upstream: str,
+        *,
+        listen: str = "127.0.0.1:0",
+        authority_file: str = "",
+        certificate_file: str = "",
+        key_file: str = "",
+    ) -> str:
+        """Lead ``listen`` to ``upstream`` (a URL); gives ``host:port`` as it is really listened on.
+
+        With ``certificate_file`` clients speak TLS to it; ``key_file`` is its key, if that is not in the same file.
+        """
         said = {
             "do": "add_route",
             "route": name,
             "upstream": upstream,
             "listen": listen,
             "authority_file": authority_file,
+            "certificate_file": certificate_file,
+            "key_file": key_file,
         }
         return str(tell(self.control, said)["listen"])
+
+    def at_most_connections(self) -> int:
+        """How many connections the system's limit of open descriptors lets it serve at once."""
+        return int(tell(self.control, {"do": "room"})["at_most"])
 
     def wait(self) -> None:
         """Return when it has ended."""

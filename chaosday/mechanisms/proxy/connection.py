@@ -143,6 +143,11 @@ class Stream:
         """Whether nothing passes now."""
         return any(stage.cuts for stage in self.stages())
 
+    @property
+    def held(self) -> bool:
+        """Whether nothing is taken from the source now."""
+        return bool(self._holds)
+
     def hold(self, why: Hashable) -> None:
         """Stop reading from the source until every reason is gone."""
         self._holds.add(why)
@@ -153,6 +158,8 @@ class Stream:
     def let_go(self, why: Hashable) -> None:
         """Take one reason away."""
         self._holds.discard(why)
+        if not self._holds:
+            self.source.at_mark()
         transport = self.source.transport
         if not self._holds and transport is not None and not transport.is_closing() and not transport.is_reading():
             transport.resume_reading()
@@ -186,22 +193,23 @@ class Side(asyncio.BufferedProtocol):
 
     def get_buffer(self, sizehint: int) -> bytearray:
         """One buffer for all: what is in it is used up before the loop turns."""
-        self._at_mark()
+        self.at_mark()
         return _BUFFER
 
     def buffer_updated(self, nbytes: int) -> None:
         """Copied out of the buffer: a transport may keep what it is given to write (CPython 3.12 does)."""
         self.out.received += nbytes
         self.out.head.feed(bytes(_VIEW[:nbytes]))
-        self._at_mark()
+        self.at_mark()
 
     def _urgent(self) -> None:
         if self._mark is not None:
             self._mark.came()
-            self._at_mark()
+            self.at_mark()
 
-    def _at_mark(self) -> None:
-        byte = self._mark.due() if self._mark is not None else None
+    def at_mark(self) -> None:
+        """Hand on an urgent byte whose turn it is."""
+        byte = self._mark.due() if self._mark is not None and not self.out.held else None
         if byte:
             self.out.received += 1
             self.out.head.feed(byte)
