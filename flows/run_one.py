@@ -78,8 +78,8 @@ def _as_flow(kind: Kind, directory: RunDirectory, options: dict[str, Any], *, qu
 
 
 def flow_of(kind: Kind) -> Any:
-    """The flow of a kind: a function of its module's name, ``flows/NAME.py`` or ``flows/NAME_drill.py``."""
-    for name in (kind.kind, f"{kind.kind}_drill"):
+    """The flow of a kind: a function of its module's name, ``flows/NAME_drill.py`` or ``flows/NAME.py``."""
+    for name in (f"{kind.kind}_drill", kind.kind):
         if importlib.util.find_spec(f"flows.{name}") is not None:
             return getattr(importlib.import_module(f"flows.{name}"), name)
     raise CapabilityMissing(f"runs of kind {kind.kind} have no flow here: flows/{kind.kind}.py")

@@ -54,7 +54,21 @@ def _clean_report(said: Any) -> dict[str, Any] | None:
         return said | {"rpo_s": 0.0, "rto_s": 0.0}
     if "damage" in said and "ringing" in said:
         return said | {"damage": [_noticed(each) for each in said["damage"]], "ringing": []}
+    if "attempts" in said and "planted" in said:
+        return _exactly_once(said)
     return None
+
+
+def _exactly_once(said: dict[str, Any]) -> dict[str, Any]:
+    """A pipeline drill that hit every point, left nothing out, and found nothing."""
+    return said | {
+        "attempts": [attempt | {"hit": True, "differences": []} for attempt in said["attempts"]],
+        "planted": [planted | {"told": True} for planted in said["planted"]],
+        "audit": said["audit"] | {"disagreeing": []},
+        "coverage": said["coverage"] | {"not_covered": {}},
+        "causes": [],
+        "doubts": [],
+    }
 
 
 def _noticed(damage: dict[str, Any]) -> dict[str, Any]:

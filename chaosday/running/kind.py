@@ -5,8 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
+from chaosday.errors import UsageError
 from chaosday.judging.verdict import Verdict
 from chaosday.model.base import Model
 from chaosday.model.check import Check
@@ -128,6 +129,14 @@ class Kind(ABC):
     @abstractmethod
     def report(self, run: LiveRun, verdict: Verdict) -> None:
         """Write ``report.html`` and seal the evidence."""
+
+    def narrowed(self, only: str = "", budget_minutes: float = 0) -> Self:
+        """The same run of one of its points alone, or within another budget; ``UsageError`` where it has neither."""
+        raise UsageError(f"--only and --budget are for pipeline drills; a run of kind {self.kind} has no points")
+
+    def foreseen(self, run: LiveRun) -> list[Table]:
+        """What a plan has to show that only a trial shows; asked after preflight, and nothing is hurt in it."""
+        return []
 
     def clean_up(self, run: LiveRun) -> None:
         """Take away what was made in the target for people to look at."""

@@ -5,6 +5,7 @@ The original is read by ``pg_dump`` at most. A copy keeps the original's name, s
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import tempfile
 import time
@@ -15,6 +16,7 @@ from typing import Any, Self
 
 from chaosday.errors import CapabilityMissing, TargetUnreachable, UsageError
 from chaosday.servers import postgres, shared_memory
+from chaosday.servers.janitor import end_server
 from chaosday.servers.postgres import Node
 
 OWNER = "chaosday_owner"
@@ -53,7 +55,11 @@ class Copies:
     @classmethod
     def start(cls, folder: Path) -> Self:
         """Initialise and start it."""
-        node = postgres.primary(folder, name="copies", extra=SETTINGS, checksums=True)
+        with contextlib.ExitStack() as interrupted:
+            # By a signal, too: a server that is half started is not left.
+            interrupted.callback(end_server, folder / "copies")
+            node = postgres.primary(folder, name="copies", extra=SETTINGS)
+            interrupted.pop_all()
         return cls(node, folder)
 
     def build(self, source: Source) -> None:

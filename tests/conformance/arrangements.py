@@ -31,7 +31,7 @@ from tests.broken.server import Broken
 FULL = "the disk is full"
 LONG_S = 600
 """A wait that only a stop ends."""
-HURT = {"attested", "backup_ended"}
+HURT = {"attested", "backup_ended", "killing"}
 """What a journal holds once a run is in the middle of what it does."""
 
 
@@ -186,11 +186,35 @@ def _gameday(bench: Bench) -> dict[str, Any]:
     }
 
 
+def _pipeline(bench: Bench) -> dict[str, Any]:
+    load = "insert into orders values ('$DAY') on conflict do nothing"
+    if bench.folder.is_dir():
+        (bench.folder / "orders.sql").write_text("create table orders (day text primary key);\n")
+    return {
+        "kind": "pipeline",
+        "title": "a pipeline drill",
+        "command": ["sh", "-c", f'exec {bench.node.bin / "psql"} -qXc "{load}"'],
+        "stores": {"shop": {"from": str(bench.folder / "orders.sql")}},
+        "days": [{"variables": {"DAY": day}} for day in ("one", "two")],
+        "audit": 0,
+        "targets": {"here": bench.here},
+    }
+
+
+def _waiting_pipeline(data: dict[str, Any]) -> list[str]:
+    """The same loader, which waits where it finds that its row is there already: in a re-run."""
+    shell, option, line = data.get("command", ["sh", "-c", ""])
+    load = line.rpartition('"insert')[2].rstrip('"')
+    waits = f"select pg_sleep(case when exists (select from i) then 0 else {LONG_S} end)"
+    return [shell, option, line.replace(f"insert{load}", f"with i as (insert{load} returning 1) {waits}")]
+
+
 ARRANGEMENTS: dict[str, Callable[[Bench], dict[str, Any]]] = {
     "experiment": _experiment,
     "detection": _detection,
     "restore": _restore,
     "gameday": _gameday,
+    "pipeline": _pipeline,
 }
 
 
@@ -204,6 +228,7 @@ def lasting(kind: str, data: dict[str, Any]) -> dict[str, Any]:
         },
         "restore": {"after_s": LONG_S},
         "gameday": {"flags": {**data.get("flags", {}), "patience_s": LONG_S}},
+        "pipeline": {"command": _waiting_pipeline(data)} if kind == "pipeline" else {},
     }
     return data | longer[kind]
 

@@ -1,0 +1,1 @@
+"""The pipeline drill: any command, killed at every point of its work and run again; is its output exactly once?"""

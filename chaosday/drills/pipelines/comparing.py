@@ -1,0 +1,216 @@
+"""Outputs compared with those of the undisturbed run, row for row: lost, duplicated, changed, orphan.
+
+Tables are compared as multisets of rows, by the sum of the rows' hashes first, which the server makes; where that
+differs, row by row. A row that is there more often than it should be is duplicated, one that is missing lost; where as
+many rows are missing as strange ones are there, they were changed; strange rows and tables beyond that are orphans.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from chaosday.drills.pipelines.drill import PipelineDrill
+from chaosday.errors import ChaosdayError
+from chaosday.servers.copies import Copies
+
+LOST, DUPLICATED, CHANGED, ORPHAN = "lost", "duplicated", "changed", "orphan"
+ROWS = (LOST, DUPLICATED, CHANGED, ORPHAN)
+TABLE = ("the table itself",)
+"""What stands in the place of rows where a table is missing, or should not be there."""
+COLUMNS = ("its columns are others",)
+_SAMPLE = 3
+_TABLES = """
+select n.nspname, c.relname, array_agg(a.attname::text order by a.attnum),
+    array_agg(format_type(a.atttypid, a.atttypmod) order by a.attnum)
+from pg_class c join pg_namespace n on n.oid = c.relnamespace
+    left join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+where c.relkind in ('r', 'p', 'm') and not c.relispartition and c.relpersistence <> 't'
+    and n.nspname not in ('pg_catalog', 'information_schema') and n.nspname not like 'pg\\_t%'
+group by 1, 2 order by 1, 2
+"""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of a store, with its columns and their types."""
+
+    store: str
+    schema: str
+    name: str
+    columns: tuple[str, ...]
+    types: tuple[str, ...]
+
+    @property
+    def words(self) -> str:
+        return f"{self.store}.{self.schema}.{self.name}"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One kind of damage to one output: how many rows, and a few of them."""
+
+    output: str
+    kind: str
+    rows: int
+    sample: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self) | {"sample": list(self.sample)}
+
+
+@dataclass
+class Comparator:
+    """Compares two copies of all stores, each named by its copy; the empty name is the stores as they are now.
+
+    It looks through one connection to each database, what is done in that and not committed included, until ``close``.
+    """
+
+    copies: Copies
+    value: PipelineDrill
+    _open: dict[str, Any] = field(default_factory=dict)
+
+    def connection(self, store: str, copy: str) -> Any:
+        """The connection through which it looks at a copy of a store."""
+        database = self.database(store, copy)
+        if database not in self._open:
+            self._open[database] = self.copies.connect(database)
+        return self._open[database]
+
+    def close(self) -> None:
+        """Let go of every database, so that it can be restored; any number of times."""
+        for connection in self._open.values():
+            connection.close()
+        self._open.clear()
+
+    def outputs(self, copy: str) -> dict[str, Table]:
+        """The outputs that are there, by STORE.SCHEMA.TABLE."""
+        return {name: table for name, table in self.tables(copy).items() if self._wanted(name)}
+
+    def tables(self, copy: str) -> dict[str, Table]:
+        """Every table of every store, whether it is an output or not."""
+        found: dict[str, Table] = {}
+        for store in self.value.stores:
+            for schema, name, columns, types in self.connection(store, copy).execute(_TABLES).fetchall():
+                table = Table(store, schema, name, tuple(filter(None, columns)), tuple(filter(None, types)))
+                found[table.words] = table
+        return found
+
+    def compare(self, golden: str, copy: str = "") -> list[Difference]:
+        """What differs from the golden copy; nothing where the output is what it should be."""
+        expected, found = self.tables(golden), self.tables(copy)
+        differences = [Difference(name, ORPHAN, 1, TABLE) for name in found if name not in expected]
+        for name, table in expected.items():
+            if not self._wanted(name):
+                continue
+            if name not in found:
+                differences.append(Difference(name, LOST, self.digest(golden, table)[0], TABLE))
+            elif (found[name].columns, found[name].types) != (table.columns, table.types):
+                differences.append(Difference(name, CHANGED, 1, COLUMNS))
+            elif self.digest(golden, table) != self.digest(copy, table):
+                differences += self._row_by_row(table, golden, copy)
+        return differences
+
+    def digest(self, copy: str, table: Table, columns: Sequence[str] = ()) -> tuple[int, str]:
+        """How many rows, and the sum of their hashes; of some columns, or all that are not ignored."""
+        row = _row(columns or self.compared(table))
+        words = "select count(*), sum(('x' || left(h, 15))::bit(60)::bigint)::text from (select md5({}) h from {}) q"
+        ((rows, total),) = self._ask(copy, table, words, row)
+        return int(rows), str(total)
+
+    def compared(self, table: Table) -> list[str]:
+        """The columns of a table that are not ignored."""
+        ignored = {
+            column
+            for pattern, columns in self.value.ignore.items()
+            if fnmatchcase(table.words, pattern)
+            for column in columns
+        }
+        return [column for column in table.columns if column not in ignored]
+
+    def randomness(self, one: str, other: str) -> dict[str, list[str]]:
+        """Of two undisturbed runs: the outputs that differ, each with the columns that do by themselves."""
+        found: dict[str, list[str]] = {}
+        for difference in self.compare(one, other):
+            table = self.tables(one).get(difference.output)
+            if table is None or difference.kind == ORPHAN:
+                found.setdefault(difference.output, [])
+                continue
+            alone = [column for column in self.compared(table)
+                     if self.digest(one, table, [column]) != self.digest(other, table, [column])]  # fmt: skip
+            found[difference.output] = alone
+        return found
+
+    def by_reconcile(self, golden: str, table: Table) -> bool | None:
+        """Whether ``chaosday diff`` finds the table as it is now equal to the golden one; None where it cannot say."""
+        from chaosday.data.reconcile import diff
+
+        ignored = frozenset(table.columns) - set(self.compared(table))
+        with tempfile.TemporaryDirectory(dir=self.copies.folder) as folder:
+            sides = [self.copies.address(self.database(table.store, copy)) for copy in (golden, "")]
+            quoted = ".".join(f'"{name.replace(chr(34), chr(34) * 2)}"' for name in (table.schema, table.name))
+            output = Path(folder) / "differences.parquet"
+            try:
+                result = diff(f"{sides[0]}#{quoted}", f"{sides[1]}#{quoted}", ignored=ignored, output=output)
+            except ChaosdayError:
+                return None
+        return result.equal
+
+    def database(self, store: str, copy: str) -> str:
+        """The database in which a copy of a store is."""
+        name = self.value.database_of(store)
+        return self.copies.copy_of(name, copy) if copy else name
+
+    def _wanted(self, name: str) -> bool:
+        return any(fnmatchcase(name, pattern) for pattern in self.value.outputs)
+
+    def _row_by_row(self, table: Table, golden: str, copy: str) -> list[Difference]:
+        expected, found = self._counted(golden, table), self._counted(copy, table)
+        twice = Counter({h: found[h] - n for h, n in expected.items() if found[h] > n})
+        missing = Counter({h: n - found[h] for h, n in expected.items() if found[h] < n})
+        strange = Counter({h: n for h, n in found.items() if h not in expected})
+        changed = min(missing.total(), strange.total())
+        counts = {
+            DUPLICATED: (twice.total(), copy, twice),
+            CHANGED: (changed, copy, strange),
+            LOST: (missing.total() - changed, golden, missing),
+            ORPHAN: (strange.total() - changed, copy, strange),
+        }
+        return [
+            Difference(table.words, kind, rows, self._sample(where, table, hashes))
+            for kind, (rows, where, hashes) in counts.items()
+            if rows
+        ]
+
+    def _counted(self, copy: str, table: Table) -> Counter[str]:
+        words = "select h, count(*) from (select md5({}) h from {}) q group by h"
+        return Counter(dict(self._ask(copy, table, words, _row(self.compared(table)))))
+
+    def _sample(self, copy: str, table: Table, hashes: Counter[str]) -> tuple[str, ...]:
+        row = _row(self.compared(table))
+        chosen = sorted(hashes)[:_SAMPLE]
+        words = "select distinct left({}, 200) from {} where md5({}) = any(%s)"
+        from psycopg import sql
+
+        asked = sql.SQL(words).format(row, sql.Identifier(table.schema, table.name), row)
+        found = self.connection(table.store, copy).execute(asked, (chosen,)).fetchall()
+        return tuple(str(text) for (text,) in found)
+
+    def _ask(self, copy: str, table: Table, words: str, row: Any) -> list[Any]:
+        from psycopg import sql
+
+        asked = sql.SQL(words).format(row, sql.Identifier(table.schema, table.name))
+        rows: list[Any] = self.connection(table.store, copy).execute(asked).fetchall()
+        return rows
+
+
+def _row(columns: Sequence[str]) -> Any:
+    """A row as text, in which no two rows are the same that differ."""
+    from psycopg import sql
+
+    return sql.SQL("row({})::text").format(sql.SQL(", ").join(map(sql.Identifier, columns)))

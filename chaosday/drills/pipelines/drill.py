@@ -1,0 +1,150 @@
+"""A pipeline drill as a value: which command, what it writes to, and how its scheduler runs it again."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+from typing import Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AliasChoices, Field, field_validator, model_validator
+
+from chaosday.model.base import Model
+from chaosday.model.experiment import ENVIRONMENT, Guard, any_of
+from chaosday.targets.postgresql import PostgreSQL
+
+NAME = r"^[a-z][a-z0-9_]{0,40}$"
+POINT = r"^(\d+\.(before|after)|end|)$"
+FORM = "postgresql://user@host:5432/database, a dump (pg_dump -Fc), a file *.sql, or nothing for an empty database"
+
+
+class CopiedStore(Model):
+    """A database that the pipeline works on; the drill makes copies of it, and the pipeline sees nothing else."""
+
+    type: Literal["postgresql"] = "postgresql"
+    source: str = Field(default="", validation_alias=AliasChoices("from", "source"))
+    """What it is filled from: ``postgresql://user@host:5432/database`` (read once), a dump, SQL, or nothing."""
+    database: str = Field(default="", max_length=60)
+    """What the pipeline calls it; empty is the name of the original, or of the store."""
+    user: str = Field(default="", max_length=60)
+    """As whom the pipeline comes; empty is the user of the original, or postgres."""
+
+    @field_validator("source")
+    @classmethod
+    def _no_secret(cls, value: str) -> str:
+        if "://" not in value:
+            return value
+        try:
+            parts = urlsplit(value)
+            _ = parts.port
+        except ValueError as error:
+            raise ValueError(f"{error}; write {FORM}") from None
+        if parts.scheme not in ("postgresql", "postgres") or not parts.hostname:
+            raise ValueError(f"a {parts.scheme} store cannot be copied yet; write {FORM}")
+        if parts.password:
+            raise ValueError("leave the password out: export PGPASSWORD, or put it into ~/.pgpass")
+        return value
+
+    @property
+    def original(self) -> PostgreSQL | None:
+        """The server that is read, if one is."""
+        return PostgreSQL.model_validate({"url": self.source}) if "://" in self.source else None
+
+
+class Day(Model):
+    """One run of the pipeline before, or in, the drill, and what has arrived until then."""
+
+    variables: dict[str, str] = {}
+    """Environment variables of this day beside those of all days: the date, the file to be loaded."""
+    arrives: dict[str, Path] = {}
+    """SQL by store, which is run in the copy before the pipeline: new orders in its source tables."""
+
+
+class Schedule(Model):
+    """What the pipeline's scheduler does after a run that did not end well."""
+
+    reruns: int = Field(default=2, ge=1, le=20)
+    """How often it runs it again, at most."""
+    on_exit: list[Literal["nonzero", "killed"]] = ["nonzero", "killed"]
+
+
+class Budget(Model):
+    """How long the drill may take."""
+
+    minutes: float = Field(default=10, gt=0, le=1440)
+
+
+class PipelineDrill(Model):
+    """A command is run to its end in copies, killed in copies at each distinct point, run again, and compared."""
+
+    kind: Literal["pipeline"] = "pipeline"
+    title: str = Field(default="pipeline drill", min_length=1, max_length=120)
+    hypothesis: str = "Killed anywhere and run again, the pipeline leaves what an undisturbed run leaves."
+    seed: int = Field(default=1, ge=0)
+    environment: str = Field(default="test", pattern=ENVIRONMENT)
+    command: list[str] = Field(default=[], max_length=200)
+    """Program and arguments; no shell. ``{warehouse.host}``, ``.port``, ``.user``, ``.password``, ``.database`` and
+    ``.url`` stand for what the store ``warehouse`` is in the drill."""
+    folder: Path | None = None
+    """Run in a copy of this folder; empty is a folder with nothing in it."""
+    variables: dict[str, str] = {}
+    """Environment variables, with the same words in braces. With one store PGHOST ... PGDATABASE are set unasked."""
+    stores: dict[str, CopiedStore] = {}
+    state: list[str] = []
+    """Files and folders, relative to ``folder``, that live on between runs; the rest is fresh in every run."""
+    outputs: list[str] = ["*"]
+    """Shell patterns of STORE.SCHEMA.TABLE."""
+    ignore: dict[str, list[str]] = {}
+    """Columns that are not compared, by patterns of STORE.SCHEMA.TABLE: load times, surrogate keys."""
+    reads_from: list[str] = []
+    """Shell patterns of addresses (HOST:PORT) that the pipeline connects to and, by your word, only reads from."""
+    days: list[Day] = [Day(), Day()]
+    """The runs in order; the last one is the one that is killed."""
+    schedule: Schedule = Schedule()
+    ways: list[Literal["kill", "end"]] = ["kill", "end"]
+    """``kill`` is SIGKILL before and after the server has done what it was asked; ``end`` a run that ended well, of
+    which the scheduler never heard."""
+    audit: int = Field(default=8, ge=0, le=100_000)
+    """How many points are run that by their state need not be, to see that they agree."""
+    budget: Budget = Budget()
+    timeout_s: float = Field(default=600, gt=0, le=86_400)
+    """How long one run of the command may take; a longer one is stuck."""
+    only: str = Field(default="", pattern=POINT)
+    """The one point to run, as a report names it: ``17.after``; no verdict comes of it."""
+    targets: dict[str, any_of("targets")] = {}  # type: ignore[valid-type]
+    """What the guards look at."""
+    guards: list[Guard] = []
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if len(self.days) < 2:
+            raise ValueError("days: at least two; in a first load nothing is there that could be doubled or lost")
+        for name in self.stores:
+            if not PurePosixPath(name).name == name or "." in name or not name:
+                raise ValueError(f"stores: {name!r} is no name for a store; letters, digits and _")
+        for number, day in enumerate(self.days):
+            if strange := sorted(set(day.arrives) - set(self.stores)):
+                raise ValueError(f"days.{number}.arrives: no store is called {strange[0]!r}")
+        for path in self.state:
+            if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
+                raise ValueError(f"state: {path} has to lie in the folder of the pipeline")
+        for number, guard in enumerate(self.guards):
+            if guard.probe.target not in self.targets:
+                raise ValueError(f"guards.{number}: no target is called {guard.probe.target!r}")
+        return self
+
+    def database_of(self, name: str) -> str:
+        """What the pipeline calls the database of a store."""
+        store = self.stores[name]
+        original = store.original
+        return store.database or (original.database if original else name)
+
+    def user_of(self, name: str) -> str:
+        """As whom it comes there."""
+        store = self.stores[name]
+        original = store.original
+        return store.user or (original.user if original else "postgres")
+
+    def originals(self) -> dict[str, PostgreSQL]:
+        """The servers that are read to make copies."""
+        found = {name: store.original for name, store in self.stores.items()}
+        return {name: original for name, original in found.items() if original is not None}

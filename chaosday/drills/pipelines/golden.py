@@ -1,0 +1,166 @@
+"""The undisturbed run, twice: what the output should be, where the points are, and what differs by itself."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from chaosday.drills.pipelines.bench import Bench, Ran
+from chaosday.drills.pipelines.comparing import Comparator
+from chaosday.drills.pipelines.points import Aim, Left, Point, Recorder, states
+from chaosday.drills.pipelines.sighting import GOLDEN, Planted, look
+
+BASE, AGAIN, DAY_BEFORE = "base", "again", "before"
+_SEQUENCES_BY = 1009
+Say = Callable[[str], None]
+
+
+@dataclass
+class Golden:
+    """What the undisturbed run showed. ``shortfalls`` are reasons, in words, why no drill can follow."""
+
+    points: list[Point] = field(default_factory=list)
+    outputs: dict[str, int] = field(default_factory=dict)
+    """Rows of each output."""
+    seconds: float = 0
+    """How long the drilled run took."""
+    restore_s: float = 0
+    end: Left = field(default_factory=Left)
+    planted: list[Planted] = field(default_factory=list)
+    uncovered: Counter[str] = field(default_factory=Counter)
+    unseen: int = 0
+    connections: int = 0
+    shortfalls: list[str] = field(default_factory=list)
+
+    @property
+    def states(self) -> list[Point]:
+        return states(self.points)
+
+    def estimate_s(self, attempts: int) -> float:
+        """How long so many attempts may take: half a run until it is killed, a whole one after it, and the copies."""
+        return attempts * (1.5 * self.seconds + 1.5 * self.restore_s + 0.1)
+
+    def to_dict(self) -> dict[str, Any]:
+        """For the evidence, points apart."""
+        return {
+            "outputs": self.outputs,
+            "seconds": round(self.seconds, 3),
+            "asks": max((point.number for point in self.points), default=0),
+            "connections": self.connections,
+            "uncovered": dict(self.uncovered),
+            "unseen": self.unseen,
+        }
+
+
+class Undisturbed:
+    """Makes the golden run on a bench; ``over`` cuts it short."""
+
+    def __init__(self, bench: Bench, say: Say, over: Callable[[], bool]) -> None:
+        self.bench = bench
+        self.comparator = Comparator(bench.copies, bench.value)
+        self.golden = Golden()
+        self._say = say
+        self._over = over
+
+    def take(self) -> Golden:
+        """The days before, the drilled day twice, and the planted damage; stops at the first shortfall."""
+        for step in (self._days_before, self._drilled, self._again, self._sight):
+            if self.golden.shortfalls or self._over():
+                break
+            step()
+        self.comparator.close()
+        return self.golden
+
+    def _days_before(self) -> None:
+        days = self.bench.value.days
+        for number, day in enumerate(days[:-1], start=1):
+            self._say(f"day {number}, undisturbed")
+            self.bench.arrive(day)
+            gate = Aim(None)
+            self._judge(f"on day {number}", self.bench.run(gate, day, over=self._over), gate.asks)
+            if self.golden.shortfalls or self._over():
+                return
+        self.bench.keep(DAY_BEFORE)
+        self.bench.arrive(days[-1])
+        self.bench.keep(BASE)
+
+    def _drilled(self) -> None:
+        value, golden = self.bench.value, self.golden
+        self._say(f"day {len(value.days)}, undisturbed, and every ask of it noted")
+        began = time.monotonic()
+        self.bench.restore(BASE)
+        golden.restore_s = time.monotonic() - began
+        recorder = Recorder(self.bench.watch())
+        ends: list[Left] = []
+        ran = self.bench.run(recorder, value.days[-1], over=self._over, settled=lambda: ends.append(recorder.look()))
+        golden.points, golden.seconds, golden.end = recorder.points, ran.seconds, ends[0]
+        golden.uncovered, golden.unseen = ran.uncovered, recorder.unseen
+        golden.connections = len(recorder.connections)
+        self._judge("undisturbed", ran, len(recorder.points))
+        if golden.shortfalls or self._over():
+            return
+        self.bench.keep(GOLDEN)
+        golden.outputs = {
+            name: self.comparator.digest(GOLDEN, table)[0] for name, table in self.comparator.outputs(GOLDEN).items()
+        }
+        if not any(golden.outputs.values()):
+            named = ", ".join(value.outputs)
+            golden.shortfalls.append(
+                f"outputs: after an undisturbed run there is nothing in {named} that could be lost"
+            )
+        elif not self.comparator.compare(GOLDEN, DAY_BEFORE):
+            golden.shortfalls.append(
+                "a vacuous start: the drilled run leaves its outputs as the day before left them, so that nothing could"
+                " be lost or doubled; give 'days' something new to load on the last one"
+            )
+
+    def _again(self) -> None:
+        """The same once more, with sequences moved on as lost transactions move them: what differs, does by itself."""
+        self._say("the same once more: what differs by itself?")
+        self.comparator.close()
+        self.bench.restore(BASE)
+        for store in self.bench.value.stores:
+            self.bench.copies.let_sequences_go_on(self.bench.value.database_of(store), _SEQUENCES_BY)
+        gate = Aim(None)
+        ran = self.bench.run(gate, self.bench.value.days[-1], over=self._over)
+        self._judge("undisturbed, the second time", ran, gate.asks)
+        if self.golden.shortfalls or self._over():
+            return
+        self.bench.keep(AGAIN)
+        for output, columns in self.comparator.randomness(GOLDEN, AGAIN).items():
+            where = f"in {', '.join(columns)}" if columns else "in which rows or tables there are"
+            self.golden.shortfalls.append(
+                f"undeclared randomness: two undisturbed runs differ in {output}, {where}; name what differs by itself"
+                f" under 'ignore', or make it the same"
+            )
+
+    def _sight(self) -> None:
+        self._say("planting known damage into copies of the output")
+        self.comparator.close()
+        self.bench.restore(GOLDEN)
+        self.golden.planted = look(self.comparator, self._over)
+
+    def _judge(self, when: str, ran: Ran, asks: int) -> None:
+        """Whether a run that nobody disturbed is one that can be drilled."""
+        if self._over():
+            return
+        if ran.kept_off:
+            self.golden.shortfalls.append(
+                f"the command was kept off {', '.join(sorted(ran.kept_off))}: that is a database, and no copy of the"
+                " drill's; it has to take its address from the variables or the words in braces"
+            )
+        elif not ran.well:
+            said = " / ".join(ran.output.splitlines()) or "it printed nothing"
+            self.golden.shortfalls.append(f"the command fails {when} ({ran.words}), and nothing was drilled: {said}")
+        elif not asks:
+            self.golden.shortfalls.append(
+                f"the command asked nothing of any store {when}: it has to take its database's address from the"
+                " variables or the words in braces"
+            )
+        elif ran.daemons:
+            self.golden.shortfalls.append(
+                f"the command left {ran.daemons} processes running {when}: what they do is not part of the drill"
+            )

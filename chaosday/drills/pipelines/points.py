@@ -1,0 +1,136 @@
+"""The points of a run: every ask, before and after the server has done it, and what would be left of it there."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from chaosday.mechanisms.wire.conversation import Ask, Gate, Leave
+from chaosday.mechanisms.wire.messages import kin
+
+Side = Literal["before", "after"]
+BEFORE: Side = "before"
+AFTER: Side = "after"
+
+
+@dataclass(frozen=True)
+class Left:
+    """What a crash would leave: transactions committed so far, prepared ones, and the files that live on."""
+
+    commits: int = 0
+    prepared: tuple[str, ...] = ()
+    files: str = ""
+
+
+@dataclass(frozen=True)
+class Point:
+    """One side of an ask. Its number is its place in the undisturbed run; it is found again by what it says.
+
+    ``occurrence`` counts the asks that say the same but for literals: with threads the order of all is not the same
+    twice.
+    """
+
+    number: int
+    side: Side
+    text: str
+    occurrence: int
+    left: Left
+    transaction: str = "I"
+    last_commit: str = ""
+    """The last ask before it that left anything."""
+
+    @property
+    def name(self) -> str:
+        return f"{self.number}.{self.side}"
+
+
+@dataclass
+class Recorder(Gate):
+    """Lets all pass, and asks ``look`` at every point what would be left."""
+
+    look: Callable[[], Left]
+    points: list[Point] = field(default_factory=list)
+    unseen: int = 0
+    connections: set[int] = field(default_factory=set)
+    _number: int = 0
+    _counts: Counter[str] = field(default_factory=Counter)
+    _open: dict[int, Point] = field(default_factory=dict)
+    _last_commit: str = ""
+
+    def arrived(self, ask: Ask) -> Leave:
+        self._number += 1
+        self.connections.add(ask.connection)
+        self._counts[kin(ask.text)] += 1
+        point = Point(self._number, BEFORE, ask.text, self._counts[kin(ask.text)], self.look(), ask.transaction,
+                      self._last_commit)  # fmt: skip
+        self._open[ask.connection] = point
+        self.points.append(point)
+        return Leave.GO
+
+    def answered(self, ask: Ask) -> bool:
+        before = self._open[ask.connection]
+        left = self.look()
+        if left != before.left:
+            self._last_commit = ask.text
+        self.points.append(
+            Point(before.number, AFTER, ask.text, before.occurrence, left, ask.transaction, self._last_commit)
+        )
+        return True
+
+    def passed_unseen(self, connection: int) -> None:
+        self.unseen += 1
+
+
+@dataclass
+class Aim(Gate):
+    """Stops the run at one point."""
+
+    point: Point | None
+    reached: threading.Event = field(default_factory=threading.Event)
+    asks: int = 0
+    unseen: int = 0
+    _counts: Counter[str] = field(default_factory=Counter)
+    _aimed: Ask | None = None
+
+    def arrived(self, ask: Ask) -> Leave:
+        self.asks += 1
+        if self.point is None:
+            return Leave.GO
+        same = kin(ask.text)
+        self._counts[same] += 1
+        if same != kin(self.point.text) or self._counts[same] != self.point.occurrence:
+            return Leave.GO
+        if self.point.side == BEFORE:
+            self.reached.set()
+            return Leave.STOP
+        self._aimed = ask
+        return Leave.WITHHOLD
+
+    def answered(self, ask: Ask) -> bool:
+        if ask is not self._aimed:
+            return True
+        self.reached.set()
+        return False
+
+    def passed_unseen(self, connection: int) -> None:
+        self.unseen += 1
+
+
+def states(points: Sequence[Point]) -> list[Point]:
+    """The first point of each distinct state, in order: to a process that is dead all others of it are the same."""
+    first: dict[Left, Point] = {}
+    for point in points:
+        first.setdefault(point.left, point)
+    return list(first.values())
+
+
+def audited(points: Sequence[Point], count: int, seed: int) -> list[Point]:
+    """A seeded sample of the points that ``states`` leaves out, in order."""
+    chosen = {point.name for point in states(points)}
+    rest = [point for point in points if point.name not in chosen]
+    sample = random.Random(seed).sample(rest, min(count, len(rest)))
+    return sorted(sample, key=lambda point: (point.number, point.side == AFTER))

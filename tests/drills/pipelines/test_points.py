@@ -1,0 +1,57 @@
+"""Points and states: what may be left out, and how a point is found again."""
+
+from __future__ import annotations
+
+import pytest
+
+from chaosday.drills.pipelines.points import AFTER, BEFORE, Aim, Left, Point, Recorder, audited, states
+from chaosday.mechanisms.wire.conversation import Ask, Leave
+
+pytestmark = pytest.mark.kernel
+ASKS = [Ask(1, "begin"), Ask(1, "insert 1", "T"), Ask(2, "insert 2"), Ask(1, "insert 3", "T"), Ask(1, "commit", "T")]
+COMMITS = {"insert 2": 1, "commit": 1}
+"""What each leaves; the insert of connection 2 stands in no transaction."""
+
+
+def recorded() -> list[Point]:
+    done = [0]
+    recorder = Recorder(lambda: Left(done[0]))
+    for ask in ASKS:
+        assert recorder.arrived(ask) is Leave.GO
+        done[0] += COMMITS.get(ask.text, 0)
+        assert recorder.answered(ask)
+    return recorder.points
+
+
+def test_points_that_leave_the_same_are_one_state() -> None:
+    """Both sides of each ask are points; states begin where something was committed, and know after what."""
+    points = recorded()
+    assert [point.name for point in points[:4]] == ["1.before", "1.after", "2.before", "2.after"]
+    assert [(p.name, p.left.commits, p.last_commit) for p in states(points)] == [
+        ("1.before", 0, ""),
+        ("3.after", 1, "insert 2"),
+        ("5.after", 2, "commit"),
+    ]
+
+
+def test_the_audit_takes_what_states_leave_out() -> None:
+    """A seeded sample, in order, and all of it where that is asked for."""
+    points = recorded()
+    chosen = {point.name for point in states(points)}
+    everything = [point.name for point in audited(points, 1000, 1)]
+    assert everything == [point.name for point in points if point.name not in chosen]
+    assert audited(points, 3, 5) == audited(points, 3, 5) and len(audited(points, 3, 5)) == 3
+
+
+@pytest.mark.parametrize(("side", "leave"), [(BEFORE, Leave.STOP), (AFTER, Leave.WITHHOLD)])
+def test_a_point_is_found_by_what_it_says(side: str, leave: Leave) -> None:
+    """By text and occurrence, literals apart, whatever other connections say in between."""
+    point = next(each for each in recorded() if each.number == 4 and each.side == side)
+    aim = Aim(point)
+    said = [Ask(2, "insert 7"), Ask(1, "begin"), Ask(1, "insert 9", "T"), Ask(1, "insert 11", "T"), Ask(1, "insert 4")]
+    met = [aim.arrived(ask) for ask in said]
+    assert met == [Leave.GO, Leave.GO, Leave.GO, leave, Leave.GO]
+    if side == AFTER:
+        assert not aim.reached.is_set()
+        assert aim.answered(said[2]) and not aim.answered(said[3])
+    assert aim.reached.is_set()
