@@ -68,14 +68,16 @@ class Bench:
         self.proxy: WireProxy
         self.runs = 0
         self._stack = contextlib.ExitStack()
+        # Here already: a signal may come before anything is started in it.
+        self._stack.callback(shutil.rmtree, scratch, ignore_errors=True)
         self._kept_off = _originals(value)
 
     def start(self) -> None:
         """Start server and proxy, and fill the stores; errors say which store cannot be copied, and why."""
         servers = self.scratch / "server"
         self._stack.callback(Janitor.start(self.scratch, servers / "copies").close)
-        servers.mkdir(mode=0o711)
         self._stack.callback(shutil.rmtree, self.scratch, ignore_errors=True)
+        servers.mkdir(mode=0o711)
         self.copies = Copies.start(servers)
         self._stack.callback(self.copies.close)
         self.proxy = WireProxy(("127.0.0.1", self.copies.node.port)).start()
@@ -99,7 +101,7 @@ class Bench:
         self.copies.keep(name)
         kept = self.scratch / "kept" / name
         shutil.rmtree(kept, ignore_errors=True)
-        _carry(self._work, kept, self.value.state)
+        _carry(self.work, kept, self.value.state)
 
     def restore(self, name: str) -> None:
         """Stores and state as they were kept."""
@@ -109,7 +111,7 @@ class Bench:
     def watch(self) -> Callable[[], Left]:
         """A way to ask what a crash would leave, counted from now on."""
         commits = Commits(self.copies)
-        return lambda: Left(*commits.look(), files=digest(self._work, self.value.state))
+        return lambda: Left(*commits.look(), files=digest(self.work, self.value.state))
 
     def run(
         self,
@@ -126,11 +128,11 @@ class Bench:
         """
         self.runs += 1
         # What is no state is fresh in every run.
-        self._lay_out(self._work)
+        self._lay_out(self.work)
         self.proxy.reset(gate)
         log = self.scratch / f"log-{self.runs}"
         mark = f"{self.token}-{self.runs}"
-        tree = Tree(self._filled(self.value.command), self._work, self._variables(day), log, mark)
+        tree = Tree(self._filled(self.value.command), self.work, self._variables(day), log, mark)
         began = time.monotonic()
         ran = Ran(None, 0, "")
         try:
@@ -163,7 +165,8 @@ class Bench:
         return [*left, *([str(self.scratch)] if self.scratch.exists() else [])]
 
     @property
-    def _work(self) -> Path:
+    def work(self) -> Path:
+        """The folder in which the command runs."""
         return self.scratch / "work"
 
     def _settle(self, ran: Ran, settled: Callable[[], None], *, in_vain: bool) -> None:
@@ -189,8 +192,8 @@ class Bench:
             fresh.mkdir()
         if state is not None:
             _carry(state, fresh, self.value.state)
-        shutil.rmtree(self._work, ignore_errors=True)
-        fresh.rename(self._work)
+        shutil.rmtree(self.work, ignore_errors=True)
+        fresh.rename(self.work)
 
     def _variables(self, day: Day) -> dict[str, str]:
         given = {name: self._fill(text) for name, text in {**self.value.variables, **day.variables}.items()}
@@ -254,6 +257,24 @@ def stamps(folder: Path | None) -> dict[str, tuple[int, int]]:
             status = path.lstat()
             found[str(path)] = (status.st_size, status.st_mtime_ns)
     return {name: stamp for name, stamp in found.items() if not Path(name).is_dir()}
+
+
+def written(work: Path, original: Path | None) -> list[str]:
+    """What a run left in its folder that was not there, or is changed: as paths that ``state`` takes."""
+    found = set()
+    for path in sorted(each for each in work.rglob("*") if each.is_file()):
+        name = path.relative_to(work)
+        before = original / name if original else None
+        if "__pycache__" in name.parts or (before and before.is_file() and _same(before, path)):
+            continue
+        # A folder that is all new is named as one.
+        whole = next((p for p in reversed(name.parents[:-1]) if original is None or not (original / p).exists()), None)
+        found.add(f"{whole}/" if whole else str(name))
+    return sorted(found)
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one.stat().st_size == other.stat().st_size and one.read_bytes() == other.read_bytes()
 
 
 def _files(folder: Path, names: list[str]) -> set[Path]:

@@ -15,6 +15,7 @@ from chaosday.drills.pipelines.bench import Bench, stamps
 from chaosday.drills.pipelines.drill import Budget, PipelineDrill
 from chaosday.drills.pipelines.golden import Golden, Undisturbed
 from chaosday.drills.pipelines.points import Point, audited
+from chaosday.drills.pipelines.starting import look, text
 from chaosday.drills.pipelines.story import causes, coverage, words
 from chaosday.errors import CapabilityMissing, UsageError
 from chaosday.judging.verdict import Verdict
@@ -188,6 +189,8 @@ class PipelineKind(Kind):
         """What only an undisturbed run shows: stores, outputs, points and states, and how long the drill would take."""
         self.baseline(run)
         golden, value = self.golden, self.value
+        if not golden.points:
+            return []
         stores = [
             {"store": name, "database": value.database_of(name), "copied from": each.source or "nothing"}
             for name, each in value.stores.items()
@@ -208,13 +211,22 @@ class PipelineKind(Kind):
             Table("sums", sums, "The drill"),
         ]
 
-    def _undisturbed(self, run: LiveRun) -> None:
+    def drafted(self, run: LiveRun) -> str:
+        """A file for the command, by what two undisturbed runs of it show."""
+        bench = self._started(run)
+        run.say("baseline", "two undisturbed runs, in copies")
+        return text(self.value, look(bench, run.over))
+
+    def _started(self, run: LiveRun) -> Bench:
         self._before = stamps(self.value.folder)
         self._bench = Bench(self.value, _scratch(run.directory), run.directory.token)
         run.say("baseline", "making copies of the stores")
         run.journal.append("copying", stores=sorted(self.value.stores))
         self._bench.start()
-        self.golden = Undisturbed(self._bench, partial(run.say, "baseline"), run.over).take()
+        return self._bench
+
+    def _undisturbed(self, run: LiveRun) -> None:
+        self.golden = Undisturbed(self._started(run), partial(run.say, "baseline"), run.over).take()
 
     def _plan(self) -> list[tuple[Point | None, bool]]:
         value, golden = self.value, self.golden

@@ -1,0 +1,289 @@
+"""Pipelines under test: how many points a minute, what the proxy costs, and whether the drill's own word can be taken.
+
+``cells_wrong`` counts loaders whose class was written down first and did not come out; ``states_disagreeing`` points
+that, run without skipping, are not like their state; ``mutants_missed`` broken harnesses that still say pass.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from chaosday.clock import SystemClock
+from chaosday.drills.kinds import parse_run
+from chaosday.drills.pipelines import golden
+from chaosday.drills.pipelines.comparing import Comparator
+from chaosday.drills.pipelines.drill import PipelineDrill, Schedule
+from chaosday.drills.pipelines.points import Aim
+from chaosday.mechanisms.wire.conversation import Leave
+from chaosday.mechanisms.wire.proxy import WireProxy
+from chaosday.record.run_directory import RunDirectory
+from chaosday.running.playing import complete
+from chaosday.running.run import Run
+from chaosday.servers import postgres
+from chaosday.servers.copies import Commits, Copies
+
+LOADER = """
+import os, sys
+import psycopg
+rows = [(f"{os.environ['DAY']}-{n}", n) for n in range(4)]
+how = sys.argv[1]
+conflict = " on conflict do nothing" if "key" in how else ""
+with psycopg.connect(autocommit="apart" in how) as sql:
+    if "ledger" in how:
+        taken = sql.execute("insert into ledger values (%s) on conflict do nothing", (os.environ["DAY"],)).rowcount
+        if not taken:
+            sys.exit()
+    if "replace" in how:
+        sql.execute("delete from orders where key like %s", (os.environ["DAY"] + "%",))
+    if "copy" in how:
+        with sql.cursor() as cursor, cursor.copy("copy orders from stdin") as copy:
+            for row in rows:
+                copy.write_row(row)
+    else:
+        for row in rows:
+            sql.execute("insert into orders values (%s, %s)" + conflict, row)
+    if "staged" in how:
+        sql.execute("create table staged as select 1 as n")
+        sql.execute("drop table staged")
+"""
+EXPECTED = {
+    "apart": {"duplicated"},
+    "apart key": set(),
+    "together": {"duplicated"},
+    "together key": set(),
+    "together ledger": set(),
+    "apart ledger": {"lost"},
+    "together replace": set(),
+    "apart replace": set(),
+    "copy apart": {"duplicated"},
+    "copy together replace": set(),
+    "apart key staged": {"never recovers", "orphan"},
+}
+"""By loader, the kinds of damage that it has to show: written down before any of them was run."""
+
+
+def run(*, quick: bool) -> dict[str, Any]:
+    """``quick`` drills four loaders instead of all, and kills the drill itself five times instead of a hundred."""
+    chosen = list(EXPECTED)[:4] if quick else list(EXPECTED)
+    cells = {how: _drilled(how, audit=10_000) for how in chosen}
+    wrong = {how: sorted(found["kinds"]) for how, found in cells.items() if found["kinds"] != EXPECTED[how]}
+    mutants = {name: _caught(mutant) for name, mutant in MUTANTS.items()}
+    return {
+        "pipelines": ["psycopg"],
+        "cells": len(cells),
+        "cells_wrong": len(wrong),
+        "wrong": wrong,
+        "brute_force_points": sum(found["points"] for found in cells.values()),
+        "states_disagreeing": sum(found["disagreeing"] for found in cells.values()),
+        "sound_runs": sum(not kinds for how, kinds in EXPECTED.items() if how in cells),
+        "sound_alarms": sum(bool(found["kinds"]) for how, found in cells.items() if not EXPECTED[how]),
+        "harness_mutants": len(mutants),
+        "mutants_missed": sum(not caught for caught in mutants.values()),
+        "missed": sorted(name for name, caught in mutants.items() if not caught),
+        "points_per_minute": round(statistics.median(found["per_minute"] for found in cells.values()), 1),
+        "proxy_ms_per_statement": _proxy_ms(500 if quick else 5000),
+        **_killed(5 if quick else 100),
+    }
+
+
+def _data(how: str, folder: Path) -> dict[str, Any]:
+    loader = folder / "loader"
+    loader.mkdir(exist_ok=True)
+    (loader / "loader.py").write_text(LOADER)
+    key = " primary key" if "key" in how else ""
+    (folder / "shop.sql").write_text(
+        f"create table orders (key text{key}, n int); create table ledger (day text primary key);"
+    )
+    return {
+        "kind": "pipeline",
+        "command": [sys.executable, "loader.py", how],
+        "folder": str(loader),
+        "stores": {"shop": {"from": str(folder / "shop.sql")}},
+        "days": [{"variables": {"DAY": "one"}}, {"variables": {"DAY": "two"}}],
+        "budget": {"minutes": 14},
+    }
+
+
+@contextlib.contextmanager
+def _folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="pipelines-") as place:
+        folder = Path(place)
+        folder.chmod(0o711)
+        yield folder
+
+
+def _drilled(how: str, *, audit: int = 0) -> dict[str, Any]:
+    """One drill; every point is run, so that skipping by state is tried as well."""
+    with _folder() as folder:
+        directory = RunDirectory.create(folder / "runs", "drill", SystemClock())
+        with Run(parse_run(_data(how, folder) | {"audit": audit}), directory) as live:
+            live.preflight()
+            live.baseline()
+            began = time.monotonic()
+            live.inject()
+            live.observe()
+            minutes = (time.monotonic() - began) / 60
+            live.rollback()
+            live.verify()
+            verdict = live.report()
+        said = directory.read_json("observations/pipeline.json")
+    return {
+        "kinds": {each["kind"] for attempt in said["attempts"] for each in attempt["differences"]},
+        "points": len(said["attempts"]),
+        "disagreeing": len(said["audit"]["disagreeing"]),
+        "per_minute": len(said["attempts"]) / minutes,
+        "outcome": verdict.outcome.value,
+    }
+
+
+def _caught(mutant: Any) -> bool:
+    """Whether a drill with a broken harness says anything but that all is well."""
+    how, patch = mutant
+    with patch():
+        return _outcome(how) != "pass"
+
+
+def _outcome(how: str) -> str:
+    with _folder() as folder:
+        directory = RunDirectory.create(folder / "runs", "drill", SystemClock())
+        with Run(parse_run(_data(how, folder) | {"audit": 3}), directory) as live:
+            return complete(live).outcome.value
+
+
+def _always_golden(self: Comparator, store: str, copy: str) -> str:
+    return self.copies.copy_of(self.value.database_of(store), "golden")
+
+
+def _after_as_before() -> Any:
+    whole = Aim.arrived
+
+    def arrived(self: Aim, ask: Any) -> Leave:
+        leave = whole(self, ask)
+        if leave is Leave.WITHHOLD:
+            self.reached.set()
+            return Leave.STOP
+        return leave
+
+    return mock.patch.object(Aim, "arrived", arrived)
+
+
+def _one_late() -> Any:
+    whole = Aim.arrived
+
+    def arrived(self: Aim, ask: Any) -> Leave:
+        leave = whole(self, ask)
+        return Leave.GO if leave is Leave.STOP else leave
+
+    return mock.patch.object(Aim, "arrived", arrived)
+
+
+def _no_rerun() -> Any:
+    """The attempt is compared as the kill left it."""
+    whole = PipelineDrill.model_validate
+    return mock.patch.object(
+        PipelineDrill,
+        "model_validate",
+        lambda data, **how: whole(data, **how).model_copy(update={"schedule": Schedule.model_construct(reruns=0)}),
+    )
+
+
+def _broken(owner: Any, name: str, act: Any) -> Any:
+    return lambda: mock.patch.object(owner, name, act)
+
+
+MUTANTS: dict[str, tuple[str, Any]] = {
+    "every table is equal": ("apart", _broken(Comparator, "digest", lambda *_: (1, ""))),
+    "rows never differ": ("apart", _broken(Comparator, "_row_by_row", lambda *_: [])),
+    "nothing is compared": ("apart", _broken(Comparator, "compare", lambda *_: [])),
+    "no output is wanted": ("apart", _broken(Comparator, "_wanted", lambda *_: False)),
+    "golden is compared with itself": ("apart", _broken(Comparator, "database", _always_golden)),
+    "after is sent as before": ("apart key", _after_as_before),
+    "before goes through": ("apart key", _one_late),
+    "no point is aimed at": ("apart key", _broken(Aim, "arrived", lambda *_: Leave.GO)),
+    "nothing is restored": ("apart key", _broken(Copies, "restore", lambda *_: None)),
+    "no damage is planted": ("apart key", _broken(golden, "look", lambda *_: [])),
+    "commits are not counted": ("apart ledger", _broken(Commits, "look", lambda *_: (0, ()))),
+    "nothing is run again": ("apart key", _no_rerun),
+}
+"""By name, a loader and a way to break the harness; a drill of it may not say pass."""
+
+
+def _proxy_ms(statements: int) -> float:
+    """What the proxy adds to a statement, asked by a process of its own."""
+    script = (
+        "import psycopg, sys, time\n"
+        "sql = psycopg.connect(host='127.0.0.1', port=sys.argv[1], user='postgres', autocommit=True)\n"
+        "sql.execute('select 1'); began = time.perf_counter()\n"
+        "for _ in range(int(sys.argv[2])): sql.execute('select 1')\n"
+        "print((time.perf_counter() - began) / int(sys.argv[2]) * 1000)\n"
+    )
+
+    def asked(port: int) -> float:
+        environment = {**os.environ, "PGPASSWORD": node.password}
+        command = [sys.executable, "-c", script, str(port), str(statements)]
+        return float(subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout)
+
+    with _folder() as folder:
+        node = postgres.primary(folder)
+        try:
+            with WireProxy(("127.0.0.1", node.port)) as proxy:
+                ports = (node.port, proxy.port)
+                straight, through = (statistics.median(asked(port) for _ in range(3)) for port in ports)
+        finally:
+            node.stop()
+    return round(through - straight, 3)
+
+
+def _killed(times: int) -> dict[str, int]:
+    """The drill itself, killed after a while that differs from time to time: what is left of it."""
+    residue = 0
+    for number in range(times):
+        with _folder() as folder:
+            script = folder / "drill.py"
+            script.write_text(
+                "import sys, json\nfrom pathlib import Path\nfrom chaosday.clock import SystemClock\n"
+                "from chaosday.drills.kinds import parse_run\nfrom chaosday.running.run import Run\n"
+                "from chaosday.running.playing import complete\n"
+                "from chaosday.record.run_directory import RunDirectory\n"
+                "directory = RunDirectory.create(Path(sys.argv[1]), 'drill', SystemClock())\n"
+                "with Run(parse_run(json.loads(sys.argv[2])), directory) as run: complete(run)\n"
+            )
+            data = json.dumps(_data("apart key", folder))
+            started = subprocess.Popen([sys.executable, str(script), str(folder / "runs"), data],
+                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+            time.sleep(1 + 14 * (number % 10) / 10)
+            started.send_signal(signal.SIGKILL)
+            started.wait()
+            residue += _left(folder)
+    return {"drill_killed": times, "residue_after_kills": residue}
+
+
+def _left(folder: Path) -> int:
+    """Copies and processes that are there a minute after the end."""
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        copies = list(folder.glob("runs/*/copy"))
+        running = [place for place in Path("/proc").glob("[0-9]*/cmdline") if str(folder).encode() in _read(place)]
+        if not copies and not running:
+            return 0
+        time.sleep(0.2)
+    return len(copies) + len(running)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
