@@ -18,6 +18,7 @@ from chaosday.errors import CapabilityMissing, TargetUnreachable
 from chaosday.model.target import ServerFiles
 from chaosday.servers import shared_memory
 from chaosday.servers.account import Account, owner_of, unprivileged
+from chaosday.servers.password_file import password_file
 from chaosday.servers.ports import free_port
 
 SETTINGS = """
@@ -37,6 +38,9 @@ log_min_messages = warning
 checkpoint_timeout = 15min
 max_wal_size = 1GB
 """
+
+CONNECTING = ("pg_basebackup", "pg_rewind", "psql")
+"""The programs of ours that log in."""
 
 
 def binaries() -> Path:
@@ -77,22 +81,25 @@ class Node:
         """Run one of PostgreSQL's programs under the account; its output, or an error in one line."""
         environment = {
             "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
-            "PGPASSWORD": self.password,
             "LC_ALL": "C",
             "TZ": "UTC",
             "CHAOSDAY_RUN": os.environ.get("CHAOSDAY_RUN", ""),
         }
-        done = subprocess.run(
-            [str(self.bin / program), *arguments],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            env=environment,
-            cwd="/",
-            timeout=timeout_s,
-            check=False,
-            **self.account.popen_arguments(),
-        )
+        run_as = self.account.popen_arguments()
+        # A server would keep what it is started with for as long as it lives.
+        with password_file(self.password if program in CONNECTING else "", run_as) as (needed, descriptors):
+            done = subprocess.run(
+                [str(self.bin / program), *arguments],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                env=environment | needed,
+                pass_fds=descriptors,
+                cwd="/",
+                timeout=timeout_s,
+                check=False,
+                **run_as,
+            )
         if check and done.returncode != 0:
             words = (done.stderr or done.stdout).strip().splitlines() or ["no output"]
             raise TargetUnreachable(f"{program} of node {self.name} failed: {words[-1]}")

@@ -180,6 +180,7 @@ def test_a_changed_key_is_refused(host: LabHost, lab: Lab, tmp_path: Path) -> No
     [
         ("root", "", True),
         ("trusted", "", True),
+        ("trusted", SECRET, True),
         ("asked", SECRET, True),
         ("asked", "", False),
         ("asked", "wrong", False),

@@ -22,6 +22,7 @@ from typing import Any
 from chaosday.errors import CapabilityMissing, MalformedInput, TargetUnreachable
 from chaosday.model.target import ServerFiles
 from chaosday.servers.account import owner_of
+from chaosday.servers.password_file import password_file
 from chaosday.servers.postgres import binaries
 
 PAGE_BYTES = 8192
@@ -49,21 +50,21 @@ class PostgresTools:
         if not path.is_file():
             raise CapabilityMissing(f"no {program} in {self.bin_directory}: install PostgreSQL's server programs")
         environment = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "PGCONNECT_TIMEOUT": "5", "TZ": "UTC"}
-        if password:
-            environment["PGPASSWORD"] = password
         try:
-            done = subprocess.run(
-                [str(path), *arguments],
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                env=environment,
-                cwd="/",
-                timeout=timeout_s,
-                check=False,
-                **self.run_as,
-            )
+            with password_file(password, self.run_as) as (needed, descriptors):
+                done = subprocess.run(
+                    [str(path), *arguments],
+                    stdin=subprocess.DEVNULL,
+                    capture_output=True,
+                    text=True,
+                    errors="replace",
+                    env=environment | needed,
+                    pass_fds=descriptors,
+                    cwd="/",
+                    timeout=timeout_s,
+                    check=False,
+                    **self.run_as,
+                )
         except subprocess.TimeoutExpired:
             raise TargetUnreachable(f"{program} did not end within {timeout_s:g} s") from None
         return Ended([program, *arguments], done.returncode, done.stdout, done.stderr)
@@ -85,7 +86,7 @@ class Server:
 
     @property
     def arguments(self) -> list[str]:
-        """As PostgreSQL's programs take them; the password goes through the environment."""
+        """As PostgreSQL's programs take them; the password has a file of its own."""
         return ["-h", self.host, "-p", str(self.port), "-U", self.user, "--no-password"]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
+import secrets
 import select
 import shlex
 import socket
@@ -96,8 +97,8 @@ class SshShell:
 
         command = f"sh -c {shlex.quote(script)}"
         if sudo and self.address.user != "root":
-            command = f"sudo -S -p '' -- {command}" if self._login.sudo_password else f"sudo -n -- {command}"
-            stdin = f"{self._login.sudo_password}\n{stdin}" if self._login.sudo_password else stdin
+            command, before = as_root(command, self._login.sudo_password)
+            stdin = before + stdin
         deadline = time.monotonic() + timeout_s
         channel = self._channel(timeout_s)
         try:
@@ -221,6 +222,19 @@ class SshShell:
             "banner_timeout": seconds,
             "auth_timeout": seconds,
         }
+
+
+def as_root(command: str, password: str) -> tuple[str, str]:
+    """A command by sudo, and what has to come before its standard input.
+
+    sudo reads a password only where it asks for one, and not where the user needs none or was asked a moment ago: the
+    password would then be the first line of what the command is given. Everything up to a random line is taken away.
+    """
+    if not password:
+        return f"sudo -n -- {command}", ""
+    line = secrets.token_hex(16)
+    skip = f'while IFS= read -r given && [ "$given" != {line} ]; do :; done; unset given; exec {command}'
+    return f"sudo -S -p '' -- sh -c {shlex.quote(skip)}", f"{password}\n{line}\n"
 
 
 def _is_full(transport: paramiko.Transport | None, problem: Exception) -> bool:
