@@ -26,11 +26,16 @@ LINES = 5
 
 
 class Child:
-    """A Python program of ours by a name that people know; what it says goes on to standard error."""
+    """A Python program of ours by a name that people know; what it says goes on to standard error.
 
-    def __init__(self, name: str, words: Sequence[str], environment: Mapping[str, str], *, runs: bool = False) -> None:
-        """``runs``: what it starts are runs, which want to undo and judge before it ends."""
-        self.name, self._runs = name, runs
+    ``told`` is written to its standard input: what neither its arguments nor its environment may show. With ``runs``,
+    what it starts are runs, which want to undo and judge before it ends.
+    """
+
+    def __init__(
+        self, name: str, words: Sequence[str], environment: Mapping[str, str], *, told: bytes = b"", runs: bool = False
+    ) -> None:
+        self.name, self._told, self._runs = name, told, runs
         self._command, self._environment = [sys.executable, "-m", *words], dict(environment)
         self._said: collections.deque[str] = collections.deque(maxlen=LINES)
         self._deaths: list[float] = []
@@ -80,28 +85,30 @@ class Child:
                 process.kill()
         self._process.wait()
 
-    def _started(self) -> subprocess.Popen[str]:
+    def _started(self) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(
             self._command,
             env=self._environment,
             cwd=ROOT,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
             start_new_session=True,
         )
+        assert process.stdin is not None
+        # It may have died already; the pipe holds more than it is told.
+        with contextlib.suppress(BrokenPipeError), process.stdin:
+            process.stdin.write(self._told)
         self._reader = threading.Thread(target=self._read, args=(process,), daemon=True)
         self._reader.start()
         return process
 
-    def _read(self, process: subprocess.Popen[str]) -> None:
+    def _read(self, process: subprocess.Popen[bytes]) -> None:
         assert process.stderr is not None
         for line in process.stderr:
-            self._said.append(line.strip())
+            self._said.append(line.decode(errors="replace").strip())
             with contextlib.suppress(OSError):
-                os.write(2, line.encode())
+                os.write(2, line)
 
 
 def _end_runs(worker: psutil.Process) -> None:

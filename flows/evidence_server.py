@@ -1,69 +1,136 @@
 """Reports and documentation over HTTP, so that the UI can link to them: ``python -m flows.evidence_server``.
 
-Read-only, of two folders and nothing beside them; no listing, no hidden file, no link out of a folder.
+Read-only, and by name: the ``report.html`` of a run, to whoever has the login, and the pages and pictures of the
+documentation, to anybody on the machine. Nothing else of a run is handed out: its journal and what a game day keeps
+sealed lie beside its report. What it has to know is said on its standard input, as ``flows.door`` has it.
 """
 
 from __future__ import annotations
 
+import base64
+import hmac
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import click
 
+from chaosday.errors import EvidenceMissing, Refused
+from chaosday.record.owned import read_owned
+from flows.door import REPORTS_TICKET, Door, page, script
+from flows.login import take_ticket
+
 TYPES = {
-    ".css": "text/css",
     ".html": "text/html; charset=utf-8",
-    ".json": "application/json",
-    ".jsonl": "text/plain; charset=utf-8",
     ".md": "text/plain; charset=utf-8",
     ".png": "image/png",
     ".svg": "image/svg+xml",
-    ".txt": "text/plain; charset=utf-8",
-    ".xml": "application/xml",
-    ".yaml": "text/plain; charset=utf-8",
 }
+RUNS, DOCS, REPORT = "runs", "docs", "report.html"
+LOGIN, LOGGED_IN = "/login", "/login/done"
+REALM = 'Basic realm="chaosday", charset="UTF-8"'
 # A report runs its own few lines of script and loads nothing.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src 'self' data:"
 
 
-def file_of(folders: dict[str, Path], path: str) -> Path | None:
-    """The file that a request path means, or None where it means nothing that is to be seen."""
-    first, _, rest = unquote(urlsplit(path).path).lstrip("/").partition("/")
-    folder = folders.get(first)
-    if folder is None or not rest or any(part.startswith(".") for part in rest.split("/")):
+LOGIN_POLICY = "default-src 'none'; script-src 'unsafe-inline'; connect-src 'self'"
+
+
+def report_of(runs: Path, rest: str) -> bytes | None:
+    """The report that a request path means, ``RUN/report.html``, where it is ours; None for everything else."""
+    run, _, name = rest.partition("/")
+    if name != REPORT or run.startswith(".") or not run:
         return None
-    found = (folder / rest).resolve()
-    inside = found.is_relative_to(folder.resolve())
+    try:
+        return read_owned(runs / run / name)
+    except (EvidenceMissing, Refused):
+        return None
+
+
+def document_of(docs: Path, rest: str) -> Path | None:
+    """The page or picture of the documentation that a request path means; None for everything else."""
+    if any(part.startswith(".") for part in rest.split("/")):
+        return None
+    found = (docs / rest).resolve()
+    inside = found.is_relative_to(docs.resolve())
     return found if inside and found.is_file() and found.suffix in TYPES else None
 
 
-def server(host: str, port: int, folders: dict[str, Path]) -> ThreadingHTTPServer:
+def server(host: str, port: int, folders: dict[str, Path], door: Door) -> ThreadingHTTPServer:
     """A server that is bound and not yet serving; port 0 takes any free one."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            found = file_of(folders, self.path)
-            if found is None:
-                self.send_error(404)
-                return
-            body = found.read_bytes()
-            self.send_response(200)
-            self.send_header("Content-Type", TYPES[found.suffix])
-            self.send_header("Content-Length", str(len(body)))
-            self.send_header("Content-Security-Policy", POLICY)
-            self.send_header("X-Content-Type-Options", "nosniff")
-            self.end_headers()
-            if self.command == "GET":
-                self.wfile.write(body)
+    class Handler(_Reports):
+        runs, docs = folders[RUNS], folders[DOCS]
 
-        do_HEAD = do_GET
-
-        def log_message(self, *words: object) -> None:
-            """Nobody reads it."""
-
+    Handler.door = door
     return ThreadingHTTPServer((host, port), Handler)
+
+
+class _Reports(BaseHTTPRequestHandler):
+    runs: Path
+    docs: Path
+    door: Door
+
+    def do_GET(self) -> None:
+        said = self.headers
+        if why := self.door.refuses(said.get_all("Host", []), said.get_all("Origin", [])):
+            self._say(403, why.encode())
+            return
+        address = urlsplit(self.path)
+        if address.path == LOGIN:
+            self._log_in(parse_qs(address.query).get("ticket", [""])[0])
+            return
+        first, _, rest = unquote(address.path).lstrip("/").partition("/")
+        if first == DOCS:
+            document = document_of(self.docs, rest)
+            self._say(200, document.read_bytes(), TYPES[document.suffix]) if document else self._say(404)
+        elif not self._knows_the_login():
+            self._say(401, b"this takes the login of chaosday serve", more={"WWW-Authenticate": REALM})
+        elif address.path == LOGGED_IN:
+            self._say(200)
+        else:
+            report = report_of(self.runs, rest) if first == RUNS else None
+            self._say(404) if report is None else self._say(200, report, TYPES[".html"])
+
+    do_HEAD = do_GET
+
+    def _log_in(self, ticket: str) -> None:
+        """A browser that brings a ticket is told the login, which it then keeps for this server alone."""
+        if not take_ticket(Path(self.door.folder), REPORTS_TICKET, ticket):
+            self._say(403, b"this link was good once; chaosday serve prints a new one when it starts")
+            return
+        user, _, password = self.door.words.partition(":")
+        asked = f"r.open('GET', {script(LOGGED_IN)}, true, {script(user)}, {script(password)})"
+        onward = f"r.onloadend = () => location.replace({script(self.door.onward)})"
+        body = page(f"const r = new XMLHttpRequest(); {asked}; {onward}; r.send()").encode()
+        self._say(200, body, TYPES[".html"], {"Cache-Control": "no-store"}, LOGIN_POLICY)
+
+    def _knows_the_login(self) -> bool:
+        kind, _, given = self.headers.get("Authorization", "").partition(" ")
+        wanted = base64.b64encode(self.door.words.encode())
+        return kind.lower() == "basic" and bool(self.door.words) and hmac.compare_digest(given.strip().encode(), wanted)
+
+    def _say(
+        self, status: int, body: bytes = b"", kind: str = "text/plain; charset=utf-8",
+        more: dict[str, str] | None = None, policy: str = POLICY,
+    ) -> None:  # fmt: skip
+        headers = {
+            "Content-Type": kind,
+            "Content-Length": str(len(body)),
+            "Content-Security-Policy": f"{policy}; frame-ancestors 'none'",
+            "Referrer-Policy": "no-referrer",
+            "X-Content-Type-Options": "nosniff",
+        }
+        self.send_response(status)
+        for name, value in {**headers, **(more or {})}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(body)
+
+    def log_message(self, *words: object) -> None:
+        """Nobody reads it."""
 
 
 @click.command()
@@ -73,8 +140,9 @@ def server(host: str, port: int, folders: dict[str, Path]) -> ThreadingHTTPServe
 @click.option("--docs", required=True, type=click.Path(path_type=Path))
 def main(host: str, port: int, runs: Path, docs: Path) -> None:
     """Serve /runs and /docs until ended."""
+    door = Door.told()
     try:
-        serving = server(host, port, {"runs": runs, "docs": docs})
+        serving = server(host, port, {RUNS: runs, DOCS: docs}, door)
     except OSError as error:
         sys.exit(f"the reports cannot be served at {host}:{port}: {error.strerror}; try --evidence-port")
     serving.serve_forever()

@@ -16,7 +16,8 @@ import click
 from chaosday.errors import Unavailable
 from chaosday.record.run_directory import runs_root
 from flows.children import ROOT, Child
-from flows.session import QUIET
+from flows.login import PROFILES_PATH
+from flows.served import Served, login_of, own_profile
 
 POOL = "chaosday"
 JANITOR_AFTER = "10 seconds"
@@ -31,27 +32,23 @@ def command(host: str, port: int, evidence_port: int) -> int:
     """Start Prefect's server with its UI, register the blocks, the deployments of deployments/prefect.yaml and the
     automations, and run what is scheduled or started by hand. Reports are served beside it, at --evidence-port.
     Everything is kept in an embedded SQLite, or in the PostgreSQL that PREFECT_SERVER_DATABASE_CONNECTION_URL names.
+    Both servers take a login, which is made at the first start; the link that is printed logs a browser in, once.
     Ends with Ctrl-C, SIGTERM or SIGHUP, and everything with it."""
-    api = f"http://{host}:{port}/api"
-    environment = os.environ | QUIET | {"PREFECT_API_URL": api, "PREFECT_SERVER_API_HOST": host}
-    environment["PREFECT_LOGGING_LEVEL"] = "INFO"
-    environment["CHAOSDAY_EVIDENCE_URL"] = f"http://{host}:{evidence_port}"
-    # The worker starts each run in a folder of its own choice; all of them keep their evidence in this one.
-    environment["CHAOSDAY_RUNS"] = str(runs_root().resolve())
+    login = login_of(host)
+    # Prefect's database holds what people fill in, and runs hold evidence: for whoever started us alone.
+    os.umask(0o077)
+    served = Served(host, port, evidence_port, login, runs_root().resolve())
+    environment = served.environment()
     children: list[Child] = []
     try:
         click.echo("starting the server (the first start migrates its database, which takes a while)")
-        starting = ("prefect", "server", "start", "--host", host, "--port", str(port))
-        children.append(Child("server", starting, environment))
-        wait_for(f"{api}/health", children[0])
+        children.append(served.server())
+        wait_for(f"{served.api}/health", children[0])
+        login.write_profile(own_profile(), served.api)
         put_in_place(environment)
-        folders = ("--runs", environment["CHAOSDAY_RUNS"], "--docs", str(ROOT / "docs"))
-        reports = ("flows.evidence_server", "--host", host, "--port", str(evidence_port), *folders)
-        children.append(Child("server of reports", reports, environment))
-        working = ("prefect", "worker", "start", "--pool", POOL)
-        children.append(Child("worker", working, environment, runs=True))
-        click.echo(f"ready: http://{host}:{port}/deployments   (Ctrl-C ends it)")
-        click.echo(f"reports: below http://{host}:{evidence_port}/runs/; each run links to its own")
+        children.append(served.reports())
+        children.append(Child("worker", ("flows.sealed", "worker", "start", "--pool", POOL), environment, runs=True))
+        _say(served)
         _keep_going(children, environment)
     except KeyboardInterrupt:
         click.echo("ending", err=True)
@@ -59,6 +56,17 @@ def command(host: str, port: int, evidence_port: int) -> int:
     finally:
         for child in reversed(children):
             child.end()
+        login.forget()
+
+
+def _say(served: Served) -> None:
+    login = served.login
+    click.echo(f"ready: {served.start}   (Ctrl-C ends it)")
+    if login.fresh:
+        click.echo(f"the login, shown this once: {login.words}   (kept in {login.folder / 'login'}, for you alone)")
+    click.echo(f"this logs a browser in, once: {served.link()}")
+    click.echo(f"for Prefect's own commands: export {PROFILES_PATH}={login.profiles}")
+    click.echo(f"reports: below http://{served.named(served.reports_port)}/runs/; each run links to its own")
 
 
 def put_in_place(environment: Mapping[str, str]) -> None:

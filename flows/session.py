@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from chaosday.errors import AccessDenied, Unavailable, UsageError
-from chaosday.processes.login import expanded
 from chaosday.record.crash import redacted
+from flows.login import logged_in, login_for, prefect_home
 
 # A cold start migrates an empty database, which takes longer than Prefect's own 20 s on a busy laptop.
 QUIET = {
@@ -49,13 +49,17 @@ def prefect_session(home: Path | None = None) -> Iterator[None]:
     """
     quiet_prefect(home)
     if not os.environ.get(ADDRESS):
-        _writable(expanded(os.environ.get("PREFECT_HOME") or "~/.prefect"))
+        _writable(prefect_home())
     from prefect.settings import get_current_settings
 
     settings = get_current_settings()
+    server: AbstractContextManager[None] = nullcontext()
     if settings.api.url:
-        _answering(settings.api.url)
-        server = nullcontext()
+        # Whoever started ``chaosday serve`` may use it without being asked for what lies in a file of theirs.
+        words = None if settings.api.auth_string or settings.api.key else login_for(settings.api.url)
+        with logged_in(words) if words else nullcontext():
+            _answering(settings.api.url)
+        server = logged_in(words) if words else server
     elif settings.server.ephemeral.enabled:
         from flows.temporary_server import temporary_server
 

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import IO
 
 import httpx
-import prefect
 from prefect.server.api.server import SubprocessASGIServer
 from prefect.settings import get_current_settings
 
 from chaosday.errors import Unavailable
+from chaosday.processes.python import python
 from chaosday.servers.ports import free_port
+from flows.children import ROOT
+from flows.door import Door, names_of
+from flows.login import logged_in, without_login
 
 _REASON = re.compile(r"^[\w.]*(?:Error|Exception|Refused|Failure)\b: .*", re.MULTILINE)
 
@@ -35,8 +38,10 @@ def temporary_server() -> Iterator[None]:
         yield
         return
     server.port = free_port()
-    with tempfile.TemporaryFile() as said:
-        server.server_process = _process(server.port, said)
+    # Its port is open to everybody on this machine: a stranger could end the run, or have another one started.
+    door = Door(f"chaosday:{secrets.token_urlsafe(24)}", names_of("127.0.0.1", server.port))
+    with tempfile.TemporaryFile() as said, logged_in(door.words):
+        server.server_process = _process(door, server.port, said)
         server.running = True
         try:
             _until_it_answers(server, said)
@@ -45,18 +50,22 @@ def temporary_server() -> Iterator[None]:
             server.stop()
 
 
-def _process(port: int, said: IO[bytes]) -> subprocess.Popen[bytes]:
+def _process(door: Door, port: int, said: IO[bytes]) -> subprocess.Popen[bytes]:
     settings = get_current_settings().to_environment_variables(exclude_unset=True)
     own = {"PREFECT_UI_ENABLED": "0", "PREFECT__SERVER_EPHEMERAL": "1", "PREFECT__SERVER_FINAL": "1"}
-    words = ("--factory", "prefect.server.api.server:create_app", "--lifespan", "on", "--log-level", "error")
-    place = ("--app-dir", str(prefect.__module_path__.parent), "--host", "127.0.0.1", "--port", str(port))
-    return subprocess.Popen(
-        [sys.executable, "-m", "uvicorn", *place, *words],
-        env=os.environ | own | settings,
-        stdin=subprocess.DEVNULL,
+    words = ("--factory", "flows.door:app", "--lifespan", "on", "--log-level", "error")
+    place = ("--app-dir", str(ROOT), "--host", "127.0.0.1", "--port", str(port))
+    process = subprocess.Popen(
+        [*python(), "-m", "uvicorn", *place, *words],
+        env=without_login(os.environ | own | settings),
+        stdin=subprocess.PIPE,
         stdout=said,
         stderr=said,
     )
+    assert process.stdin is not None
+    with suppress(BrokenPipeError), process.stdin:
+        process.stdin.write(door.line())
+    return process
 
 
 def _until_it_answers(server: SubprocessASGIServer, said: IO[bytes]) -> None:

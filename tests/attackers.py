@@ -14,13 +14,16 @@ import pytest
 
 STRANGER = 65534
 BECOME = ("setpriv", "--reuid", str(STRANGER), "--regid", str(STRANGER), "--clear-groups", "--")
+NEIGHBOUR = 65533
+"""Somebody else, where servers of ours run under the stranger's own account."""
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="an attack by another user takes root to become that user")
 
 
-def stranger(script: str, *words: object) -> subprocess.CompletedProcess[str]:
+def stranger(script: str, *words: object, uid: int = STRANGER) -> subprocess.CompletedProcess[str]:
     """Run shell text as somebody else, ``words`` as its arguments."""
-    command = [*BECOME, "sh", "-c", script, "sh", *map(str, words)]
+    become = ("setpriv", "--reuid", str(uid), "--regid", str(uid), "--clear-groups", "--")
+    command = [*become, "sh", "-c", script, "sh", *map(str, words)]
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd="/", timeout=60)
 
 

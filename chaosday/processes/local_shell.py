@@ -12,6 +12,7 @@ import time
 
 from chaosday.errors import CapabilityMissing, TargetUnreachable
 from chaosday.model.target import ShellResult
+from chaosday.processes.umask import GIVEN
 
 OUTPUT_LIMIT_BYTES = 16 << 20
 CHUNK_BYTES = 64 << 10
@@ -37,6 +38,7 @@ class LocalShell:
                 stderr=subprocess.PIPE,
                 start_new_session=True,
                 env=environment,
+                umask=GIVEN,
             )
         except FileNotFoundError:
             raise CapabilityMissing(f"{command[0]} is not installed here") from None

@@ -51,10 +51,10 @@ class RunDirectory:
         slug = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:40].strip("-") or "run"
         path = root / f"{moment}-{slug}-{secrets.token_hex(3)}"
         try:
-            # Whatever the umask: a folder that a group may write is one that nothing of ours believes.
-            path.mkdir(mode=0o755, parents=True)
+            # Whatever the umask: rows are somebody's data, and where others may write nothing of ours is believed.
+            path.mkdir(mode=0o700, parents=True)
             for part in ("history", "rows", "observations"):
-                (path / part).mkdir()
+                (path / part).mkdir(mode=0o700)
         except OSError as error:
             raise unwritable(path, error) from None
         return cls(path)

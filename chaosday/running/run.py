@@ -16,6 +16,7 @@ from chaosday.model.clean import Clean
 from chaosday.model.fault import Bite
 from chaosday.model.finding import Finding, Outcome
 from chaosday.processes.limits.within import understood, within
+from chaosday.processes.umask import ours_alone
 from chaosday.record.run_directory import RunDirectory
 from chaosday.running.describing import described
 from chaosday.running.kind import Kind
@@ -66,6 +67,7 @@ class Run(LiveRun):
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
+        self._stack.enter_context(ours_alone())
         self._stack.enter_context(watched_over(self.directory.run, self.directory.journal_path))
         self._stack.callback(self.close)
         self.lifecycle.__enter__()

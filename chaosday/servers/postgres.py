@@ -39,8 +39,8 @@ checkpoint_timeout = 15min
 max_wal_size = 1GB
 """
 
-CONNECTING = ("pg_basebackup", "pg_rewind", "psql")
-"""The programs of ours that log in."""
+NO_LOGIN = ("initdb", "pg_checksums", "pg_ctl", "postgres")
+"""Programs that log in nowhere. A server would keep what it is started with for as long as it lives."""
 
 
 def binaries() -> Path:
@@ -86,8 +86,7 @@ class Node:
             "CHAOSDAY_RUN": os.environ.get("CHAOSDAY_RUN", ""),
         }
         run_as = self.account.popen_arguments()
-        # A server would keep what it is started with for as long as it lives.
-        with password_file(self.password if program in CONNECTING else "", run_as) as (needed, descriptors):
+        with password_file("" if program in NO_LOGIN else self.password, run_as) as (needed, descriptors):
             done = subprocess.run(
                 [str(self.bin / program), *arguments],
                 stdin=subprocess.DEVNULL,

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from pydantic import Field, SecretStr
 
 from chaosday.clients.answering import answering
+from chaosday.data.connections.mysql_options import password_kept
 from chaosday.errors import AccessDenied, CapabilityMissing, TargetUnreachable
 from chaosday.model.store import Store
 from chaosday.model.target import Target
@@ -21,7 +22,8 @@ DENIED = (1044, 1045, 1049, 1142, 1227)
 
 
 class MariaDB(Target):
-    """A server and a database on it. The password comes from ``password``, else from ``password_env``."""
+    """A server and a database on it. The password comes from ``password``, else from the variable named by
+    ``password_env``, else from ``~/.my.cnf``."""
 
     kind: Literal["mariadb"] = "mariadb"
     host: str = "127.0.0.1"
@@ -57,7 +59,8 @@ class MariaDB(Target):
             import pymysql
         except ImportError:
             raise CapabilityMissing("MariaDB needs PyMySQL: pip install 'chaosday[databases]'") from None
-        secret = self.password.get_secret_value() if self.password else os.environ.get(self.password_env, "")
+        given = self.password.get_secret_value() if self.password else os.environ.get(self.password_env, "")
+        secret = given or password_kept()
         try:
             connection = pymysql.connect(
                 host=self.host, port=port or self.port, user=self.user, password=secret, database=self.database,

@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from pydantic import Field, SecretStr, model_validator
 
+from chaosday.data.connections.address import SECRET_OPTIONS
 from chaosday.errors import AccessDenied, TargetUnreachable
 from chaosday.model.lease import LeaseHolder
 from chaosday.model.store import Store
@@ -26,7 +27,7 @@ REACH_S = 10.0
 
 class PostgreSQL(Target):
     """A PostgreSQL server and database. The password comes from ``password``, else from the variable
-    named by ``password_env``, else from libpq's own places (``~/.pgpass``, a service file)."""
+    named by ``password_env``, else from libpq's own places (``~/.pgpass``, a service file); ``url`` takes none."""
 
     kind: Literal["postgresql"] = "postgresql"
     offers_with: ClassVar[Mapping[type[Any], str]] = {ServerFiles: "data_directory"}
@@ -59,11 +60,15 @@ class PostgreSQL(Target):
         except ValueError:
             raise ValueError("the port in url is not a number") from None
         query = parse_qs(parts.query)
+        if parts.password or SECRET_OPTIONS & query.keys():
+            raise ValueError(
+                "leave the password out of url, which is copied and shown as addresses are: it is taken from the "
+                "variable that password_env names, from ~/.pgpass, or from a block"
+            )
         found: dict[str, Any] = {
             "host": parts.hostname,
             "port": port,
             "user": unquote(parts.username) if parts.username else None,
-            "password": unquote(parts.password) if parts.password else None,
             "database": unquote(parts.path.lstrip("/")) or None,
             "sslmode": query.get("sslmode", [None])[0],
         }

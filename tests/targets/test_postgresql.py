@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from chaosday.errors import AccessDenied, ChaosdayError, TargetUnreachable
+from chaosday.errors import AccessDenied, ChaosdayError, InvalidExperiment, TargetUnreachable
+from chaosday.model.experiment import parse
 from chaosday.model.target import Sql
 from chaosday.servers.ports import free_port
 from chaosday.servers.postgres import Node
@@ -52,13 +53,26 @@ def test_what_cannot_be_reached_is_one_line(
 
 
 def test_a_url_stands_for_the_single_fields() -> None:
-    """A URL is taken apart, with its password kept as a secret."""
-    target = PostgreSQL.model_validate({"url": f"postgresql://ann:{CANARY}@db.example:6543/sales?sslmode=require"})
+    """A URL is taken apart."""
+    target = PostgreSQL.model_validate({"url": "postgresql://ann@db.example:6543/sales?sslmode=require"})
     assert (target.host, target.port, target.user, target.database) == ("db.example", 6543, "ann", "sales")
-    assert target.sslmode == "require"
-    assert CANARY not in repr(target)
-    assert CANARY not in str(target.public())
-    assert target.secret() == CANARY
+    assert (target.sslmode, target.password) == ("require", None)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"postgresql://ann:{CANARY}@db/sales",
+        f"postgres://ann@db/sales?password={CANARY}",
+        f"postgresql://:{CANARY}@db/s",
+    ],
+)
+def test_a_url_with_a_password_is_refused(url: str) -> None:
+    """With where it may be instead, and without repeating it."""
+    with pytest.raises(InvalidExperiment) as refused:
+        parse({"title": "t", "targets": {"db": {"kind": "postgresql", "url": url}}, "checks": [{"kind": "ledger"}]})
+    assert "targets.db" in str(refused.value) and "~/.pgpass" in str(refused.value)
+    assert CANARY not in str(refused.value)
 
 
 def test_a_url_of_another_kind_is_refused() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import os
@@ -20,8 +21,11 @@ from typing import Any
 
 import psutil
 import pytest
+from playwright.sync_api import Page
 
 from chaosday.servers.ports import free_port
+from flows.door import LOGIN_PATH, TICKET
+from flows.login import Login
 from tests.leftovers import processes_of
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -37,15 +41,32 @@ class Served:
     reports: str
     runs: Path
     environment: dict[str, str]
+    login: Login | None = None
+    """None where the server has none."""
+    said: str = ""
+    """What it printed while it started."""
+
+    @property
+    def words(self) -> str:
+        """The login."""
+        assert self.login is not None
+        return self.login.words
+
+    def log_in(self, page: Page) -> None:
+        """Open a link that logs a browser in, and wait for where it leads to."""
+        assert self.login is not None
+        page.goto(f"{self.url}{LOGIN_PATH}?ticket={self.login.ticket(TICKET)}")
+        page.wait_for_url("**/deployments")
 
     def call(self, path: str, body: dict[str, Any] | None = None) -> Any:
         """One POST to Prefect's API; again where its SQLite is busy (503) or nobody listens, as its clients do."""
         data = json.dumps(body or {}).encode()
         until = time.monotonic() + PATIENCE_S
         while True:
-            request = urllib.request.Request(
-                f"{self.url}/api{path}", data=data, headers={"content-type": "application/json"}
-            )
+            headers = {"content-type": "application/json"}
+            if self.login is not None:
+                headers["authorization"] = f"Basic {base64.b64encode(self.words.encode()).decode()}"
+            request = urllib.request.Request(f"{self.url}/api{path}", data=data, headers=headers)
             try:
                 with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
                     return json.load(answer)
@@ -64,8 +85,8 @@ class Served:
 
     def server(self) -> psutil.Process:
         """The server's process."""
-        words = ["server", "start", "--host", "127.0.0.1", "--port", self.url.rpartition(":")[2]]
-        (found,) = [each for each in processes_of(self.environment["HOME"]) if each.cmdline()[-len(words) :] == words]
+        words = {"flows.door:app", self.url.rpartition(":")[2]}
+        (found,) = [each for each in processes_of(self.environment["HOME"]) if words <= set(each.cmdline())]
         return found
 
     def python(self, program: str) -> str:
@@ -107,7 +128,9 @@ def serving(folder: Path, more: dict[str, str]) -> Iterator[Served]:
         url, reports = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{evidence_port}"
         # A block that is saved from elsewhere renews its type, links and all.
         outside = {"PREFECT_API_URL": f"{url}/api", "PREFECT_LOGGING_LEVEL": "ERROR", "CHAOSDAY_EVIDENCE_URL": reports}
-        yield Served(url, reports, folder / "runs", environment | outside)
+        login = Login.of(folder / "home" / ".prefect")
+        outside["PREFECT_PROFILES_PATH"] = str(login.profiles)
+        yield Served(url, reports, folder / "runs", environment | outside, login, said)
     finally:
         process.send_signal(signal.SIGTERM)
         try:

@@ -28,6 +28,7 @@ def form(served: Served, chromium: Browser, database_block: str) -> Iterator[Pag
     context = chromium.new_context(viewport={"width": 1280, "height": 1800})
     page = context.new_page()
     page.set_default_timeout(SHORT_MS)
+    served.log_in(page)
     opened(page, f"{served.url}/v2/deployments/deployment/{served.deployment('connections')}/run")
     page.get_by_text("Select a block...").first.click()
     page.get_by_role("option", name=database_block).click()

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import base64
 import os
+import re
+import subprocess
+import sys
 import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import psycopg
 import pytest
+from playwright.sync_api import Browser
 
 from chaosday.servers.postgres import Node
+from tests.attackers import needs_root, stranger
 from tests.leftovers import processes_of
 from tests.ui.hands import Hands, ended_inconclusive, until
 from tests.ui.serving import Served, serving
@@ -34,6 +42,81 @@ def test_a_crash_calls_the_janitor(served: Served) -> None:
     while len(_janitors(served)) == len(before):
         assert time.monotonic() < until, "nobody came"
         time.sleep(0.5)
+
+
+def test_the_login_is_the_way_in(served: Served, chromium: Browser) -> None:
+    """The printed link logs one browser in to the UI and the reports, once; without it neither shows anything."""
+    (link,) = re.findall(r"once: (http\S+ticket=\S+)", served.said)
+    report = served.runs / "20260101T000000-shown-abcdef" / "report.html"
+    report.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    report.write_text("<h1>shown</h1>")
+    for seen in ("yes", "no"):
+        context = chromium.new_context()
+        page = context.new_page()
+        page.set_default_timeout(PATIENCE_S * 1000)
+        page.goto(link)
+        if seen == "yes":
+            page.wait_for_url("**/deployments")
+            page.get_by_text("synchronous", exact=True).first.wait_for()
+        answer = page.goto(f"{served.reports}/runs/{report.parent.name}/report.html")
+        assert answer is not None
+        assert (answer.status, "shown" in page.content()) == ((200, True) if seen == "yes" else (401, False))
+        context.close()
+
+
+@needs_root
+def test_nobody_else_starts_a_run(served: Served) -> None:
+    """Another user of the machine, and a page in the browser of whoever is logged in, reach no API; both are tried."""
+    create = f"{served.url}/api/deployments/{served.deployment('synchronous')}/create_flow_run"
+    post = 'curl -s -o /dev/null -w "%{http_code}" -X POST -H "content-type: application/json" -d "{}" "$@"'
+    assert stranger(post, create).stdout == "401"
+    known = ("-u", served.words, create)
+    assert stranger(post, "-H", "Origin: http://evil.example", *known).stdout == "403"
+    assert stranger(post, "-H", "Host: evil.example:4200", *known).stdout == "403"
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        urllib.request.urlopen(f"{served.reports}/runs/x/report.html", timeout=PATIENCE_S)
+
+
+def test_the_login_is_in_no_environment_and_no_command_line(served: Served) -> None:
+    """Of the server, the worker, a run and everything they start, while a run is at work, and in no other file."""
+    made = served.call(f"/deployments/{served.deployment('recover')}/create_flow_run", {})
+    password, seen, until = served.words.encode(), 0, time.monotonic() + PATIENCE_S
+    encoded = base64.b64encode(password)
+    while True:
+        for name in ("environ", "cmdline"):
+            for path in Path("/proc").glob(f"[0-9]*/{name}"):
+                try:
+                    said = path.read_bytes()
+                except OSError:
+                    continue  # it has ended, or is not ours
+                assert password not in said and encoded not in said, path
+                seen += made["id"].encode() in said
+        state = served.call("/flow_runs/filter", {"flow_runs": {"id": {"any_": [made["id"]]}}})[0]["state"]
+        if state["type"] in ("COMPLETED", "FAILED", "CRASHED"):
+            break
+        assert time.monotonic() < until, state
+    assert (state["type"], seen > 0) == ("COMPLETED", True)
+    home = served.login.folder.parent
+    holding = {path.name for path in home.rglob("*") if path.is_file() and password in path.read_bytes()}
+    assert holding == {"login", "profiles.toml"}
+    assert not [path for path in home.rglob("*") if path.is_file() and path.stat().st_mode & 0o077]
+
+
+def test_a_command_beside_it_logs_in_by_itself(served: Served, tmp_path: Path) -> None:
+    """``run`` against the served address works with nothing but that address; halt and recover need no server."""
+    file = tmp_path / "nothing.yaml"
+    file.write_text("title: t\nhypothesis: h\ntargets: {}\nchecks: [{kind: ledger}]\n")
+    bare = {name: value for name, value in served.environment.items() if name != "PREFECT_PROFILES_PATH"}
+    for words in (["run", str(file), "--quiet"], ["halt", "a test", "--off"], ["recover"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "chaosday", *words],
+            env=bare,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert "refuses us" not in done.stderr and "401" not in done.stderr, done.stderr
 
 
 def test_a_team_keeps_it_in_postgresql(pair: tuple[Node, Node], tmp_path: Path) -> None:

@@ -104,16 +104,8 @@ def _from_file(said: Mapping[str, str], label: str) -> dict[str, str]:
         if "read_default_file" in said:
             raise UsageError(f"the {label} side's read_default_file names no file")
         return {}
-    parser = configparser.RawConfigParser(allow_no_value=True, strict=False)
-    try:
-        lines = [line for line in path.read_text().splitlines() if not line.startswith("!include")]
-        parser.read_string("\n".join(lines))
-    except (OSError, UnicodeDecodeError, configparser.Error):
-        raise UsageError(f"{path} cannot be read as an option file of MySQL") from None
-    group = said.get("read_default_group", "client")
-    section = dict(parser.items(group)) if parser.has_section(group) else {}
     found = {}
-    for name, value in section.items():
+    for name, value in _section(path, said.get("read_default_group", "client")).items():
         plain = name.lower().replace("-", "_")
         plain = _OTHER_NAMES.get(plain, plain)
         if plain in _KNOWN and plain not in {"charset", "read_default_file", "read_default_group"}:
@@ -121,6 +113,23 @@ def _from_file(said: Mapping[str, str], label: str) -> dict[str, str]:
         elif plain.startswith("ssl"):
             raise UsageError(f"{path} has {name}, which is not honoured here: leave it out")
     return found
+
+
+def password_kept() -> str:
+    """The password in the option file, for whom nobody gave one; empty where there is none."""
+    path = Path(OPTION_FILE).expanduser()
+    section = _section(path, "client") if path.is_file() else {}
+    return _unquoted(section.get("password") or "")
+
+
+def _section(path: Path, group: str) -> dict[str, str | None]:
+    parser = configparser.RawConfigParser(allow_no_value=True, strict=False)
+    try:
+        lines = [line for line in path.read_text().splitlines() if not line.startswith("!include")]
+        parser.read_string("\n".join(lines))
+    except (OSError, UnicodeDecodeError, configparser.Error):
+        raise UsageError(f"{path} cannot be read as an option file of MySQL") from None
+    return dict(parser.items(group)) if parser.has_section(group) else {}
 
 
 def _unquoted(value: str) -> str:

@@ -68,6 +68,8 @@ class Board:
         """Start it; the group of the folder may append, so that a team can play under accounts of its own."""
         Journal.create(path, run, clock=clock).close()
         path.chmod(0o660)
+        # Into the run's folder for what they know by name: nothing else in it is open to them.
+        path.parent.chmod(0o710)
         return cls(path, clock)
 
     @classmethod

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import tempfile
 from abc import abstractmethod
 from pathlib import Path
 from typing import Any
@@ -27,13 +29,18 @@ from chaosday.workloads.ledger import Ledger
 
 # Whatever the source is told about archiving, preloading or listening must not happen twice.
 COPY_SETTINGS = """
-listen_addresses = '127.0.0.1'
-unix_socket_directories = ''
+listen_addresses = ''
+unix_socket_directories = '{sockets}'
+unix_socket_permissions = 0700
 archive_mode = off
 ssl = off
 hba_file = '{hba}'
 port = {port}
 """
+
+
+LONGEST_FOLDER = 80
+"""Bytes: the path of a socket has 107 at most, unix(7), and ends in /.s.PGSQL.12345.lock."""
 
 
 class PostgresBackup(Subject):
@@ -111,6 +118,7 @@ class BaseBackup(PostgresBackup):
     """pg_basebackup with the WAL that it needs; the copy is started on the very files of the backup."""
 
     needs = ("pg_basebackup", "pg_verifybackup", "pg_ctl", "postgres")
+    sockets: Path | None = None
 
     @property
     def data(self) -> Path:
@@ -123,20 +131,37 @@ class BaseBackup(PostgresBackup):
 
     def start(self) -> Node:
         node = Node("restored", self.data, free_port(), self.server.password, self.tools.bin_directory, self.account)
-        # The source's own rules may not let us in from here. md5 takes passwords kept as SCRAM, too.
+        # The source's own rules may not let us in from here, nor its passwords be known to us. Whoever can enter the
+        # folder of the socket is asked for none: that is the copy's account, and root.
+        self.sockets = self._socket_folder()
         hba = self.folder / "hba.conf"
-        hba.write_text(f"host all all 127.0.0.1/32 {'md5' if self.server.password else 'trust'}\n")
+        hba.write_text("local all all trust\n")
         self.account.own(hba)
         for name in ("standby.signal", "recovery.signal"):
             (self.data / name).unlink(missing_ok=True)
-        node.configure(COPY_SETTINGS.format(hba=hba, port=node.port))
+        node.configure(COPY_SETTINGS.format(hba=hba, port=node.port, sockets=self.sockets))
         node.start()
         return node
 
     def copy(self) -> PostgreSQL:
         assert self.node is not None
-        where = {"port": self.node.port, "host": "127.0.0.1", "via": "", "sslmode": ""}
+        where = {"port": self.node.port, "host": str(self.sockets), "via": "", "sslmode": ""}
         return self.source.model_copy(update=where)
+
+    def tidy(self) -> tuple[list[str], list[str]]:
+        errors, residue = super().tidy()
+        if self.sockets is not None:
+            shutil.rmtree(self.sockets, ignore_errors=True)
+        return errors, residue
+
+    def _socket_folder(self) -> Path:
+        folder = self.folder / "sockets"
+        if len(os.fsencode(folder)) <= LONGEST_FOLDER:
+            folder.mkdir(mode=0o700)
+        else:
+            folder = Path(tempfile.mkdtemp(prefix="chaosday-"))
+        self.account.own(folder)
+        return folder
 
 
 class Dump(PostgresBackup):

@@ -11,6 +11,7 @@ from http.client import HTTPException
 from typing import IO, Protocol, runtime_checkable
 
 from chaosday.mechanisms.http_proxy.canary import LONGEST_BYTES, Seen
+from chaosday.mechanisms.http_proxy.redirects import WithinOrigin
 from chaosday.processes.limits.sockets import Cutter, handlers
 from chaosday.processes.limits.within import GARBLED
 
@@ -31,13 +32,13 @@ class WebClient:
     headers: Mapping[str, str]
 
     def ask(self, method: str, target: str, headers: dict[str, str], *, timeout_s: float) -> Seen:
-        """One request; redirects are followed, as a browser would. All of it together has ``timeout_s``."""
+        """One request, all of it within ``timeout_s``; redirects are followed within the address's own origin only."""
         request = urllib.request.Request(
             self.base_url.rstrip("/") + target, method=method, headers={**self.headers, **headers}
         )
         began = time.perf_counter()
         with Cutter(timeout_s) as cutter:
-            seen = _asked(urllib.request.build_opener(*handlers(cutter)), request, timeout_s)
+            seen = _asked(urllib.request.build_opener(WithinOrigin(), *handlers(cutter)), request, timeout_s)
         taken_s = time.perf_counter() - began
         late = f"no whole answer in {timeout_s:g} s"
         # What was cut may look like an end: a body without a length has no other.

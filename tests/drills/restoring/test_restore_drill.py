@@ -28,6 +28,7 @@ from chaosday.servers.account import Account
 from chaosday.servers.postgres import Node
 from chaosday.targets.postgresql import PostgreSQL
 from chaosday.workloads.ledger import Ledger
+from tests.attackers import NEIGHBOUR, needs_root, stranger
 
 pytestmark = pytest.mark.lab
 
@@ -111,6 +112,31 @@ def test_what_cannot_be_drilled_is_inconclusive(
     verdict, _ = played(drill(pair[0], **changed), server_directory / f"wrong-{len(words)}")
     assert verdict.outcome is Outcome.INCONCLUSIVE
     assert any(words in reason for reason in verdict.reasons), verdict.reasons
+
+
+@needs_root
+def test_nobody_else_gets_into_a_copy(pair: tuple[Node, Node], server_directory: Path) -> None:
+    """It holds a production database's rows, whatever we know of its passwords: another local user reads none."""
+    source = PostgreSQL.model_validate(pair[0].target())
+    folder = server_directory / "copied"
+    folder.mkdir(mode=0o711)
+    pair[0].account.own(folder)
+    BaseBackup(source, Ledger(), pair[0].account, folder).take()
+    # As where it let us in by a rule and not by a password: the copy was then open to every local user.
+    backup = BaseBackup(source.model_copy(update={"password": None}), Ledger(), pair[0].account, folder)
+    backup.node = backup.start()
+    try:
+        target = backup.copy()
+        with target.connect() as connection:
+            assert connection.execute("select 1").fetchone() == (1,)
+        for host in ("127.0.0.1", target.host):
+            words = (pair[0].bin / "psql", "-h", host, "-p", target.port, "-U", "postgres", "-wAtc", "select 'in'")
+            said = stranger('exec "$@"', *words, uid=NEIGHBOUR)
+            assert said.returncode and "in" not in said.stdout.splitlines(), said
+            assert "psql: error: connection" in said.stderr
+    finally:
+        assert backup.tidy() == ([], [])
+    assert not Path(target.host).exists()
 
 
 @pytest.mark.usefixtures("with_prefect")

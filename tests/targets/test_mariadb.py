@@ -1,0 +1,35 @@
+"""Where a MariaDB target's password comes from, when the experiment does not say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from chaosday.targets.mariadb import MariaDB
+
+
+@pytest.mark.parametrize(
+    ("field", "variable", "file", "used"),
+    [
+        ("field", "variable", "file", "field"),
+        ("", "variable", "file", "variable"),
+        ("", "", "file", "file"),
+        ("", "", "'fi le'", "fi le"),
+        ("", "", "", ""),
+    ],
+)
+def test_the_nearest_password_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, field: str, variable: str, file: str, used: str
+) -> None:
+    """The field, the variable, the option file of MySQL's own clients, in this order."""
+    pymysql = pytest.importorskip("pymysql")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("MYSQL_PWD", variable)
+    if file:
+        (tmp_path / ".my.cnf").write_text(f"[client]\nssl-future = 1\npassword = {file}\n[mysqld]\npassword = no\n")
+    asked: list[str] = []
+    monkeypatch.setattr(pymysql, "connect", lambda **said: asked.append(said["password"]))
+    MariaDB(password=SecretStr(field) if field else None).connect(5)
+    assert asked == [used]
