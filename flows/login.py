@@ -44,7 +44,9 @@ class Login:
         """The one that is kept in ``home``, made where there is none."""
         folder = home / "chaosday"
         try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # Prefect makes its home so, too; but what is made on the way to another folder is open to all.
+            home.mkdir(mode=0o700, parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             raise Unavailable(f"the login cannot be kept in {folder}: {error.strerror}; set PREFECT_HOME") from None
         try:

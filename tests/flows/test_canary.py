@@ -17,7 +17,6 @@ from chaosday.servers.postgres import Node
 
 pytestmark = pytest.mark.lab
 CANARY = "canary-8c41-secret"
-PATIENT = {"PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "900"}
 FORMS = (CANARY.encode(), base64.b64encode(CANARY.encode()).rstrip(b"="))
 
 
@@ -68,7 +67,10 @@ class Searching(threading.Thread):
                         self.found.add(f"{name}: {(path / 'cmdline').read_bytes()!r}")
 
 
-def test_a_password_is_found_nowhere(pair: tuple[Node, Node], tmp_path: Path) -> None:
+@pytest.mark.usefixtures("with_prefect")
+def test_a_password_is_found_nowhere(
+    pair: tuple[Node, Node], tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     """Process list, environments, terminal, journal, evidence, report, temporary files, Prefect's home and database."""
     login = f"host=127.0.0.1 port={pair[0].port} user=postgres password={pair[0].password}"
     with psycopg.connect(login, autocommit=True) as connection:
@@ -78,14 +80,13 @@ def test_a_password_is_found_nowhere(pair: tuple[Node, Node], tmp_path: Path) ->
     file = tmp_path / "canary.yaml"
     file.write_text(yaml.safe_dump(experiment_on(pair[0])))
     places = {"HOME": tmp_path / "home", "CHAOSDAY_RUNS": tmp_path / "runs", "TMPDIR": tmp_path / "temporary"}
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
     searching = Searching()
     searching.start()
     try:
         done = subprocess.run(
             [sys.executable, "-m", "chaosday", "run", str(file)],
             cwd=tmp_path / "work",
-            env=environment | PATIENT | {name: str(place) for name, place in places.items()},
+            env=os.environ | {name: str(place) for name, place in places.items()},
             capture_output=True,
             check=False,
         )
@@ -96,7 +97,8 @@ def test_a_password_is_found_nowhere(pair: tuple[Node, Node], tmp_path: Path) ->
             connection.execute("drop owned by canary; drop role canary")
     assert done.returncode == 0, done.stderr[-3000:]
     (run,) = (tmp_path / "runs").glob("*-canary-*")
-    searched = [path for path in tmp_path.rglob("*") if path.is_file() and path != file]
+    servers = tmp_path_factory.getbasetemp().glob("prefect*")
+    searched = [path for place in (tmp_path, *servers) for path in place.rglob("*") if path.is_file() and path != file]
     names = {path.name for path in searched}
     assert {"plan.json", "journal.jsonl", "report.html", "prefect.db", "amcheck.json"} <= names | {
         path.name for path in (run / "observations").iterdir()

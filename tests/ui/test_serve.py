@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import re
 import subprocess
@@ -54,13 +55,16 @@ def test_the_login_is_the_way_in(served: Served, chromium: Browser) -> None:
         context = chromium.new_context()
         page = context.new_page()
         page.set_default_timeout(PATIENCE_S * 1000)
-        page.goto(link)
+        address = f"{served.reports}/runs/{report.parent.name}/report.html"
+        answer = page.goto(link)
+        assert answer is not None
         if seen == "yes":
             page.wait_for_url("**/deployments")
-            page.get_by_text("synchronous", exact=True).first.wait_for()
-        answer = page.goto(f"{served.reports}/runs/{report.parent.name}/report.html")
-        assert answer is not None
-        assert (answer.status, "shown" in page.content()) == ((200, True) if seen == "yes" else (401, False))
+            page.get_by_text("bucket tamper").first.wait_for()
+            page.goto(address)
+            assert "shown" in page.content()
+        else:
+            assert (answer.status, context.request.get(address).status) == (403, 401)
         context.close()
 
 
@@ -103,20 +107,23 @@ def test_the_login_is_in_no_environment_and_no_command_line(served: Served) -> N
 
 
 def test_a_command_beside_it_logs_in_by_itself(served: Served, tmp_path: Path) -> None:
-    """``run`` against the served address works with nothing but that address; halt and recover need no server."""
-    file = tmp_path / "nothing.yaml"
-    file.write_text("title: t\nhypothesis: h\ntargets: {}\nchecks: [{kind: ledger}]\n")
+    """``run`` is told the address and nothing more, and its flow run is on that server; elsewhere it is refused."""
+    file = tmp_path / "beside.yaml"
+    parts = {"targets": {"db": {"kind": "postgresql", "port": 1}}, "workloads": [{"kind": "ledger", "target": "db"}]}
+    file.write_text(json.dumps({"title": "beside", "checks": [{"kind": "ledger"}], **parts}))
     bare = {name: value for name, value in served.environment.items() if name != "PREFECT_PROFILES_PATH"}
-    for words in (["run", str(file), "--quiet"], ["halt", "a test", "--off"], ["recover"]):
+    for home, code in ((served.login.folder.parent, 2), (tmp_path / "another", 69)):
         done = subprocess.run(
-            [sys.executable, "-m", "chaosday", *words],
-            env=bare,
+            [sys.executable, "-m", "chaosday", "run", str(file), "--quiet"],
+            env=bare | {"PREFECT_HOME": str(home)},
             cwd=tmp_path,
             capture_output=True,
             text=True,
             check=False,
         )
-        assert "refuses us" not in done.stderr and "401" not in done.stderr, done.stderr
+        assert (done.returncode, "refuses us" in done.stderr) == (code, code != 2), done.stderr
+    names = {each["name"] for each in served.call("/flow_runs/filter", {"flows": {"name": {"any_": ["experiment"]}}})}
+    assert "beside" in names
 
 
 def test_a_team_keeps_it_in_postgresql(pair: tuple[Node, Node], tmp_path: Path) -> None:
