@@ -83,8 +83,8 @@ def test_nobody_else_starts_a_run(served: Served) -> None:
 
 def test_the_login_is_in_no_environment_and_no_command_line(served: Served) -> None:
     """Of the server, the worker, a run and everything they start, while a run is at work, and in no other file."""
-    made = served.call(f"/deployments/{served.deployment('recover')}/create_flow_run", {})
-    password, seen, until = served.words.encode(), 0, time.monotonic() + PATIENCE_S
+    made = served.call(f"/deployments/{served.deployment('resume')}/create_flow_run", {})
+    password, seen, ends = served.words.encode(), 0, time.monotonic() + PATIENCE_S
     encoded = base64.b64encode(password)
     while True:
         for name in ("environ", "cmdline"):
@@ -98,8 +98,9 @@ def test_the_login_is_in_no_environment_and_no_command_line(served: Served) -> N
         state = served.call("/flow_runs/filter", {"flow_runs": {"id": {"any_": [made["id"]]}}})[0]["state"]
         if state["type"] in ("COMPLETED", "FAILED", "CRASHED"):
             break
-        assert time.monotonic() < until, state
+        assert time.monotonic() < ends, state
     assert (state["type"], seen > 0) == ("COMPLETED", True)
+    assert served.login is not None
     home = served.login.folder.parent
     holding = {path.name for path in home.rglob("*") if path.is_file() and password in path.read_bytes()}
     assert holding == {"login", "profiles.toml"}
@@ -111,6 +112,7 @@ def test_a_command_beside_it_logs_in_by_itself(served: Served, tmp_path: Path) -
     file = tmp_path / "beside.yaml"
     parts = {"targets": {"db": {"kind": "postgresql", "port": 1}}, "workloads": [{"kind": "ledger", "target": "db"}]}
     file.write_text(json.dumps({"title": "beside", "checks": [{"kind": "ledger"}], **parts}))
+    assert served.login is not None
     bare = {name: value for name, value in served.environment.items() if name != "PREFECT_PROFILES_PATH"}
     for home, code in ((served.login.folder.parent, 2), (tmp_path / "another", 69)):
         done = subprocess.run(
