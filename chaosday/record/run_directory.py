@@ -87,7 +87,7 @@ class RunDirectory:
         """Write ``data``, atomically and durably."""
         path = self.path / name
         partial = path.with_suffix(path.suffix + ".partial")
-        with partial.open("wb") as file:
+        with open(partial, "wb", opener=_ours_alone) as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -129,6 +129,11 @@ class RunDirectory:
         }
         self.write_json("hashes.json", hashes)
         return hashes
+
+
+def _ours_alone(path: str, flags: int) -> int:
+    """Whoever runs us may write before the run itself begins, and after its end."""
+    return os.open(path, flags, 0o600)
 
 
 def _digest(path: Path) -> str:
