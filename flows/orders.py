@@ -27,7 +27,10 @@ IGNORED = "a pause set from outside was ignored: a run cannot be held with a fau
 UNDER_WORKER = "PREFECT__FLOW_RUN_ID"
 POLL_S = 0.2
 PATIENCE_S = 2.0
+JUDGING_S = 60.0
 _pausing = threading.Event()
+_heard = threading.Event()
+"""The run knows that its worker has died."""
 
 
 @contextmanager
@@ -81,7 +84,8 @@ class PrefectOrders:
 class WorkerWatch:
     """Ends the run when the worker that started it has died: an orphan is out of reach of everybody's cancel.
 
-    As a switch it stops a run that is on; what waits elsewhere, for a person or a lock, gets a signal a moment later.
+    As a switch it stops a run that is on, which then undoes, judges and reports; what does not ask it, and waits for a
+    person, a lock or an aftermath, gets a signal a moment later.
     """
 
     local = True
@@ -91,7 +95,8 @@ class WorkerWatch:
         self._over = threading.Event()
 
     def reading(self) -> HaltReading:
-        gone = os.getppid() != self._parent
+        if gone := self._gone():
+            _heard.set()
         return HaltReading(halted=gone, words=f"cancelled by the death of its worker (process {self._parent})")
 
     def __enter__(self) -> WorkerWatch:
@@ -103,10 +108,14 @@ class WorkerWatch:
 
     def _watch(self) -> None:
         while not self._over.wait(POLL_S):
-            if self.reading().halted:
-                if not self._over.wait(PATIENCE_S):
+            if self._gone():
+                over = self._over.wait(PATIENCE_S) or (_heard.is_set() and self._over.wait(JUDGING_S))
+                if not over:
                     os.kill(os.getpid(), signal.SIGTERM)
                 return
+
+    def _gone(self) -> bool:
+        return os.getppid() != self._parent
 
 
 def orders_of(directory: RunDirectory) -> tuple[HaltSwitch, ...]:
