@@ -1,16 +1,25 @@
 """What whoever stands beside a run gets out of it: attacks carried out, and those that held.
 
 Every attack is a test of the suite, so that its words say what was tried; ``docs/threat-model.md`` names them by
-threat.
+threat. What a run costs is measured against another checkout, named by ``CHAOSDAY_BEFORE``, in turn with this one.
 """
 
 from __future__ import annotations
 
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
 from typing import Any
 
-from benchmarks._suites import run_suites
+from benchmarks._data_fuzz import SHARES, fuzz
+from benchmarks._suites import ROOT, Suites, run_suites
 from tests.conformance.test_values import ALL
 
+BEFORE = os.environ.get("CHAOSDAY_BEFORE")
 ATTACKS = (
     "tests/undo/test_belief.py",
     "tests/faults/cloud/test_planted_leases.py",
@@ -19,19 +28,78 @@ ATTACKS = (
     "tests/faults/test_owned_places.py",
     "tests/conformance/test_values.py",
     "tests/processes/test_planted_programs.py",
+    "tests/mechanisms/application/test_proxy_attacks.py",
+    "tests/conformance/test_ill_targets.py",
+    "tests/model/test_document.py",
 )
+WATCHERS = "tests/safety/test_watchers.py"
+CANARY = "tests/flows/test_canary.py"
+PLACES = (
+    "process list", "environments", "terminal", "journal", "plan and evidence", "report", "temporary files",
+    "Prefect's home", "Prefect's database",
+)  # fmt: skip
+"""Where ``CANARY`` looks for a password that a whole run worked with."""
+LOAD = """
+import json, sys, tempfile
+from pathlib import Path
+from benchmarks.demo import _load
+print(json.dumps(_load(Path(tempfile.mkdtemp(prefix="chaosday-load-")))))
+"""
 
 
 def run(*, quick: bool) -> dict[str, Any]:
-    """``attacks`` carried out and ``held``, and the ``string_fields`` that hostile text was sent through.
+    """``attacks`` carried out and ``held``, with the parts of them that have a count of their own.
 
-    ``failed`` names the attacks that got through, or could not be carried out here. ``quick`` repeats none of them.
+    ``string_fields`` that hostile text was sent through, ``canary_places`` searched for a secret, ``parsers_fuzzed``
+    and what became of ``fuzz_inputs``, ``watchers_killed`` (hung, blinded or ended) and those of them that nobody
+    missed. ``overhead`` is the share of acknowledged operations lost since ``CHAOSDAY_BEFORE``, both beside bare
+    psycopg; None without it. ``failed`` names the attacks that got through, or could not be carried out here.
+    ``quick`` repeats no suite, leaves out what is slow, and fuzzes a hundredth.
     """
-    rounds = [run_suites("-m", "slow or not slow", *ATTACKS) for _ in range(1 if quick else 3)]
+    began = time.monotonic()
+    which = "not slow" if quick else "slow or not slow"
+    rounds = [run_suites("-m", which, *ATTACKS, WATCHERS) for _ in range(1 if quick else 3)]
+    canary = run_suites("-m", "slow or not slow", CANARY)
+    everything = [*rounds, canary]
+    broken = fuzz(200 if quick else 20_000, 19, hang_s=60)
+    watched = [_of(each, "test_watchers") for each in rounds]
     return {
-        "attacks": sum(each.cases for each in rounds),
-        "held": sum(len(each.passed) for each in rounds),
+        "attacks": sum(each.cases for each in everything),
+        "held": sum(len(each.passed) for each in everything),
         "string_fields": len(ALL),
-        "failed": sorted({name for each in rounds for name in each.failed}),
-        "seconds": round(sum(each.seconds for each in rounds), 1),
+        "canary_places": len(PLACES) if canary.passed and not canary.failed else 0,
+        "parsers_fuzzed": len(SHARES),
+        **broken,
+        "watchers_killed": sum(passed + failed for passed, failed in watched),
+        "watchers_undetected": sum(failed for _, failed in watched),
+        "overhead": _overhead(1 if quick else 5),
+        "failed": sorted({name for each in everything for name in each.failed}),
+        "seconds": round(time.monotonic() - began, 1),
     }
+
+
+def _of(suites: Suites, module: str) -> tuple[int, int]:
+    """How many cases of one module passed and failed."""
+    passed, failed = (sum(module in name for name in names) for names in (suites.passed, suites.failed))
+    return passed, failed
+
+
+def _overhead(turns: int) -> float | None:
+    """How much slower the clients of a run are here than before, in turns, each beside bare psycopg."""
+    if BEFORE is None:
+        return None
+    shares: dict[Path, list[float]] = {ROOT: [], Path(BEFORE).resolve(): []}
+    for _ in range(turns):
+        for checkout, found in shares.items():
+            said = _loaded(checkout)
+            found.append(said["acknowledged_per_s"] / said["bare_psycopg_per_s"])
+    here, before = (statistics.median(found) for found in shares.values())
+    return round(1 - here / before, 3)
+
+
+def _loaded(checkout: Path) -> dict[str, float]:
+    environment = {**os.environ, "PYTHONPATH": str(checkout)}
+    command = [sys.executable, "-P", "-c", LOAD]
+    done = subprocess.run(command, cwd=checkout, env=environment, capture_output=True, text=True, check=True)
+    said: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return said
