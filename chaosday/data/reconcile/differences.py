@@ -128,24 +128,25 @@ class Differences:
             self._insert_repeated("left_over")
             return
         key = listed(self.keys)
+        # A row's cells as one list: expressions of a column each would take a time that grows with their square.
         self.database.execute(
             statement(
                 "create or replace temp table by_key as select {key}, sum(greatest(n, 0)) as nl, sum(greatest(-n, 0))"
-                " as nr{cells} from left_over group by {key}",
+                " as nr, first(cells) filter (n > 0) as l, first(cells) filter (n < 0) as r"
+                " from (select {key}, n, [{cells}]::varchar[] as cells from left_over) group by {key}",
                 key=key,
-                cells="".join(
-                    f", first({c}) filter (n > 0) as l_{c}, first({c}) filter (n < 0) as r_{c}" for c in self.cells
-                ),
+                cells=listed(self.cells),
             )
         )
         self.database.execute(
             statement(
                 "insert into found select case when nl = 0 then 'added' when nr = 0 then 'removed' else 'changed' end,"
-                " {key}, case when nl = 1 and nr = 1 then {differs} else [] end as d{cells}"
-                " from by_key where nl <= 1 and nr <= 1 and not (nl = 1 and nr = 1 and len(d) = 0)",
+                " {key}, d{cells} from"
+                " (select *, case when nl = 1 and nr = 1 then {differs} else [] end as d from by_key"
+                " where nl <= 1 and nr <= 1) where not (nl = 1 and nr = 1 and len(d) = 0)",
                 key=key,
                 differs=self._differing(),
-                cells="".join(f", l_{c}, r_{c}" for c in self.cells),
+                cells="".join(f", l[{number}], r[{number}]" for number, _ in enumerate(self.cells, 1)),
             )
         )
         if self._ask("select count(*) from by_key where nl > 1 or nr > 1")[0][0]:
@@ -168,14 +169,14 @@ class Differences:
 
     def _differing(self) -> str:
         """The names of the columns that differ by more than their tolerance, as a list."""
-        tests = []
-        for cell, name in zip(self.cells, self.result.columns, strict=True):
-            differs = f"l_{cell} is distinct from r_{cell}"
+        names = f"[{listed(literal(name) for name in self.result.columns)}]::varchar[]"
+        differing = f"list_filter({names}, lambda name, i: l[i] is distinct from r[i])"
+        for number, name in enumerate(self.result.columns, 1):
             if name in self.tolerances:
-                tolerance = literal(repr(self.tolerances[name]))
-                differs += f" and not within_tolerance(l_{cell}, r_{cell}, {tolerance})"
-            tests.append(f"case when {differs} then {literal(name)} end")
-        return f"list_filter([{listed(tests)}]::varchar[], lambda x: x is not null)"
+                near = f"within_tolerance(l[{number}], r[{number}], {literal(repr(self.tolerances[name]))})"
+                near = f"case when {near} then [{literal(name)}] else [] end"
+                differing = f"list_filter({differing}, lambda name: not list_contains({near}, name))"
+        return differing
 
     def _add_up(self) -> int:
         result = self.result

@@ -83,6 +83,8 @@ def pair_columns(left: Sequence[str], right: Sequence[str], options: DiffOptions
     unmet = options.ignored - set(left) - set(right)
     if unmet:
         raise UsageError(f"no column called {', '.join(sorted(unmet))} to ignore on either side")
+    if not pairs:
+        raise UsageError("no column is left to compare: ignore fewer, or name some with --columns")
     key = [pairs[name] for name in options.key]
     return key, [pair for name, pair in pairs.items() if name not in options.key]
 
