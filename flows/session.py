@@ -25,7 +25,7 @@ WITHOUT_SERVICES = ("SCHEDULER", "LATE_RUNS", "PAUSE_EXPIRATIONS", "CANCELLATION
 ADDRESS = "PREFECT_API_URL"
 PATIENCE_S = 30.0
 TRIED = ("3.7", "3.8", "3.9")
-"""Minor versions of servers that runs, deployments, cancellations and the halt switch were tried with."""
+"""Minor versions of servers that whole runs, with the halt switch in them, were tried with."""
 
 
 def quiet_prefect(home: Path | None = None) -> None:
