@@ -19,7 +19,7 @@ from chaosday.servers import postgres, shared_memory
 from chaosday.servers.janitor import end_server
 from chaosday.servers.postgres import Node
 
-OWNER = "chaosday_owner"
+CONTROL = "chaosday@control"
 SETTINGS = """
 # All of it is thrown away: nothing has to survive a power cut, and nothing but the pipeline may take transactions.
 fsync = off
@@ -60,7 +60,11 @@ class Copies:
             interrupted.callback(end_server, folder / "copies")
             node = postgres.primary(folder, name="copies", extra=SETTINGS)
             interrupted.pop_all()
-        return cls(node, folder)
+        made = cls(node, folder)
+        # A pipeline's database may well be called postgres, so that we have to stand elsewhere.
+        with made.connect("postgres") as sql:
+            sql.execute(f'create database "{CONTROL}"')
+        return made
 
     def build(self, source: Source) -> None:
         """Fill a database; ``UsageError`` or ``CapabilityMissing`` where the source cannot be copied, and why."""
@@ -68,7 +72,10 @@ class Copies:
             raise UsageError(
                 f"two stores are called {source.database!r} by the pipeline; they need different databases"
             )
+        if source.database.startswith("template"):
+            raise UsageError(f"{source.database!r} is PostgreSQL's own; name a database that the pipeline works on")
         self._make_user(source.user)
+        self._execute("drop database if exists {} with (force)", source.database)
         self._execute("create database {} owner {}", source.database, source.user)
         self.databases.append(source.database)
         if source.server is not None:
@@ -137,7 +144,7 @@ class Copies:
     def control(self) -> Any:
         """A connection that takes no transaction number and looks only at the server."""
         if self._control is None or self._control.closed:
-            self._control = self.connect("postgres")
+            self._control = self.connect(CONTROL)
         return self._control
 
     def address(self, database: str) -> str:

@@ -134,3 +134,13 @@ def test_a_server_that_cannot_be_read_is_said(copies: Copies) -> None:
     with pytest.raises(CapabilityMissing, match="what would do: a dump"):
         copies.build(Source("away", "postgres", server=away))
     copies.databases.remove("away")
+
+
+def test_a_database_may_be_called_as_the_server_s_own(copies: Copies) -> None:
+    """Many a pipeline works in ``postgres``; a template is nobody's to work in."""
+    copies.build(Source("postgres", "postgres"))
+    copies.keep("own")
+    copies.restore("own")
+    copies.databases.remove("postgres")
+    with pytest.raises(UsageError, match="PostgreSQL's own"):
+        copies.build(Source("template1", "postgres"))
