@@ -40,10 +40,12 @@ PLACES = (
 )  # fmt: skip
 """Where ``CANARY`` looks for a password that a whole run worked with."""
 LOAD = """
-import json, sys, tempfile
+import json, tempfile
 from pathlib import Path
 from benchmarks.demo import _load
-print(json.dumps(_load(Path(tempfile.mkdtemp(prefix="chaosday-load-")))))
+with tempfile.TemporaryDirectory(prefix="chaosday-load-") as folder:
+    Path(folder).chmod(0o711)  # the server runs under another account
+    print(json.dumps(_load(Path(folder))))
 """
 
 

@@ -139,7 +139,7 @@ class Sql(Protocol):
     def connect(self, *, timeout_s: float = 5, autocommit: bool = True, answer_s: float = 0) -> Any:
         """A new DB-API connection; ``TargetUnreachable`` or ``AccessDenied`` in words.
 
-        ``answer_s``: how long each statement is waited for on our side, a server may be silent; 0 is ten minutes.
+        ``answer_s``: how long each statement is waited for on our side; 0 leaves that to the caller.
         """
 
 

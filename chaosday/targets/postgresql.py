@@ -104,7 +104,7 @@ class PostgreSQL(Target):
         """A new psycopg connection; ``TargetUnreachable`` or ``AccessDenied`` in one line without secrets."""
         import psycopg
 
-        from chaosday.processes.limits.postgres import ANSWER_S, BoundedConnection
+        from chaosday.processes.limits.postgres import BoundedConnection
 
         options: dict[str, Any] = {"sslmode": self.sslmode} if self.sslmode else {}
         if (password := self.secret()) is not None:
@@ -124,7 +124,7 @@ class PostgreSQL(Target):
         # A server that is none makes libpq and psycopg say what they will.
         except (psycopg.Error, *GARBLED) as error:
             raise self._explained(error) from None
-        connection.answer_s = answer_s or ANSWER_S
+        connection.answer_s = answer_s
         return connection
 
     def reach(self) -> str:
