@@ -77,7 +77,9 @@ class Bench:
         servers = self.scratch / "server"
         self._stack.callback(Janitor.start(self.scratch, servers / "copies").close)
         self._stack.callback(shutil.rmtree, self.scratch, ignore_errors=True)
-        servers.mkdir(mode=0o711)
+        servers.mkdir()
+        # Whatever the umask says: the server's account has to pass.
+        servers.chmod(0o711)
         self.copies = Copies.start(servers)
         self._stack.callback(self.copies.close)
         self.proxy = WireProxy(("127.0.0.1", self.copies.node.port)).start()
