@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chaosday.checkers.lookup import Ints, Lookup, expand
+from chaosday.checkers.lookup import LARGEST_CODE, Ints, Lookup, code_of, expand
 from chaosday.record.transactions import APPEND, READ, Transactions
 
 _CHUNK = 1 << 19
@@ -44,7 +44,7 @@ class Orders:
 
     def code(self, key: Ints, element: Ints) -> Ints:
         """One number for a key and an element of it."""
-        return key * self.columns.size + element
+        return code_of(key, element, self.columns.size)
 
     def of(self, key: int) -> list[int]:
         """The version order of one key, as codes of elements."""
@@ -54,21 +54,35 @@ class Orders:
 
 @dataclass(frozen=True)
 class Columns:
-    """Elements and appended values moved to start near 0: ``size`` of them, ``low`` less than they were."""
+    """Elements and appended values moved to start near 0: ``size`` of them, ``low`` less than they were.
+
+    Where that leaves them too far apart to be told from those of other keys in 64 bits (a history whose elements are
+    identifiers spread over all of them), they are their ranks, and ``ranked`` holds what was ranked.
+    """
 
     elements: Ints
     values: Ints
     size: int
     low: int
+    ranked: Ints | None = None
+
+    def name(self, code: int) -> int:
+        """What the element was before it was moved."""
+        return code + self.low if self.ranked is None else int(self.ranked[code])
 
     @classmethod
     def of(cls, txns: Transactions) -> Columns:
         """Move only where it is needed: a copy of every element is what a large history cannot afford."""
-        parts = [part for part in (txns.value[txns.f == APPEND], txns.elements) if len(part)]
+        appends = txns.f == APPEND
+        parts = [part for part in (txns.value[appends], txns.elements) if len(part)]
         if not parts:
             return cls(txns.elements, txns.value, 1, 0)
         low, high = min(int(part.min()) for part in parts), max(int(part.max()) for part in parts)
-        if 0 <= low <= high - low + 1024:
+        if (high - low + 1) * max(txns.keys, 1) > LARGEST_CODE:
+            ranked = np.unique(np.concatenate(parts))
+            values = np.where(appends, np.searchsorted(ranked, txns.value), 0)
+            return cls(np.searchsorted(ranked, txns.elements), values, len(ranked), 0, ranked)
+        if 0 <= low <= high - low + 1024 and (high + 1) * max(txns.keys, 1) <= LARGEST_CODE:
             return cls(txns.elements, txns.value, high + 1, 0)
         return cls(txns.elements - low, txns.value - low, high - low + 1, low)
 
@@ -87,7 +101,7 @@ def orders(txns: Transactions, columns: Columns, possible: NDArray[np.bool_], an
     odd = _contradicted(txns, elements, reads, shows)
     appends = np.flatnonzero((txns.f == APPEND) & possible[owner])
     first, element = _laid_out(txns, columns, shows, longest, appends)
-    codes = np.repeat(np.arange(txns.keys), np.diff(first)) * size + element
+    codes = code_of(np.repeat(np.arange(txns.keys), np.diff(first)), element, size)
     place = Lookup(codes, txns.keys * size)
     odd[np.repeat(np.arange(txns.keys), np.diff(first))[place.repeated(codes)]] = True
     found = Orders(txns, columns, first, element, place, reads, lengths[reads].astype(np.int64), odd)
@@ -132,7 +146,7 @@ def _laid_out(txns: Transactions, columns: Columns, shows: Ints, longest: Ints, 
 def _mend(found: Orders) -> None:
     """Go through the odd keys one by one: name what is wrong, and merge what can be merged."""
     txns, merged = found.txns, dict[int, list[int]]()
-    elements, low = found.columns.elements, found.columns.low
+    elements, name = found.columns.elements, found.columns.name
     by_key: dict[int, list[int]] = {}
     for read in found.reads[found.odd[txns.key[found.reads]]].tolist():
         by_key.setdefault(int(txns.key[read]), []).append(read)
@@ -142,14 +156,14 @@ def _mend(found: Orders) -> None:
             values = tuple(elements[txns.list_first[read] : txns.list_first[read + 1]].tolist())
             twice = {value: times for value, times in Counter(values).items() if times > 1}
             if twice:
-                named = {str(txns.value_names[value + low]): times for value, times in twice.items()}
+                named = {str(txns.name_of_value(name(value))): times for value, times in twice.items()}
                 found.duplicates.append({"key": txns.key_names[key], "duplicates": named, "mop": read})
             if values:
                 seen.setdefault(values, read)
         ordered = sorted(seen, key=lambda values: (len(values), values))
         for shorter, longer in itertools.pairwise(ordered):
             if longer[: len(shorter)] != shorter:
-                shown = [[txns.value_names[value + low] for value in values] for values in (shorter, longer)]
+                shown = [[txns.name_of_value(name(value)) for value in values] for values in (shorter, longer)]
                 mops = [seen[shorter], seen[longer]]
                 found.incompatible.append({"key": txns.key_names[key], "values": shown, "mops": mops})
                 break

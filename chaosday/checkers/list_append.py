@@ -17,7 +17,7 @@ from chaosday.checkers.append_orders import Columns, Orders, orders
 from chaosday.checkers.base import ResultMap
 from chaosday.checkers.elle import EXPECTED, Cyclic, Expected, Timeline, add_order, elle_result, find_cycles
 from chaosday.checkers.graph import PROCESS, REALTIME, RW, WR, WW, Graph
-from chaosday.checkers.lookup import Ints, Lookup, products
+from chaosday.checkers.lookup import Ints, Lookup, code_of, products
 from chaosday.model.history import FAILED, History
 from chaosday.record.transactions import APPEND, NIL, READ, WRITE, Transactions
 
@@ -75,7 +75,7 @@ class _Appends:
 
     def __init__(self, txns: Transactions, columns: Columns) -> None:
         self.mops = np.flatnonzero(txns.f == APPEND)
-        self.codes = txns.key[self.mops] * columns.size + columns.values[self.mops]
+        self.codes = code_of(txns.key[self.mops], columns.values[self.mops], columns.size)
         self.lookup = Lookup(self.codes, txns.keys * columns.size)
         self.twice = self.mops[self.lookup.repeated(self.codes)]
 
@@ -333,11 +333,11 @@ class _Explainer:
         return seen
 
     def _step(self, kind: str, key: int, value: int | None, after: int | None) -> dict[str, Any]:
-        txns, low = self.version.txns, self.version.columns.low
+        txns, name = self.version.txns, self.version.columns.name
         step = {
             "type": kind,
             "key": txns.key_names[key],
-            "value": None if value is None else txns.value_names[value + low],
+            "value": None if value is None else txns.name_of_value(name(value)),
         }
         if after is not None:
             step["value'"] = txns.name_of_value(int(txns.value[after]))

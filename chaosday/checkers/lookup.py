@@ -10,6 +10,14 @@ from numpy.typing import NDArray
 
 Ints = NDArray[Any]
 
+LARGEST_CODE = 2**62
+
+
+def code_of(key: Ints, value: Ints, size: int) -> Ints:
+    """One number for a key and a value below ``size``; in 64 bits, whatever the columns are kept in."""
+    code: Ints = np.multiply(key, size, dtype=np.int64) + value
+    return code
+
 
 class Lookup:
     """From a code to the row that has it; of several rows one is found, and ``repeated`` tells.

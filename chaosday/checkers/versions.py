@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from chaosday.checkers.elle import Timeline
 from chaosday.checkers.graph import NEVER, grouped, strong_labels
-from chaosday.checkers.lookup import Ints, same_before
+from chaosday.checkers.lookup import Ints, code_of, same_before
 from chaosday.record.transactions import NIL, READ, Transactions
 
 
@@ -64,7 +64,7 @@ def versions(txns: Transactions, timeline: Timeline, wanted: Sources) -> Version
     low = int(txns.value[txns.value != NIL].min(initial=0))
     values = np.where(txns.value == NIL, 0, txns.value - low + 1)
     size = int(values.max(initial=0)) + 1
-    codes = txns.key * size + values
+    codes = code_of(txns.key, values, size)
     # Every key has its nil version, whether anybody read it or not.
     every, inverse = np.unique(np.concatenate([codes, np.arange(txns.keys) * size]), return_inverse=True)
     value = every % size

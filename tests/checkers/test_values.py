@@ -43,8 +43,12 @@ def _row(n: int, f: str, value: Any, result: Any, status: str = "ok") -> dict[st
     return {"process": n, "f": f, "value": value, "result": result, "status": status, **times}
 
 
+def _analysed(model: str, rows: list[dict[str, Any]], **options: Any) -> dict[str, Any]:
+    return models()[model](**options).analyse(History.from_rows(rows))
+
+
 def _said(model: str, rows: list[dict[str, Any]], **options: Any) -> Any:
-    return models()[model](**options).analyse(History.from_rows(rows))["valid?"]
+    return _analysed(model, rows, **options)["valid?"]
 
 
 @st.composite
@@ -192,6 +196,51 @@ def test_a_list_that_is_appended_is_one_element() -> None:
         _row(4, "txn", None, [["r", "x", [[1, 2]]]]),
         _row(8, "txn", None, [["r", "x", []]]),
     ]
-    result = models()["list-append"]().analyse(History.from_rows(rows))
+    result = _analysed("list-append", rows)
     assert result["valid?"] is False
     assert models()["list-append"]().analyse(History.from_rows(rows[:2]))["valid?"] is True
+
+
+@st.composite
+def _transactions(draw: st.DrawFn) -> list[dict[str, Any]]:
+    """Appends of 0 to 5 and reads of lists of them, over three keys; none is repeated but in what is read."""
+    rows, unused = [], list(range(6))
+    for n in range(draw(st.integers(2, 6))):
+        mops: list[list[Any]] = []
+        for _ in range(draw(st.integers(1, 3))):
+            key = draw(st.integers(0, 2))
+            if unused and draw(st.booleans()):
+                mops.append(["append", key, unused.pop(0)])
+            else:
+                mops.append(["r", key, draw(st.lists(st.integers(0, 5), max_size=4))])
+        rows.append(_row(n, "txn", mops, mops))
+    return rows
+
+
+def _renamed(rows: list[dict[str, Any]], to: list[int]) -> list[dict[str, Any]]:
+    def named(value: Any) -> Any:
+        return [to[each] for each in value] if isinstance(value, list) else to[value]
+
+    return [
+        row | {name: [[f, key, named(value)] for f, key, value in row[name]] for name in ("value", "result")}
+        for row in rows
+    ]
+
+
+@settings(max_examples=60, deadline=None)
+@given(_transactions(), st.sampled_from([[-(2**62), -7, 0, 3, 2**40, 2**62], [2**62 + n for n in range(6)]]))
+def test_how_far_apart_elements_lie_changes_nothing(rows: list[dict[str, Any]], to: list[int]) -> None:
+    """Elements that are identifiers from all of 64 bits are judged like small numbers in the same order."""
+    spread = _analysed("list-append", _renamed(rows, to))
+    small = _analysed("list-append", rows)
+    assert (spread["valid?"], spread["anomaly-types"]) == (small["valid?"], small["anomaly-types"])
+
+
+def test_an_append_of_nothing_is_judged() -> None:
+    """An append without a value (nil) is one element like any other, and none of the numbers."""
+    rows = [
+        _row(0, "txn", [["append", 1, 1]], [["append", 1, 1]]),
+        _row(1, "txn", [["append", 1, None]], [["append", 1, None]], "unknown"),
+        _row(2, "txn", [["r", 1, None]], [["r", 1, [1]]]),
+    ]
+    assert _said("list-append", rows) is True
