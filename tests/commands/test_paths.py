@@ -24,7 +24,7 @@ READS = {
 }  # fmt: skip
 # Where something is, or shall be, and neither read nor overwritten.
 PLACES = {("http-proxy", "control"), ("http-proxy", "authority"), ("http-proxy", "certificate"), ("http-proxy", "key"),
-          ("exec", "switch"), ("cover", "directory"),
+          ("exec", "switch"), ("cover", "directory"), ("new", "folder"),
           *((f"flag {verb}", "run") for verb in ("claim", "action", "board", "verify", "note"))}  # fmt: skip
 
 
