@@ -33,11 +33,19 @@ PAGE = 'pg_verifybackup: error: checksum mismatch for file "base/1/1259"'
 
 NOTICE = {"monitor": "dbt", "after_s": 0.5, "readings": 4, "silent": 0}
 NOTICED = {"name": "data.rows: delete", "bit": True, "notices": [NOTICE, {**NOTICE, "monitor": "m", "after_s": None}]}
+ATTEMPT = {"point": "2.after", "way": "kill", "state": "1", "hit": True, "differences": []}
+TWICE = [{"output": "shop.orders", "kind": "duplicated", "rows": 1, "sample": []}]
+TOLD = {"output": "shop.orders", "damage": "lost", "told": True, "said": "lost"}
+DRILLED: dict[str, Any] = {
+    "attempts": [ATTEMPT], "planted": [TOLD], "audit": {"disagreeing": []}, "coverage": {"not_covered": {}},
+}  # fmt: skip
+OF_ONE = "of 1 crash states leave shop.orders duplicated"
 
 SOUND: dict[str, dict[str, Any]] = {
     "table_diff": DIFF, "manifest": MANIFEST, "sqlite_integrity": SQLITE, "parquet_checksums": {"files": [FILE]},
     "s3_checksums": {"objects": [OBJECT]}, "pg_verifybackup": BACKUP,
     "recovery_objectives": {"rpo_s": 1.5, "rto_s": 3.0}, "detection": {"damage": [NOTICED], "ringing": []},
+    "exactly_once": DRILLED,
 }  # fmt: skip
 TWINS: list[tuple[str, dict[str, Any], str]] = [
     ("table_diff", {"changed": 2, "sample_keys": ["7"]}, "row-changed"),
@@ -75,6 +83,13 @@ TWINS: list[tuple[str, dict[str, Any], str]] = [
     ("detection", {"damage": [{**NOTICED, "notices": [NOTICE, {**NOTICE, "after_s": None, "silent": 4}]}]}, ""),
     ("detection", {"ringing": ["dbt"]}, ""),
     ("detection", {"damage": []}, ""),
+    ("exactly_once", {"attempts": [{**ATTEMPT, "differences": TWICE}]}, OF_ONE),
+    ("exactly_once", {"attempts": []}, ""),
+    ("exactly_once", {"attempts": [ATTEMPT, {**ATTEMPT, "hit": False, "why": "it ended before"}]}, ""),
+    ("exactly_once", {"planted": []}, ""),
+    ("exactly_once", {"planted": [{**TOLD, "told": False}]}, ""),
+    ("exactly_once", {"audit": {"disagreeing": ["2.after"]}}, ""),
+    ("exactly_once", {"coverage": {"not_covered": {"10.0.0.1:5433": 2}}}, ""),
 ]  # fmt: skip
 
 
@@ -84,8 +99,13 @@ def check(kind: str) -> Check:
     return made
 
 
+OBSERVED = {"exactly_once": "pipeline"}
+"""What a check reads, where it is not called like the check."""
+
+
 def judge(kind: str, said: Any) -> Finding:
-    return check(kind).judge(Evidence(Path("nowhere"), overlay={f"observations/{kind}": said}))
+    name = OBSERVED.get(kind, kind)
+    return check(kind).judge(Evidence(Path("nowhere"), overlay={f"observations/{name}": said}))
 
 
 @pytest.mark.parametrize("kind", SOUND)
@@ -120,9 +140,10 @@ def test_reported_damage_is_read(kind: str) -> None:
     corruption = members("corruptions")[kind]()
     assert isinstance(corruption, ReportedDamage)
     name = corruption.observation
-    evidence = Evidence(Path("nowhere"), overlay={f"observations/{name}": SOUND[name]})
+    reader = {seen: kind for kind, seen in OBSERVED.items()}.get(name, name)
+    evidence = Evidence(Path("nowhere"), overlay={f"observations/{name}": SOUND[reader]})
     planted = corruption.plant(evidence, 3, np.random.default_rng(1))
-    finding = check(name).judge(planted.evidence)
+    finding = check(reader).judge(planted.evidence)
     assert 1 <= len(planted.keys) <= 3
     assert planted.keys <= finding.damaged_keys()
 
