@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -106,6 +107,9 @@ def _answered(case: dict[str, Any]) -> int:
 COMMANDS = list(leaves(cli.chaosday))  # type: ignore[arg-type]
 
 if __name__ == "__main__":
+    # As a terminal starts a program, and not as nohup or a shell in the background do, whose children hear no signal.
+    for stop in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(stop, signal.default_int_handler if stop == signal.SIGINT else signal.SIG_DFL)
     print(json.dumps([list(words) for words, _ in COMMANDS]), flush=True)
     for line in sys.stdin:
         print(json.dumps(_answered(json.loads(line))), flush=True)
