@@ -1,10 +1,18 @@
-"""What a run writes is for its owner alone; what it starts on a target keeps the umask that we were started with."""
+"""What a run writes is for its owner alone; what it starts on a target keeps the umask that we were started with.
+
+A process has one umask for all of its threads: whoever sets it for a moment sets it for the others, and puts back what
+another thread had set meanwhile. So it is only ever made strict, once for all runs that live, and what others share
+with us gets its mode by name.
+"""
 
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
 
 OURS_ALONE = 0o077
 
@@ -18,26 +26,45 @@ def _now() -> int:
 
 GIVEN = _now()
 """Ours when this process began."""
+_changing = threading.Lock()
+_strict: list[int] = []
+"""What it was before each block that lives; the first is put back when the last ends."""
 
 
 @contextmanager
 def ours_alone() -> Iterator[None]:
     """While the block lasts, new files and folders of this process are closed to group and others."""
-    with _masked(OURS_ALONE):
-        yield
-
-
-@contextmanager
-def as_given() -> Iterator[None]:
-    """For what other accounts share with us, as far as whoever started us lets them."""
-    with _masked(GIVEN):
-        yield
-
-
-@contextmanager
-def _masked(mask: int) -> Iterator[None]:
-    before = os.umask(mask)
+    with _changing:
+        _strict.append(os.umask(OURS_ALONE))
     try:
         yield
     finally:
-        os.umask(before)
+        with _changing:
+            before = _strict[0]
+            _strict.pop()
+            if not _strict:
+                os.umask(before)
+
+
+def folder_as_given(folder: Path) -> None:
+    """Make a folder that other accounts share with us, and what is above it, as far as whoever started us lets them."""
+    for each in reversed([folder, *folder.parents]):
+        if each.is_dir():
+            continue
+        try:
+            each.mkdir()
+        except FileExistsError:
+            continue
+        each.chmod(0o777 & ~GIVEN)
+
+
+def appended_as_given(path: Path) -> IO[bytes]:
+    """Open a file that other accounts share with us to read and append; it is made where it is not there."""
+    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+    try:
+        descriptor = os.open(path, flags | os.O_EXCL, 0o600)
+    except FileExistsError:
+        descriptor = os.open(path, flags, 0o600)
+    else:
+        os.fchmod(descriptor, 0o666 & ~GIVEN)
+    return os.fdopen(descriptor, "a+b")

@@ -26,7 +26,7 @@ from chaosday.errors import Refused
 from chaosday.model.base import Model
 from chaosday.model.target import ProcessIdentity
 from chaosday.processes.process_table import identity, is_running
-from chaosday.processes.umask import as_given
+from chaosday.processes.umask import appended_as_given, folder_as_given
 
 TTL_S = 60.0
 COMPACT_BYTES = 256 * 1024
@@ -107,10 +107,8 @@ class Fences:
         """What the target's file says, to be changed in place; written back, whole, under its lock."""
         slug = re.sub(r"[^A-Za-z0-9]+", "-", target).strip("-")[:60]
         path = self._folder / f"{slug}-{hashlib.sha256(target.encode()).hexdigest()[:12]}.json"
-        with as_given():
-            self._folder.mkdir(parents=True, exist_ok=True)
-            opened = path.open("a+b")
-        with opened as file:
+        folder_as_given(self._folder)
+        with appended_as_given(path) as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             file.seek(0)
             raw = file.read()
