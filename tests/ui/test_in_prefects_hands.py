@@ -12,7 +12,7 @@ import pytest
 
 from tests.ui.hands import Hands, ended_inconclusive, until
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(3600)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(3600), pytest.mark.xdist_group("ui")]
 NOWHERE = {"host": "127.0.0.1", "port": 1}
 
 

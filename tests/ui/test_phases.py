@@ -14,7 +14,7 @@ import pytest
 from chaosday.drills.leftovers import remove_leftovers
 from tests.ui.hands import PHASES, Hands, ended_inconclusive, until
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(3600)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(3600), pytest.mark.xdist_group("ui")]
 
 
 UNDONE = ("rollback", "verify")

@@ -23,7 +23,7 @@ from tests.leftovers import processes_of
 from tests.ui.hands import Hands, ended_inconclusive, until
 from tests.ui.serving import Served, serving
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(3600)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(3600), pytest.mark.xdist_group("ui")]
 PATIENCE_S = 120
 
 
