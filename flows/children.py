@@ -16,6 +16,7 @@ from pathlib import Path
 import psutil
 
 from chaosday.errors import Unavailable
+from chaosday.processes.process_table import identity, is_running
 
 ROOT = Path(__file__).resolve().parent.parent
 GRACE_S = 10
@@ -120,18 +121,12 @@ def _end_runs(worker: psutil.Process) -> None:
     with contextlib.suppress(psutil.NoSuchProcess):
         worker.suspend()
         runs = worker.children()
+        # One that has ended is there until the frozen parent takes note, and runs no more.
+        told = [identity(run.pid) for run in runs]
         for run in runs:
             with contextlib.suppress(psutil.NoSuchProcess):
                 run.terminate()
         until = time.monotonic() + RUNS_S
-        while any(map(_runs_on, runs)) and time.monotonic() < until:
+        while any(map(is_running, told)) and time.monotonic() < until:
             time.sleep(0.1)
         worker.kill()
-
-
-def _runs_on(process: psutil.Process) -> bool:
-    """Whether it still does something; one that has ended is there until the frozen parent takes note."""
-    try:
-        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return False

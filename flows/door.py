@@ -17,6 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import psutil
 
+from chaosday.mechanisms.proxy.addresses import joined
 from flows.login import Login, settle, take_ticket
 
 Message = MutableMapping[str, Any]
@@ -27,7 +28,8 @@ App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 LOGIN_PATH = "/chaosday/login"
 TICKET, REPORTS_TICKET = "prefect", "reports"
 EVERYWHERE = ("0.0.0.0", "::", "")
-POLICY = "default-src 'none'; script-src 'unsafe-inline'; connect-src 'self'"
+LOGIN_POLICY = "default-src 'none'; script-src 'unsafe-inline'; connect-src 'self'"
+USED_UP = "this link was good once; chaosday serve prints a new one when it starts"
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,10 @@ class Door:
             return "a page from elsewhere asks, and only our own may"
         return ""
 
+    def takes(self, name: str, query: str) -> bool:
+        """Whether a query brings the ticket of that name, which is used up by that."""
+        return take_ticket(Path(self.folder), name, parse_qs(query).get("ticket", [""])[0])
+
 
 def names_of(host: str, port: int) -> list[str]:
     """What a server that listens on ``host`` is called in the requests of its own clients."""
@@ -65,7 +71,7 @@ def names_of(host: str, port: int) -> list[str]:
     if host in EVERYWHERE:
         addresses = [each.address for card in psutil.net_if_addrs().values() for each in card]
         names = {"localhost", socket.gethostname().lower(), socket.getfqdn().lower(), *addresses}
-    return sorted(f"[{name}]:{port}" if ":" in name else f"{name}:{port}" for name in names)
+    return sorted(joined(name, port) for name in names)
 
 
 def is_loopback(host: str) -> bool:
@@ -97,13 +103,11 @@ class Guarded:
             await self._app(scope, receive, _unframed(send))
 
     async def _log_in(self, scope: MutableMapping[str, Any], send: Send) -> None:
-        folder = Path(self._door.folder)
-        given = parse_qs(scope["query_string"].decode("latin-1")).get("ticket", [""])[0]
-        if not take_ticket(folder, TICKET, given):
-            await _page(send, 403, "this link was good once; chaosday serve prints a new one when it starts")
+        if not self._door.takes(TICKET, scope["query_string"].decode("latin-1")):
+            await _page(send, 403, USED_UP)
             return
         kept = f"localStorage.setItem('prefect-password', btoa({script(self._door.words)}))"
-        onward = self._door.onward + Login(folder, self._door.words).ticket(REPORTS_TICKET)
+        onward = self._door.onward + Login(Path(self._door.folder), self._door.words).ticket(REPORTS_TICKET)
         await _page(send, 200, page(f"{kept}; location.replace({script(onward)})"))
 
 
@@ -122,7 +126,7 @@ async def _page(send: Send, status: int, body: str) -> None:
     headers = {
         "content-type": "text/html; charset=utf-8" if status == 200 else "text/plain; charset=utf-8",
         "content-length": str(len(data)),
-        "content-security-policy": POLICY,
+        "content-security-policy": LOGIN_POLICY,
         "cache-control": "no-store",
         "referrer-policy": "no-referrer",
     }

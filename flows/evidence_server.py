@@ -12,14 +12,13 @@ import hmac
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 import click
 
 from chaosday.errors import EvidenceMissing, Refused
 from chaosday.record.owned import read_owned
-from flows.door import REPORTS_TICKET, Door, page, script
-from flows.login import take_ticket
+from flows.door import LOGIN_POLICY, REPORTS_TICKET, USED_UP, Door, page, script
 
 TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -32,9 +31,6 @@ LOGIN, LOGGED_IN = "/login", "/login/done"
 REALM = 'Basic realm="chaosday", charset="UTF-8"'
 # A report runs its own few lines of script and loads nothing.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src 'self' data:"
-
-
-LOGIN_POLICY = "default-src 'none'; script-src 'unsafe-inline'; connect-src 'self'"
 
 
 def report_of(runs: Path, rest: str) -> bytes | None:
@@ -79,7 +75,7 @@ class _Reports(BaseHTTPRequestHandler):
             return
         address = urlsplit(self.path)
         if address.path == LOGIN:
-            self._log_in(parse_qs(address.query).get("ticket", [""])[0])
+            self._log_in(address.query)
             return
         first, _, rest = unquote(address.path).lstrip("/").partition("/")
         if first == DOCS:
@@ -95,10 +91,10 @@ class _Reports(BaseHTTPRequestHandler):
 
     do_HEAD = do_GET
 
-    def _log_in(self, ticket: str) -> None:
+    def _log_in(self, query: str) -> None:
         """A browser that brings a ticket is told the login, which it then keeps for this server alone."""
-        if not take_ticket(Path(self.door.folder), REPORTS_TICKET, ticket):
-            self._say(403, b"this link was good once; chaosday serve prints a new one when it starts")
+        if not self.door.takes(REPORTS_TICKET, query):
+            self._say(403, USED_UP.encode())
             return
         user, _, password = self.door.words.partition(":")
         asked = f"r.open('GET', {script(LOGGED_IN)}, true, {script(user)}, {script(password)})"

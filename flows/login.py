@@ -62,9 +62,8 @@ class Login:
         return self.folder / "profiles.toml"
 
     def write_profile(self, settings: Mapping[str, str], api: str) -> None:
-        """The profile of clients: ``settings``, and the address of the API with the login to it."""
-        named = {**settings, "PREFECT_API_URL": api, CLIENT: self.words}
-        named.pop(SERVER, None)
+        """The profile of clients: ``settings`` but any login, and the address of the API with the login to it."""
+        named = {**without_login(settings), "PREFECT_API_URL": api, CLIENT: self.words}
         lines = [f'active = "{PROFILE}"', f"[profiles.{PROFILE}]"]
         lines += [f"{name} = {_quoted(value)}" for name, value in named.items()]
         _write(self.profiles, "\n".join(lines) + "\n")

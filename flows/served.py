@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from chaosday.errors import UsageError
+from chaosday.mechanisms.proxy.addresses import joined
 from flows.children import ROOT, Child
 from flows.door import EVERYWHERE, LOGIN_PATH, TICKET, Door, is_loopback, names_of
 from flows.evidence_server import LOGIN as REPORTS_LOGIN
@@ -45,7 +46,7 @@ class Served:
     def named(self, port: int) -> str:
         """``host:port`` as people's browsers have it."""
         name = socket.gethostname() if self.host in EVERYWHERE else self.host
-        return f"[{name}]:{port}" if ":" in name.strip("[]") and not name.startswith("[") else f"{name}:{port}"
+        return joined(name.strip("[]"), port)
 
     @property
     def api(self) -> str:
@@ -101,8 +102,8 @@ class Served:
 
 
 def own_profile() -> dict[str, str]:
-    """What the user has set in Prefect's own profile, for clients: nothing that logs in, nothing of the database."""
+    """What the user has set in Prefect's own profile, for ``Login.write_profile``: no key, nothing of the database."""
     from prefect.context import get_settings_context
 
-    profile = without_login(get_settings_context().profile.to_environment_variables())
+    profile = get_settings_context().profile.to_environment_variables()
     return {name: value for name, value in profile.items() if not name.startswith((*DATABASE, "PREFECT_API_KEY"))}

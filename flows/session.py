@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -53,20 +53,19 @@ def prefect_session(home: Path | None = None) -> Iterator[None]:
     from prefect.settings import get_current_settings
 
     settings = get_current_settings()
-    server: AbstractContextManager[None] = nullcontext()
-    if settings.api.url:
-        # Whoever started ``chaosday serve`` may use it without being asked for what lies in a file of theirs.
-        words = None if settings.api.auth_string or settings.api.key else login_for(settings.api.url)
-        with logged_in(words) if words else nullcontext():
+    with ExitStack() as meanwhile:
+        if settings.api.url:
+            # Whoever started ``chaosday serve`` may use it without being asked for what lies in a file of theirs.
+            words = None if settings.api.auth_string or settings.api.key else login_for(settings.api.url)
+            if words:
+                meanwhile.enter_context(logged_in(words))
             _answering(settings.api.url)
-        server = logged_in(words) if words else server
-    elif settings.server.ephemeral.enabled:
-        from flows.temporary_server import temporary_server
+        elif settings.server.ephemeral.enabled:
+            from flows.temporary_server import temporary_server
 
-        server = temporary_server()
-    else:
-        raise Unavailable(f"no Prefect server is named, and Prefect is set to start none: set {ADDRESS}")
-    with server:
+            meanwhile.enter_context(temporary_server())
+        else:
+            raise Unavailable(f"no Prefect server is named, and Prefect is set to start none: set {ADDRESS}")
         yield
 
 

@@ -15,7 +15,7 @@ from tests.lab.prefect_server import prefect_server
 from tests.lab.seaweedfs import SeaweedFS, seaweedfs
 
 RUN = pytest.StashKey[registry.TestRun]()
-TOGETHER = {"moto": "objects", "weed": "objects", "prefect_api": "prefect", "served": "serve", "mariadb": "mariadb"}
+TOGETHER = {"moto": "objects", "weed": "objects", "prefect_api": "prefect", "mariadb": "mariadb"}
 """Fixtures that are dear to start: all who use one are tested by the same worker, which starts it once."""
 
 

@@ -7,14 +7,16 @@ import shutil
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import click
 
 from chaosday.errors import Unavailable, UsageError
-from chaosday.mechanisms.http_proxy.lab_certificate import LabCertificate, lab_certificate
-from chaosday.mechanisms.proxy.sockets import too_few
 from chaosday.reporting.terminal import say
+
+if TYPE_CHECKING:
+    from chaosday.mechanisms.http_proxy.lab_certificate import LabCertificate
 
 
 @click.command("http-proxy", short_help="A fault proxy before an HTTP service or an AWS-compatible endpoint.")
@@ -36,6 +38,7 @@ def command(
 ) -> None:
     """Run the proxy until stopped by a signal. Faults are put on its routes by experiments (target http_route)."""
     from chaosday.mechanisms.http_proxy.client import HttpProxyProcess
+    from chaosday.mechanisms.proxy.sockets import too_few
 
     wanted = dict(_pair(word) for word in routes)
     places = dict(_pair(word) for word in listens)
@@ -69,6 +72,8 @@ def command(
 
 def _lab(ends: contextlib.ExitStack, control: Path, places: Iterable[str]) -> LabCertificate:
     """A certificate for every host that is named, in a folder beside the control socket that goes with the proxy."""
+    from chaosday.mechanisms.http_proxy.lab_certificate import lab_certificate
+
     folder = Path(tempfile.mkdtemp(prefix=f"{control.name}.tls-", dir=control.parent))
     ends.callback(shutil.rmtree, folder, ignore_errors=True)
     hosts = (urlsplit(place if "//" in place else f"//{place}").hostname for place in places)

@@ -14,7 +14,7 @@ from pydantic import Field, PrivateAttr
 
 from chaosday.errors import TargetUnreachable, UsageError
 from chaosday.mechanisms.proxy import client as proxy
-from chaosday.mechanisms.proxy.addresses import address
+from chaosday.mechanisms.proxy.addresses import address, joined
 from chaosday.mechanisms.proxy.probing import answer_time, any_reset, refused, transfer
 from chaosday.model.lease import LeaseHolder
 from chaosday.model.target import Route, Target, Transfer
@@ -44,7 +44,7 @@ class ProxyRoute(Target):
 
     def capabilities(self) -> Mapping[type[Any], Any]:
         """Route and LeaseHolder."""
-        return {Route: self, LeaseHolder: self._leases}
+        return {Route: self, LeaseHolder: proxy.ProxyLeases(lambda: self._client)}
 
     def reach(self) -> str:
         """Ask the proxy for the route, and the server for an answer through it."""
@@ -60,9 +60,8 @@ class ProxyRoute(Target):
 
     def public(self) -> dict[str, Any]:
         """The fields, with the addresses that were really taken: enough for another process to find it."""
-        host, port = self.address()
-        joined = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        return {**super().public(), "route": self._name, "listen": joined, "control": str(self._client.state_file)}
+        listen = joined(*self.address())
+        return {**super().public(), "route": self._name, "listen": listen, "control": str(self._client.state_file)}
 
     def close(self) -> None:
         """Let go of our connections, and end a proxy of our own."""
@@ -71,7 +70,6 @@ class ProxyRoute(Target):
             self._own.pop().close()
         self.__dict__.pop("_client", None)
         self.__dict__.pop("_address", None)
-        self.__dict__.pop("_leases", None)
 
     def address(self) -> tuple[str, int]:
         """Where clients connect."""
@@ -147,10 +145,6 @@ class ProxyRoute(Target):
         directory = Path(tempfile.mkdtemp(prefix="chaosday-proxy-"))
         self._own.append(proxy.ProxyProcess.start(directory / "proxy.json", tidy=True))
         return self._own[-1].client
-
-    @cached_property
-    def _leases(self) -> proxy.ProxyLeases:
-        return proxy.ProxyLeases(lambda: self._client)
 
     @cached_property
     def _address(self) -> tuple[str, int]:

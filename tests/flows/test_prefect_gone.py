@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -26,7 +27,8 @@ def test_the_fault_is_healed_and_the_run_is_judged(prefect_url: str, tmp_path: P
     """Undone, a verdict with its report and its exit code, and the word that the flow run could not be updated."""
     server = urlsplit(prefect_url)
     assert server.hostname and server.port
-    with Bench.made(tmp_path, _Nowhere()) as bench, Relay((server.hostname, server.port)) as relay:
+    with Bench.made(tmp_path, _Nowhere()) as bench, contextlib.ExitStack() as prefect:
+        relay = prefect.enter_context(Relay((server.hostname, server.port)))
         file = tmp_path / "x.yaml"
         file.write_text(yaml.safe_dump(ARRANGEMENTS["experiment"](bench) | {"fault_window_s": 5}))
         process = subprocess.Popen(
@@ -47,7 +49,7 @@ def test_the_fault_is_healed_and_the_run_is_judged(prefect_url: str, tmp_path: P
             while '"attested"' not in "".join(path.read_text() for path in tmp_path.glob("runs/*/journal.jsonl")):
                 assert process.poll() is None, process.communicate()
                 time.sleep(0.1)
-            relay.__exit__(None, None, None)
+            prefect.close()
             out, err = process.communicate(timeout=600)
         finally:
             process.kill()

@@ -20,6 +20,8 @@ from pathlib import Path
 import psutil
 
 from chaosday.mechanisms.disks import cover
+from chaosday.model.target import ProcessIdentity
+from chaosday.processes.process_table import identity, is_running
 from chaosday.servers import shared_memory
 from tests.lab import registry
 from tests.leftovers import processes_of
@@ -90,40 +92,30 @@ def _mounts_below(folder: Path) -> list[str]:
     return [place for place in places if Path(place).is_relative_to(folder)]
 
 
-def _wait(owner: psutil.Process | None) -> None:
+def _wait(owner: ProcessIdentity) -> None:
     """Until standard input ends. A child that was forked off keeps it open: so the process itself is asked, too."""
-    while _lives(owner):
+    while is_running(owner):
         if select.select([sys.stdin], [], [], 0.2)[0]:
             return
-
-
-def _lives(owner: psutil.Process | None) -> bool:
-    try:
-        return owner is not None and owner.is_running() and owner.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def main() -> int:
     """Wait and sweep."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    try:
-        owner: psutil.Process | None = psutil.Process(int(sys.argv[1]))
-    except psutil.NoSuchProcess:
-        owner = None
+    owner = identity(int(sys.argv[1]))
     folder = Path(sys.stdin.readline().rstrip("\n"))
     if not folder.is_absolute():
         return 0
     sweep_abandoned(Path(tempfile.gettempdir()))
     _wait(owner)
-    found = sweep(folder, {os.getpid(), int(sys.argv[1])})
+    found = sweep(folder, {os.getpid(), owner.pid})
     with contextlib.suppress(OSError):
         sys.stdout.writelines(f"{each}\n" for each in found)
         sys.stdout.flush()
     # Whoever reads that goes on. What they have in the folder themselves they may still want to take away.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    while _lives(owner):
+    while is_running(owner):
         time.sleep(0.2)
     shutil.rmtree(folder, ignore_errors=True)
     return 0

@@ -17,6 +17,7 @@ from pathlib import Path
 from chaosday.drills.pipelines.drill import Day, PipelineDrill
 from chaosday.drills.pipelines.points import Left
 from chaosday.errors import UsageError
+from chaosday.mechanisms.proxy.addresses import joined
 from chaosday.mechanisms.wire.conversation import Gate
 from chaosday.mechanisms.wire.proxy import WireProxy
 from chaosday.processes.tree import Tree, marked
@@ -305,9 +306,8 @@ def _originals(value: PipelineDrill) -> set[str]:
     """The addresses of the originals, by every number that their names stand for."""
     found = set()
     for original in value.originals().values():
-        found.add(f"{original.host}:{original.port}")
+        found.add(joined(original.host, original.port))
         with contextlib.suppress(OSError):
             for *_, where in socket.getaddrinfo(original.host, original.port, type=socket.SOCK_STREAM):
-                host = str(where[0])
-                found.add(f"[{host}]:{original.port}" if ":" in host else f"{host}:{original.port}")
+                found.add(joined(str(where[0]), original.port))
     return found

@@ -9,6 +9,7 @@ import ssl
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from urllib.parse import urlsplit
 
 from chaosday.errors import LeaseError, UsageError
@@ -94,11 +95,21 @@ class Upstream:
         return cls(parts.hostname, parts.port or (443 if tls else 80), tls, authority_file)
 
     def context(self, protocols: Sequence[str]) -> ssl.SSLContext:
-        """What it is trusted by, offering ``protocols`` (ALPN)."""
-        context = ssl.create_default_context(cafile=self.authority_file or None)
-        if protocols:
-            context.set_alpn_protocols(list(protocols))
-        return context
+        """What it is trusted by, offering ``protocols`` (ALPN) until it is asked for again: to be used at once.
+
+        A connection takes a copy of what is offered.
+        """
+        silent, offering = self._trust
+        if not protocols:
+            return silent
+        offering.set_alpn_protocols(list(protocols))
+        return offering
+
+    @cached_property
+    def _trust(self) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+        """Read once: it takes tens of milliseconds. Two, since OpenSSL before 3.0 does not take back an offer."""
+        silent, offering = (ssl.create_default_context(cafile=self.authority_file or None) for _ in range(2))
+        return silent, offering
 
     @property
     def url(self) -> str:

@@ -165,8 +165,7 @@ class Wire:
         """Close it; ``reset``: half a message must never look like a whole one."""
         if self._wire.fileno() < 0:
             return
-        if self._watched:
-            self._loop.remove_reader(self._fd)
+        self._unwatch()
         if reset:
             with contextlib.suppress(OSError):
                 self._wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)

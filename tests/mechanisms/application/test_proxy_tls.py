@@ -14,7 +14,9 @@ import pytest
 from chaosday.errors import LeaseError
 from chaosday.mechanisms.http_proxy.client import HttpProxyProcess
 from chaosday.mechanisms.http_proxy.lab_certificate import LabCertificate, lab_certificate
+from chaosday.mechanisms.http_proxy.routes import Upstream
 from chaosday.mechanisms.http_proxy.rule import Match, Rule
+from chaosday.mechanisms.http_proxy.tls import protocols
 from chaosday.targets.http_route import HttpRoute
 from tests.mechanisms.application.conftest import BIG, PAGE
 from tests.mechanisms.application.test_http_proxy import hurt
@@ -39,6 +41,14 @@ def spoken(route: HttpRoute, made: LabCertificate, offers: list[str]) -> tuple[s
     host, _, port = route.listen().rpartition(":")
     wire = context.wrap_socket(socket.create_connection((host, int(port)), 60), server_hostname="shop.test")
     return wire, wire.selected_alpn_protocol() or ""
+
+
+def hello(context: ssl.SSLContext) -> bytes:
+    """The first bytes of a client with this context."""
+    out = ssl.MemoryBIO()
+    with pytest.raises(ssl.SSLWantReadError):
+        context.wrap_bio(ssl.MemoryBIO(), out, server_hostname="shop.test").do_handshake()
+    return out.read()
 
 
 def curl(route: HttpRoute, made: LabCertificate, path: str) -> tuple[bytes, str]:
@@ -105,6 +115,13 @@ def test_http_2_goes_by_where_no_rule_needs_its_inside(
             wire.close()
             with_lease.append(agreed)
     assert with_lease == ["http/1.1", "h2"]
+
+
+def test_a_service_is_offered_what_this_client_offers(made: LabCertificate) -> None:
+    """Not what the one before it did, nor anything where it offers nothing."""
+    upstream = Upstream.of("https://shop.test", str(made.authority_file))
+    for offers in (["h2", "http/1.1"], [], ["http/1.1"], []):
+        assert protocols(hello(upstream.context(offers))) == offers
 
 
 def test_the_authority_signs_nothing_else(made: LabCertificate) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Sequence
 
+from chaosday.mechanisms.proxy.addresses import joined
 from tests.mechanisms.idle.script import PATIENCE_S, Step, listening_on, play
 
 Leads = Callable[[str], tuple[str, int]]
@@ -16,14 +16,8 @@ def differences(steps: Sequence[Step], leads: Leads, patience_s: float = PATIENC
     with listening_on() as listening:
         direct = play(steps, listening, listening.getsockname(), patience_s)
     with listening_on() as listening:
-        through = play(steps, listening, leads(joined(listening)), patience_s)
+        through = play(steps, listening, leads(joined(*listening.getsockname()[:2])), patience_s)
     found = [f"{a} | through the proxy {b}" for a, b in zip(direct, through, strict=False) if a != b]
     if not found and len(direct) != len(through):
         found = [f"{len(direct)} steps directly, {len(through)} through the proxy"]
     return found
-
-
-def joined(listening: socket.socket) -> str:
-    """``host:port``."""
-    host, port = listening.getsockname()[:2]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
