@@ -204,11 +204,15 @@ class Target(Model):
         """The capability, or ``CapabilityMissing`` that names what the target does offer."""
         offered = self.capabilities()
         if protocol not in offered:
-            if field := self.offers_with.get(protocol):
-                raise CapabilityMissing(f"a {self.kind} target offers {protocol.__name__} with {field}: set it")
-            has = ", ".join(sorted(p.__name__ for p in offered)) or "nothing"
-            raise CapabilityMissing(f"a {self.kind} target offers {has}, not {protocol.__name__}")
+            raise CapabilityMissing(self.lacking(protocol))
         return cast(T, offered[protocol])
+
+    def lacking(self, protocol: type[Any]) -> str:
+        """Why it does not offer the protocol, in words: the field to set, or what it does offer."""
+        if field := self.offers_with.get(protocol):
+            return f"a {self.kind} target offers {protocol.__name__} where {field} is set: set it"
+        has = ", ".join(sorted(p.__name__ for p in self.capabilities())) or "nothing"
+        return f"a {self.kind} target offers {has}, not {protocol.__name__}"
 
     def fences(self, affected: Sequence[str]) -> list[str]:
         """What nobody else may hurt at the same time, as names that are the same for everybody who means it.

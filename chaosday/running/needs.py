@@ -17,11 +17,10 @@ def need_capabilities(fault: Fault, target: Target) -> None:
     for protocol in fault.requires:
         if protocol in offered:
             continue
-        needs = f"{fault.kind} needs {protocol.__name__}"
-        if field := target.offers_with.get(protocol):
-            raise CapabilityMissing(f"{needs}, which a {target.kind} target offers where {field} is set: set it")
-        kinds = ", ".join(kinds_that_offer(protocol)) or "none here"
-        raise CapabilityMissing(f"{needs}, which a {target.kind} target does not offer; kinds that do: {kinds}")
+        words = f"{fault.kind} needs {protocol.__name__}: {target.lacking(protocol)}"
+        if protocol not in target.offers_with:
+            words += f"; kinds that do: {', '.join(kinds_that_offer(protocol)) or 'none here'}"
+        raise CapabilityMissing(words)
 
 
 def kinds_that_offer(protocol: type[Any]) -> list[str]:

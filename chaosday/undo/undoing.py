@@ -91,9 +91,10 @@ def _healed(fault: Fault, target: Target, plan: FaultPlan, errors: list[str], no
         tried = Attempt("heal")
         with tried:
             fault.heal(target, plan.lease)
-        if tried.error and (tried.away or pause_s is None):
+        if not tried.error:
+            break
+        if tried.away or pause_s is None:
             errors.append(tried.error)
-        if not tried.error or tried.away or pause_s is None:
             break
         retried.append(tried.error)
         note("heal_again", error=tried.error, pause_s=pause_s)

@@ -26,6 +26,7 @@ from chaosday.running.run import Run
 from chaosday.running.signals import Stopped
 from chaosday.servers.postgres import Node
 from chaosday.targets.postgresql import PostgreSQL
+from chaosday.undo.ending import marked
 from tests.broken.server import Broken
 
 FULL = "the disk is full"
@@ -108,17 +109,8 @@ class Bench:
 
 def _marked(folder: Path) -> list[str]:
     """Processes that still carry the mark of a run below ``folder``."""
-    runs = {path.name for path in (folder / "runs").glob("*") if path.is_dir()}
-    found = []
-    for place in Path("/proc").glob("[0-9]*/environ"):
-        try:
-            environ = place.read_bytes().split(b"\0")
-        except OSError:
-            continue
-        marks = [item.decode(errors="replace") for item in environ if item.startswith(b"CHAOSDAY_RUN=")]
-        if int(place.parent.name) != os.getpid() and any(run in mark for mark in marks for run in runs):
-            found.append(f"process {place.parent.name}")
-    return found
+    runs = [path.name for path in (folder / "runs").glob("*") if path.is_dir()]
+    return [f"process {process.pid} of {run}" for run in runs for process in marked(run)]
 
 
 def _experiment(bench: Bench) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from chaosday.drills.restoring.subject import OBJECTS, Subject, newest
 from chaosday.errors import Refused, TargetUnreachable
-from chaosday.mechanisms.aws.objects import head, listed
+from chaosday.mechanisms.aws.objects import head, listed, remove_every_version
 from chaosday.mechanisms.aws.session import spoken
 from chaosday.model.history import NEVER_NS, OK, History
 from chaosday.targets.s3_store import S3Store
@@ -84,17 +84,9 @@ class ObjectVersions(Subject):
         with tried:
             self.workload.clean_up(self.copied)
             for name in [f"{self.copied.prefix}first-write"]:
-                _remove_every_version(self.source, name)
+                remove_every_version(self.source, name)
             left = [item["Key"] for item in listed(self.source, self.copied.prefix)]
         return ([tried.error] if tried.error else []), [f"{name} is still there" for name in left[:10]]
 
     def described(self) -> str:
         return f"copies of the objects of ours in {self.source.bucket}, under {self.copied.prefix}"
-
-
-def _remove_every_version(store: S3Store, key: str) -> None:
-    s3 = store.s3()
-    with spoken(f"removing {key}"):
-        found = s3.list_object_versions(Bucket=store.bucket, Prefix=key)
-        for version in [*found.get("Versions", []), *found.get("DeleteMarkers", [])]:
-            s3.delete_object(Bucket=store.bucket, Key=version["Key"], VersionId=version["VersionId"])

@@ -19,10 +19,11 @@ from chaosday.model.words import ABSOLUTE
 
 
 class HostDiskFill(ScriptFault):
-    """Take ``size_mb`` (or ``percent`` of what is free but for the reserve) below ``path``, never ``reserve_mb``.
+    """Take ``size_mb``, or ``percent`` of what is free, below ``path``, but never the last ``reserve_mb``.
 
-    It is measured again while it fills, so that what others write meanwhile counts, and on a file system in memory
-    (tmpfs) what is free is the memory. With ``what`` "inodes" it is ``percent`` of the free inodes, in empty files.
+    A hundred per cent is all but the reserve. It is measured again while it fills, so that what others write meanwhile
+    counts, and on a file system in memory (tmpfs) what is free is the memory. With ``what`` "inodes" it is ``percent``
+    of the free inodes, in empty files.
     """
 
     kind: Literal["host.disk_fill"] = "host.disk_fill"

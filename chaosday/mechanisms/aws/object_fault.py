@@ -14,8 +14,7 @@ from pydantic import ConfigDict, Field
 from chaosday.errors import Refused
 from chaosday.mechanisms.aws.object_leases import kept_key
 from chaosday.mechanisms.aws.object_state import attributes, copyable, refuse_what_stays
-from chaosday.mechanisms.aws.object_undo import entries
-from chaosday.mechanisms.aws.objects import KEPT, SCRATCH_MARK, Objects, head, listed, require_scratch
+from chaosday.mechanisms.aws.objects import KEPT, SCRATCH_MARK, Objects, entries, head, listed, require_scratch
 from chaosday.mechanisms.aws.session import spoken
 from chaosday.model.fault import Bite, Fault, FaultPlan, PlanContext, Reading
 from chaosday.model.lease import LeaseHolder, Undo

@@ -17,7 +17,7 @@ import orjson
 
 from chaosday.errors import ChaosdayError, LeaseError
 from chaosday.mechanisms.aws.object_undo import is_marked, put_back
-from chaosday.mechanisms.aws.objects import KEPT, Objects, head, listed
+from chaosday.mechanisms.aws.objects import KEPT, Objects, head, listed, remove_every_version
 from chaosday.mechanisms.aws.session import spoken
 from chaosday.model.lease import Lease, LeaseState, Undo
 from chaosday.record.signing import StoredLease, sealed, unsealed
@@ -66,12 +66,11 @@ class ObjectLeases:
         self._forget(lease_id)
 
     def _forget(self, lease_id: str) -> None:
-        s3 = self._objects.patient_s3()
         with spoken(f"removing what was kept for {lease_id}"):
             kept = [item["Key"] for item in listed(self._objects, _folder(self._objects, lease_id))]
             # The lease goes last: as long as a pre-image is there, it is known whose it is.
             for key in sorted(kept, key=lambda key: key.endswith("/lease.json")):
-                _remove_every_version(s3, self._objects.bucket, key)
+                remove_every_version(self._objects, key)
 
     def residue(self, lease_id: str, undo: Undo | None = None) -> list[str]:
         left = [item["Key"] for item in listed(self._objects, _folder(self._objects, lease_id))]
@@ -122,11 +121,3 @@ def _named(undo: Undo) -> dict[str, dict[str, Any]]:
     """Each object of an undo, with what it was (``object_undo.put_back``)."""
     found: dict[str, dict[str, Any]] = orjson.loads(str(undo.data.get("objects", "{}")))
     return found
-
-
-def _remove_every_version(s3: Any, bucket: str, key: str) -> None:
-    s3.delete_object(Bucket=bucket, Key=key)
-    found = s3.list_object_versions(Bucket=bucket, Prefix=key)
-    for version in [*found.get("Versions", []), *found.get("DeleteMarkers", [])]:
-        if version["Key"] == key and version.get("VersionId") not in (None, "null"):
-            s3.delete_object(Bucket=bucket, Key=key, VersionId=version["VersionId"])

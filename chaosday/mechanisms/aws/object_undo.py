@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from chaosday.mechanisms.aws.object_state import given_again
-from chaosday.mechanisms.aws.objects import Objects, head
+from chaosday.mechanisms.aws.objects import Objects, entries, head
 from chaosday.mechanisms.aws.session import spoken
 
 MARK = "chaosday-lease"
@@ -56,9 +56,3 @@ def _reveal(objects: Objects, lease_id: str, key: str, original: str) -> None:
         if not latest:
             return
         s3.delete_object(Bucket=bucket, Key=key, VersionId=latest[0]["VersionId"])
-
-
-def entries(objects: Objects, key: str, what: str) -> list[dict[str, Any]]:
-    """Every version (``Versions``) or delete marker (``DeleteMarkers``) of a key."""
-    pages = objects.patient_s3().get_paginator("list_object_versions").paginate(Bucket=objects.bucket, Prefix=key)
-    return [each for page in pages for each in page.get(what, []) if each["Key"] == key]
