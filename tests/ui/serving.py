@@ -53,10 +53,16 @@ class Served:
         return self.login.words
 
     def log_in(self, page: Page) -> None:
-        """Open a link that logs a browser in, and wait for where it leads to."""
+        """Open a link that logs a browser in, and wait for where it leads to; the one that was printed stays good."""
         assert self.login is not None
+        printed = self.login.folder / f"{TICKET}.ticket"
+        aside = printed.with_suffix(".aside")
+        if printed.exists():
+            printed.rename(aside)
         page.goto(f"{self.url}{LOGIN_PATH}?ticket={self.login.ticket(TICKET)}")
         page.wait_for_url("**/deployments")
+        if aside.exists():
+            aside.rename(printed)
 
     def call(self, path: str, body: dict[str, Any] | None = None) -> Any:
         """One POST to Prefect's API; again where its SQLite is busy (503) or nobody listens, as its clients do."""

@@ -61,6 +61,7 @@ def test_the_login_is_the_way_in(served: Served, chromium: Browser) -> None:
         answer = page.goto(link)
         assert answer is not None
         if seen == "yes":
+            assert answer.status == 200
             page.wait_for_url("**/deployments")
             page.get_by_text("bucket tamper").first.wait_for()
             page.goto(address)

@@ -44,7 +44,10 @@ def node(name: str, folder: Path, data: Path, port: int, password: str, settings
     """A data directory with one database and one account, and the server for it; not started."""
     run = folder / f"{name}.run"
     run.mkdir(parents=True)
-    install = [program("mariadb-install-db", "mariadb-server"), "--no-defaults", f"--datadir={data}", *_account()]
+    install = [
+        program("mariadb-install-db", "mariadb-server"), "--no-defaults", f"--datadir={data}", *_temporary(run),
+        *_account(),
+    ]  # fmt: skip
     done = subprocess.run(
         [*install, "--auth-root-authentication-method=normal", "--skip-test-db", "--innodb-use-native-aio=0"],
         capture_output=True, text=True, check=False,
@@ -68,7 +71,8 @@ def node(name: str, folder: Path, data: Path, port: int, password: str, settings
 def server_command(data: Path, run: Path, port: int, settings: str) -> list[str]:
     """The server in the foreground, under our own account."""
     return [
-        program("mariadbd", "mariadb-server"), "--no-defaults", f"--datadir={data}", *_account(), f"--port={port}",
+        program("mariadbd", "mariadb-server"), "--no-defaults", f"--datadir={data}", *_temporary(run), *_account(),
+        f"--port={port}",
         "--bind-address=127.0.0.1", "--socket=server.sock", f"--pid-file={run}/server.pid",
         f"--innodb-buffer-pool-size={BUFFER_MIB}M", "--innodb-log-file-size=16M",
         # The socket is relative to the data: an absolute path is soon longer than the 107 bytes that one may have.
@@ -77,6 +81,12 @@ def server_command(data: Path, run: Path, port: int, settings: str) -> list[str]
         "--skip-name-resolve", "--innodb-lock-wait-timeout=1",
         *(f"--{each.strip()}" for each in settings.split(";") if each.strip()),
     ]  # fmt: skip
+
+
+def _temporary(run: Path) -> list[str]:
+    """A folder of its own: a server that starts removes every ``#sql*`` of its folder for temporary files, and in the
+    system's one those are what other servers of the machine are writing (MariaDB, ``mysql_rm_tmp_tables``)."""
+    return [f"--tmpdir={run}"]
 
 
 def _account() -> list[str]:
