@@ -19,8 +19,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 
+from benchmarks._suites import run_suites
 from tests.data.reconcile import servers
 from tests.data.reconcile.conformance import Answers, conformance, random_tables, sessions
 from tests.data.reconcile.stores import Stores
@@ -82,17 +82,10 @@ def _cases() -> dict[str, int]:
     """Every spelling of the canonical table, and every example of the tests that name one."""
     wrong = [text for form, expected, text in CASES if form(text) != expected]
     examples = sum(len(others) + len(same) for _, others, same in BESIDE_CSV.values())
-    folder_of_tests = Path(__file__).parent.parent / "tests" / "data" / "reconcile"
-    tests = [folder_of_tests / f"test_{name}.py" for name in ("never_equal", "names_and_nearness", "attacks")]
-    with tempfile.TemporaryDirectory(prefix="chaosday-bench-") as folder:
-        report = Path(folder) / "report.xml"
-        options = ["-q", "-p", "no:cacheprovider", "--tb=no", f"--junit-xml={report}"]
-        command = [sys.executable, "-m", "pytest", *options, *map(str, tests)]
-        subprocess.run(command, capture_output=True, check=False)
-        suite = next(ElementTree.parse(report).getroot().iter("testsuite"))
-    ran, failed = int(suite.attrib["tests"]), int(suite.attrib["failures"]) + int(suite.attrib["errors"])
-    say(f"cases: {ran} tests, {failed} of them failed; wrong spellings {wrong}")
-    return {"cases": len(CASES) + examples + ran, "cases_failed": len(wrong) + failed}
+    names = ("never_equal", "names_and_nearness", "attacks")
+    ran = run_suites("-p", "no:cacheprovider", *(f"tests/data/reconcile/test_{name}.py" for name in names))
+    say(f"cases: {ran.cases} tests, failed {ran.failed}; wrong spellings {wrong}")
+    return {"cases": len(CASES) + examples + ran.cases, "cases_failed": len(wrong) + len(ran.failed)}
 
 
 def _cells(stores: Stores) -> dict[str, int]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from chaosday.data.reconcile.result import DiffResult
     from chaosday.data.reconcile.sides import Side
 
-
+Question = TypeVar("Question")
 LOCK_TIMEOUT_S = 60.0
 lock_timeout_option = click.option(
     "--lock-timeout",
@@ -74,31 +73,38 @@ def command(sides: tuple[str, ...], table: tuple[str, ...], as_json: bool, **giv
 
     def one(question: tuple[str, str, str]) -> int:
         left, right, name = question
-        if len(asked) > 1 and not as_json:
-            say(f"{shown(question)}:")
         return _compared(left, right, {**given, "table": name}, as_json)
 
-    def shown(question: tuple[str, str, str]) -> str:
-        return f"{asked.index(question) + 1} of {len(asked)}"
-
-    with unanswered(as_json):
-        sys.exit(each_of(asked, one, shown=shown, unread=(lambda _, words: unread(words)) if as_json else None))
+    sys.exit(answered_each(asked, one, as_json))
 
 
-def unread(words: str) -> dict[str, Any]:
-    """The JSON of a comparison that could not be made."""
-    return {"equal": None, "reasons": [words]}
+def answered_each(asked: Sequence[Question], answer: Callable[[Question], int], as_json: bool) -> int:
+    """Answer each comparison, under its number where there are several, and give the worst exit code.
 
+    ``answer`` prints its answer and gives its exit code. One that could not be made is answered in JSON as well,
+    where JSON was asked for.
+    """
 
-@contextlib.contextmanager
-def unanswered(as_json: bool) -> Iterator[None]:
-    """Inside, a side that cannot be reached is answered in JSON as well, where JSON was asked for."""
+    def shown(numbered: tuple[int, Question]) -> str:
+        return f"{numbered[0]} of {len(asked)}"
+
+    def one(numbered: tuple[int, Question]) -> int:
+        if len(asked) > 1 and not as_json:
+            say(f"{shown(numbered)}:")
+        return answer(numbered[1])
+
     try:
-        yield
+        unread = (lambda _, words: _unread(words)) if as_json else None
+        return each_of(list(enumerate(asked, 1)), one, shown=shown, unread=unread)
     except (TargetUnreachable, AccessDenied) as error:
         if as_json:
-            say_json(unread(str(error)))
+            say_json(_unread(str(error)))
         raise
+
+
+def _unread(words: str) -> dict[str, Any]:
+    """The JSON of a comparison that could not be made."""
+    return {"equal": None, "reasons": [words]}
 
 
 def paired(given: Sequence[str], words: str) -> list[tuple[str, str]]:

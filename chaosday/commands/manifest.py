@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from chaosday.commands.diff import LOCK_TIMEOUT_S, lock_timeout_option, paired, unanswered, unread
+from chaosday.commands.diff import LOCK_TIMEOUT_S, answered_each, lock_timeout_option, paired
 from chaosday.errors import UsageError
 from chaosday.progress import listening
 from chaosday.record.foreign_words import one_line
 from chaosday.record.inputs import InputPath, refuse_special
 from chaosday.record.outputs import claim
-from chaosday.reporting.several import each_of
 from chaosday.reporting.terminal import say, say_json
 
 if TYPE_CHECKING:
@@ -84,20 +83,12 @@ def check(pairs: tuple[str, ...], key: str | None, as_json: bool, lock_timeout: 
     Of several pairs each gets its own answer or its own error, and the worst of them is the exit code.
     """
 
-    asked = paired(pairs, "BEFORE SOURCE")
-
     def one(pair: tuple[str, str]) -> int:
-        if len(asked) > 1 and not as_json:
-            say(f"{shown(pair)}:")
         found = _checked(Path(pair[0]), pair[1], key, _How(quiet=quiet, lock_timeout_s=lock_timeout))
         _tell(found, as_json)
         return found.exit_code
 
-    def shown(pair: tuple[str, str]) -> str:
-        return f"{asked.index(pair) + 1} of {len(asked)}"
-
-    with unanswered(as_json):
-        sys.exit(each_of(asked, one, shown=shown, unread=(lambda _, words: unread(words)) if as_json else None))
+    sys.exit(answered_each(paired(pairs, "BEFORE SOURCE"), one, as_json))
 
 
 @dataclass(frozen=True)

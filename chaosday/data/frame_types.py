@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+_WHOLE = re.compile(r"0|-?[1-9][0-9]{0,18}")
 _INT64 = range(-(2**63), 2**63)
 
 
@@ -69,7 +71,7 @@ def of_texts(values: Sequence[str | None]) -> pd.Series[Any]:
 
 
 def _whole(text: str) -> bool:
-    return canonical.number(text) == text and text.lstrip("-").isdigit() and int(text) in _INT64
+    return _WHOLE.fullmatch(text) is not None and int(text) in _INT64
 
 
 def _fraction(text: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field
 
@@ -32,6 +32,7 @@ class Probe(Model):
     """A read-only question about steady state; a Guard is a probe with a tolerance."""
 
     kind: str
+    longest_s: ClassVar[float] = ANSWER_S
     target: str = Field(default="", description="Name of the target it asks")
 
     @abstractmethod
@@ -41,10 +42,10 @@ class Probe(Model):
     def limit_s(self) -> float:
         """The longest that one reading may take, whatever the target does; beyond it there is no answer.
 
-        A probe with a field ``timeout_s`` or ``timeout_ms`` has that and a grace; any other 30 s.
+        A probe with a field ``timeout_s`` or ``timeout_ms`` has that and a grace; any other its ``longest_s``.
         """
         own_s = getattr(self, "timeout_s", None) or getattr(self, "timeout_ms", 0) / 1000
-        return float(own_s) + GRACE_S if own_s else ANSWER_S
+        return float(own_s) + GRACE_S if own_s else self.longest_s
 
     def commands(self) -> list[str]:
         """Commands that somebody wrote into it, which it has run on the target; none, for most probes."""

@@ -18,7 +18,7 @@ from chaosday.model.finding import Finding
 from chaosday.model.intent import Intent, bound
 from chaosday.model.probe import Probe, ProbeReading
 from chaosday.model.target import Target
-from chaosday.processes.limits.within import understood, within
+from chaosday.processes.limits.within import within
 from chaosday.progress import Step, say
 from chaosday.record.journal import Journal
 from chaosday.record.run_directory import RunDirectory
@@ -208,8 +208,7 @@ class LiveRun:
     def _acted(self, action: Action) -> str:
         """Its words, within its limit: a target that hangs does not keep the run from undoing what it did."""
         what = f"{action.kind} on {action.target}"
-        with understood(what):
-            return within(action.limit_s(), lambda: action.act(self.targets), what)
+        return within(action.limit_s(), lambda: action.act(self.targets), what)
 
     def wait(self, phase: str, seconds: float, words: str = "", until: Callable[[], bool] = lambda: False) -> None:
         """Wait in small steps, cut short by ``until`` or the end of the run, telling how far along."""

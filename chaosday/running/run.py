@@ -15,7 +15,7 @@ from chaosday.judging.verdict import Verdict, conclude, conclude_played, judge_c
 from chaosday.model.clean import Clean
 from chaosday.model.fault import Bite
 from chaosday.model.finding import Finding, Outcome
-from chaosday.processes.limits.within import understood, within
+from chaosday.processes.limits.within import within
 from chaosday.processes.umask import ours_alone
 from chaosday.record.run_directory import RunDirectory
 from chaosday.running.describing import described
@@ -286,8 +286,7 @@ class Run(LiveRun):
 
     def _tried(self, act: Callable[[], None]) -> None:
         try:
-            with understood("taking away what was made"):
-                within(CLEAN_UP_S, act, "taking away what was made")
+            within(CLEAN_UP_S, act, "taking away what was made")
         except (ChaosdayError, OSError) as error:
             with contextlib.suppress(OSError):
                 self.journal.append("left_behind", reason=str(error))

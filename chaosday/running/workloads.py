@@ -6,7 +6,7 @@ from chaosday.clients.driver import HALT_GRACE_S, STOP_GRACE_S, Driver
 from chaosday.clock import Clock
 from chaosday.model.target import Target
 from chaosday.model.workload import Workload
-from chaosday.processes.limits.within import understood, within
+from chaosday.processes.limits.within import within
 from chaosday.record.journal import Journal
 from chaosday.record.run_directory import RunDirectory
 from chaosday.running.live_rate import LiveRate
@@ -38,9 +38,7 @@ class Workloads:
         mine = workload.model_copy(update={"scope": self._directory.token})
         self._journal.append("prepare", workload=mine.model_dump(mode="json"))
         self.prepared.append(mine)
-        what = f"preparing the {mine.kind} workload"
-        with understood(what):
-            within(PREPARE_S, lambda: mine.prepare(target), what)
+        within(PREPARE_S, lambda: mine.prepare(target), f"preparing the {mine.kind} workload")
         self.drivers.append(Driver.begin(mine, target, self._directory.history_directory, self._seed))
         self._journal.append("workloads_started", pids=[driver.pid for driver in self.drivers])
 

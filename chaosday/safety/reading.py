@@ -8,7 +8,7 @@ from typing import Any
 from chaosday.errors import ChaosdayError
 from chaosday.model.probe import Probe, ProbeReading
 from chaosday.model.target import Target
-from chaosday.processes.limits.within import Underway, in_a_line, understood, within
+from chaosday.processes.limits.within import Underway, in_a_line, within
 
 REACH_S = 60.0
 WORDS = 500
@@ -55,16 +55,12 @@ def asked(probe: Probe, target: Target) -> ProbeReading:
 
 def reached(target: Target) -> str:
     """What answered; ``TargetUnreachable`` or ``AccessDenied`` within ``REACH_S``."""
-    what = f"a {target.kind} target"
-    with understood(what):
-        return within(REACH_S, target.reach, f"{what}, asked who it is,")[:WORDS]
+    return within(REACH_S, target.reach, f"asking a {target.kind} target who it is")[:WORDS]
 
 
 def collected(probe: Probe, target: Target, scratch: Path) -> dict[str, Any]:
     """What it keeps for the checks, within its limit; ``TargetUnreachable`` where that is not to be had."""
-    what = f"{probe.kind} on {probe.target}"
-    with understood(what):
-        return within(probe.limit_s(), lambda: probe.collect(target, scratch), what)
+    return within(probe.limit_s(), lambda: probe.collect(target, scratch), f"{probe.kind} on {probe.target}")
 
 
 def _short(words: str) -> str:

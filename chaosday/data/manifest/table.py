@@ -13,7 +13,7 @@ from chaosday.data.reconcile.buckets import NULL_BUCKET, Cut, Hasher, choose_cut
 from chaosday.data.reconcile.cells import key_text, plan_cell, seeded
 from chaosday.data.reconcile.postgres import PostgresSide
 from chaosday.data.reconcile.sides import Side
-from chaosday.data.reconcile.sql import free_name, ident, listed, statement
+from chaosday.data.reconcile.sql import free_names, ident, listed, statement
 from chaosday.errors import UsageError
 
 FORM = "sum"
@@ -69,7 +69,7 @@ def _ranges_sql(store: PostgresSide, key: Sequence[str], cut: Cut) -> str:
     same; a row's key is hashed as a whole, so that a NULL in it leaves the other values in sight.
     """
     names = [column.name for column in store.columns]
-    hashed = free_name("chaosday_key", names)
+    [hashed] = free_names(["chaosday_key"], names)
     cells = [plan_cell(0, store.column(name), store.column(name), fast=False) for name in sorted(set(names) - set(key))]
     row = " # ".join([f"t.{hashed}", *(seeded(cell.left, f"(t.{hashed} # {i})") for i, cell in enumerate(cells, 1))])
     whole = statement(

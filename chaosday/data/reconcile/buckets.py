@@ -23,7 +23,7 @@ import numpy as np
 
 from chaosday.data.reconcile.cells import Cell, key_text, seeded
 from chaosday.data.reconcile.postgres import Column, PostgresSide
-from chaosday.data.reconcile.sql import free_name, ident, listed, literal, statement
+from chaosday.data.reconcile.sql import free_names, ident, listed, literal, statement
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -162,7 +162,7 @@ class Hasher:
     def _hashed(self) -> str:
         # OFFSET 0 keeps the planner from copying the key's hash into every cell and doing it again there.
         names = [column.name for column in self.side.columns]
-        key = free_name("chaosday_key", names)
+        [key] = free_names(["chaosday_key"], names)
         cells = listed([f"{self.row_hash()} as {key}", *(f"t.{ident(name)}" for name in names)])
         row = " # ".join([key, *(seeded(cell, f"({key} # {i})") for i, cell in enumerate(self.cells, 1))])
         return statement(

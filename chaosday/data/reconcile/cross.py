@@ -26,8 +26,6 @@ from chaosday.errors import MalformedInput
 if TYPE_CHECKING:
     import duckdb
 
-MEMORY_MB = 1024
-THREADS = 2
 BUCKETS = 1 << 14
 BUCKETS_PER_CHUNK = 256
 BLIND = ["two different rows whose 64-bit hashes are equal by chance (about 5e-20 for each bucket that differs)"]
@@ -85,7 +83,7 @@ def diff_across(left: Side, right: Side, options: DiffOptions) -> DiffResult:
         for side, label in ((left, "left"), (right, "right")):
             sources.append(open_source(side, label, options.patience))
             stack.callback(sources[-1].close)
-        workspace = stack.enter_context(Workspace(MEMORY_MB, THREADS))
+        workspace = stack.enter_context(Workspace())
         register(workspace.database)
         relations = [source.stage(workspace) for source in sources]
         names = [[field.name for field in source.fields] for source in sources]

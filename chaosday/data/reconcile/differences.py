@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chaosday.clock import Clock, SystemClock, iso
 from chaosday.data.reconcile.options import DiffOptions
 from chaosday.data.reconcile.result import DiffResult
-from chaosday.data.reconcile.sql import ident, listed, literal, statement
+from chaosday.data.reconcile.sql import free_names, ident, listed, literal, statement
 from chaosday.data.reconcile.tolerance import within
 from chaosday.errors import EvidenceUnwritable, UsageError
 from chaosday.record.outputs import unwritable
@@ -94,10 +94,10 @@ class Differences:
             collected.clear()
 
     def _make_table(self) -> None:
-        taken = {"difference", "changed_columns"}
-        cells = _free(taken, (f"{side}_{name}" for name in self.result.columns for side in ("left", "right")))
-        ours = set(taken)
-        self.key_names = _free(taken, (f"key_{name}" if name.lower() in ours else name for name in self.result.key))
+        fixed = ["difference", "changed_columns"]
+        cells = free_names((f"{side}_{name}" for name in self.result.columns for side in ("left", "right")), fixed)
+        ours = {name.lower() for name in (*fixed, *cells)}
+        self.key_names = free_names((f"key_{name}" if name.lower() in ours else name for name in self.result.key), ours)
         columns = ["difference varchar", *(f"{ident(name)} varchar" for name in self.key_names)]
         columns += ["changed_columns varchar[]", *(f"{ident(name)} varchar" for name in cells)]
         self.database.execute(f"create or replace table differences ({listed(columns)})")
@@ -199,17 +199,6 @@ class Differences:
             ).fetchall()
             result.sample_keys[:] = [_shown(row) for row in rows]
         return total
-
-
-def _free(taken: set[str], wanted: Iterable[str]) -> list[str]:
-    """Each name, with something after it where it is taken; ``taken`` grows. Case does not tell names apart here."""
-    names = []
-    for name in wanted:
-        while name.lower() in taken:
-            name += "_"  # noqa: PLW2901 - the name that it gets
-        taken.add(name.lower())
-        names.append(name)
-    return names
 
 
 def _kept(clock: Clock) -> Path:

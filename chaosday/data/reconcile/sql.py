@@ -30,9 +30,13 @@ def statement(template: str, **parts: object) -> str:
     return template.format(**parts)
 
 
-def free_name(wanted: str, taken: Iterable[str]) -> str:
-    """A name of ours that no column has, in any case: engines differ in whether case counts."""
+def free_names(wanted: Iterable[str], taken: Iterable[str]) -> list[str]:
+    """Each name, with something after it where it is taken, in any case: engines differ in whether case counts."""
     known = {name.lower() for name in taken}
-    while wanted.lower() in known:
-        wanted += "_"
-    return wanted
+    free = []
+    for name in wanted:
+        while name.lower() in known:
+            name += "_"  # noqa: PLW2901 - the name that it gets
+        known.add(name.lower())
+        free.append(name)
+    return free

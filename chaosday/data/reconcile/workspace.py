@@ -18,7 +18,7 @@ _FULL = re.compile(r"no space left|disk quota|max_temp_directory_size|file too l
 class Workspace:
     """Spills to disk beyond ``memory_mb``; everything is gone when it is left."""
 
-    def __init__(self, memory_mb: int, threads: int) -> None:
+    def __init__(self, memory_mb: int = 1024, threads: int = 2) -> None:
         import duckdb
 
         self.memory_mb = memory_mb

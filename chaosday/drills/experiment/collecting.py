@@ -10,7 +10,7 @@ from chaosday.clients.driver import Driver
 from chaosday.model.experiment import Experiment
 from chaosday.model.probe import LONG_S
 from chaosday.model.target import Target
-from chaosday.processes.limits.within import understood, within
+from chaosday.processes.limits.within import within
 from chaosday.record.recorder import seal
 from chaosday.record.run_directory import RunDirectory
 from chaosday.safety.reading import collected
@@ -28,8 +28,7 @@ def collect(
         workload = driver.workload
         replicas = {name: targets[name] for name in workload.replicas}
         target, what = targets[workload.target], f"reading back what the {workload.kind} workload wrote"
-        with understood(what):
-            found = within(LONG_S, partial(workload.read_back, target, replicas), what)
+        found = within(LONG_S, partial(workload.read_back, target, replicas), what)
         for name, rows in found.items():
             directory.write_rows(name, rows)
         for name, said in workload.facts().items():

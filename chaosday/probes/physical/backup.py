@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from chaosday.data.physical.backup import observe_backup
 from chaosday.errors import ChaosdayError, TargetUnreachable
@@ -21,9 +21,7 @@ class PostgresBackup(Probe):
     """
 
     kind: Literal["postgresql.backup"] = "postgresql.backup"
-
-    def limit_s(self) -> float:
-        return LONG_S
+    longest_s: ClassVar[float] = LONG_S
 
     def read(self, target: Target) -> ProbeReading:
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
@@ -23,6 +23,7 @@ class TableComparison(Probe):
     """Compares two tables, queries or files; the check ``table_diff`` judges the result."""
 
     kind: Literal["table_diff"] = "table_diff"
+    longest_s: ClassVar[float] = LONG_S
     left: str = Field(default="", description="URL#TABLE, URL#SELECT ..., a path, a glob or s3://BUCKET/KEY")
     right: str = Field(default="", description="The other side, in the same form")
     key: list[str] = Field(default=["id"], description="Columns that identify a row; none: compared as multisets")
@@ -39,9 +40,6 @@ class TableComparison(Probe):
         except UsageError as error:
             raise ValueError(str(error)) from None
         return text
-
-    def limit_s(self) -> float:
-        return LONG_S
 
     def read(self, target: Target) -> ProbeReading:
         try:

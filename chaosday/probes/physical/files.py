@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -16,11 +16,9 @@ class ManifestOfFiles(Probe):
     """Compares a directory with a manifest made before; the check ``manifest`` judges the comparison."""
 
     kind: Literal["manifest"] = "manifest"
+    longest_s: ClassVar[float] = LONG_S
     before: str = Field(default="", description="The manifest, as `chaosday manifest make` wrote it")
     directory: str = Field(default="", description="The directory it is of")
-
-    def limit_s(self) -> float:
-        return LONG_S
 
     def read(self, target: Target) -> ProbeReading:
         try:
@@ -44,10 +42,8 @@ class SqliteFile(Probe):
     """Runs SQLite's integrity check; the check ``sqlite_integrity`` judges what it said."""
 
     kind: Literal["sqlite_integrity"] = "sqlite_integrity"
+    longest_s: ClassVar[float] = LONG_S
     path: str = Field(default="", description="The database file")
-
-    def limit_s(self) -> float:
-        return LONG_S
 
     def read(self, target: Target) -> ProbeReading:
         try:
@@ -73,10 +69,8 @@ class ParquetPages(Probe):
     """Reads every page of Parquet files; the check ``parquet_checksums`` judges what it saw."""
 
     kind: Literal["parquet_checksums"] = "parquet_checksums"
+    longest_s: ClassVar[float] = LONG_S
     path: str = Field(default="", description="Path or glob of the files")
-
-    def limit_s(self) -> float:
-        return LONG_S
 
     def read(self, target: Target) -> ProbeReading:
         try:

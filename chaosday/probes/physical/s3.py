@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -16,11 +16,9 @@ class ObjectChecksums(Probe):
     """Reads every object under a prefix; the check ``s3_checksums`` judges what it saw."""
 
     kind: Literal["s3_checksums"] = "s3_checksums"
+    longest_s: ClassVar[float] = LONG_S
     bucket: str = Field(default="", description="Name of the bucket")
     prefix: str = Field(default="", description="Only objects whose key begins with this")
-
-    def limit_s(self) -> float:
-        return LONG_S
 
     def read(self, target: Target) -> ProbeReading:
         try:

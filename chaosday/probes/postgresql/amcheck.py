@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -20,10 +20,8 @@ class PostgresAmcheck(Probe):
     """
 
     kind: Literal["postgresql.amcheck"] = "postgresql.amcheck"
+    longest_s: ClassVar[float] = LONG_S
     tables: list[str] = Field(default=[], description="Patterns of tables; none is every table")
-
-    def limit_s(self) -> float:
-        return LONG_S
 
     def read(self, target: Target) -> ProbeReading:
         try:

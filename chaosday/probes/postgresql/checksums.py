@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -23,10 +23,8 @@ class PostgresChecksums(Probe):
     """
 
     kind: Literal["postgresql.checksums"] = "postgresql.checksums"
+    longest_s: ClassVar[float] = LONG_S
     slice_schema: str = Field(default="chaosday", description="Schema of whose largest table some pages are kept")
-
-    def limit_s(self) -> float:
-        return LONG_S
 
     def read(self, target: Target) -> ProbeReading:
         try:

@@ -69,11 +69,12 @@ class _Kept:
 
 
 def within(limit_s: float, act: Callable[[], T], what: str) -> T:
-    """What ``act`` returns or raises; ``TargetUnreachable`` where it has not ended after ``limit_s``."""
+    """What ``act`` returns or raises; ``TargetUnreachable`` where it has not ended after ``limit_s``, or choked."""
     underway = Underway(act)
     if not underway.ended(limit_s):
         raise TargetUnreachable(f"{what} did not end within {limit_s:g} s")
-    return underway.result()
+    with understood(what):
+        return underway.result()
 
 
 @contextmanager

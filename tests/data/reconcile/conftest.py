@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.data.reconcile import servers
+from tests.data.reconcile.stores import Stores
 from tests.lab.machine import absent
 
 _names = count()
@@ -54,3 +55,11 @@ def schema(server: servers.Postgres) -> str:
     name = f"s{next(_names)}"
     server.sql(f"create schema {name}")
     return name
+
+
+@pytest.fixture
+def stores(tmp_path: Path, server: servers.Postgres, mariadb: str) -> Iterator[Stores]:
+    """Tables in any engine there is."""
+    made = Stores(tmp_path, server, mariadb)
+    yield made
+    made.close()

@@ -1,24 +1,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.data.reconcile.conformance import conformance, random_tables
 from tests.data.reconcile.oracle import ENGINES
-from tests.data.reconcile.servers import Postgres
 from tests.data.reconcile.stores import Stores
 
 pytestmark = pytest.mark.lab
-
-
-@pytest.fixture
-def stores(tmp_path: Path, server: Postgres, mariadb: str) -> Iterator[Stores]:
-    made = Stores(tmp_path, server, mariadb)
-    yield made
-    made.close()
 
 
 @pytest.mark.parametrize(("left", "right"), list(itertools.combinations_with_replacement(ENGINES, 2)))

@@ -89,6 +89,13 @@ def test_each_pair_gets_its_own_answer(files: tuple[str, str], tmp_path: Path) -
     assert isinstance(call(left, left, left, "--key", "id").exception, UsageError)
 
 
+def test_pairs_are_told_by_their_number(files: tuple[str, str]) -> None:
+    """A pair that is asked about twice has two answers, each under its own number."""
+    left, right = files
+    told = call(left, left, left, left, left, right, "--key", "id").output.splitlines()
+    assert [line for line in told if " of 3:" in line] == ["1 of 3:", "2 of 3:", "3 of 3:"]
+
+
 @pytest.mark.parametrize(
     ("text", "engine", "what"),
     [("postgresql+psycopg://u:p@h:5/d#s.t", "postgresql", "s.t"), ("postgres://[::1]/d::t", "postgresql", "t"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,6 @@ from chaosday.judging.proof import all_corruptions
 from chaosday.judging.simulated_table import simulate_table
 from chaosday.model.evidence import Evidence
 from tests.data.reconcile.oracle import ENGINES, held
-from tests.data.reconcile.servers import Postgres
 from tests.data.reconcile.stores import Stores
 
 pytestmark = pytest.mark.lab
@@ -26,13 +24,6 @@ TABLE = simulate_table(60, seed=7)
 SOUND = Evidence(Path("nowhere")).replaced(rows={"orders": TABLE, "orders.copy": TABLE})
 CLASSES = [c for c in all_corruptions() if "replica" in c.stores and c.kind not in {"replica_lagging", "replica_gap"}]
 KINDS = ["text", "text", "float", "int", "timestamp", "text", "int", "bool"]
-
-
-@pytest.fixture
-def stores(tmp_path: Path, server: Postgres, mariadb: str) -> Iterator[Stores]:
-    made = Stores(tmp_path, server, mariadb)
-    yield made
-    made.close()
 
 
 def rows_of(number: int, table: pa.Table) -> list[list[Any]]:

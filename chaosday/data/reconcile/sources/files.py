@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 FOLDER = "folder"
-MEMORY_MB, THREADS = 1024, 2
 # Parts may differ in the width of these: DuckDB's union of them holds both without loss.
 _WIDENING = {"int", "decimal"}
 
@@ -121,7 +120,7 @@ class Parts:
         import pyarrow.parquet as pq
 
         if self.form == "csv":
-            with Workspace(MEMORY_MB, THREADS) as workspace:
+            with Workspace() as workspace:
                 names = [field.name for field in self.fields]
                 found = workspace.database.sql(statement("from {r}", r=self.relation(workspace))).to_arrow_table()
                 if len(found) != self.rows:
