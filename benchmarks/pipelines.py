@@ -137,14 +137,13 @@ def _drilled(how: str, *, audit: int = 0) -> dict[str, Any]:
             minutes = (time.monotonic() - began) / 60
             live.rollback()
             live.verify()
-            verdict = live.report()
+            live.report()
         said = directory.read_json("observations/pipeline.json")
     return {
         "kinds": {each["kind"] for attempt in said["attempts"] for each in attempt["differences"]},
         "points": len(said["attempts"]),
         "disagreeing": len(said["audit"]["disagreeing"]),
         "per_minute": len(said["attempts"]) / minutes,
-        "outcome": verdict.outcome.value,
     }
 
 

@@ -128,11 +128,19 @@ def named(raw: bytes) -> str:
     return ""
 
 
+def _leader(thread: int) -> int:
+    """The process that a thread belongs to: a notice names the thread, and only of processes can descriptors be had."""
+    for line in Path(f"/proc/{thread}/status").read_text().splitlines():
+        if line.startswith("Tgid:"):
+            return int(line.split()[1])
+    return thread
+
+
 def _is_stream(pid: int, descriptor: int) -> bool:
     """Whether it is a stream socket: asked of the socket itself. Where that is not possible it counts as one."""
     libc = ctypes.CDLL(None, use_errno=True)
     try:
-        process = os.pidfd_open(pid)
+        process = os.pidfd_open(_leader(pid))
     except OSError:
         return True
     try:

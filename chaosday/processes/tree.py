@@ -103,9 +103,9 @@ class Tree:
         return "\n".join(said[-lines:])
 
 
-def marked(mark: str) -> set[int]:
-    """Processes that carry a mark, zombies apart, and what descends from them."""
-    wanted = f"{MARK}={mark}".encode()
+def marked(*marks: str) -> set[int]:
+    """Processes that carry one of the marks, zombies apart, and what descends from them."""
+    wanted = {f"{MARK}={mark}".encode() for mark in marks}
     parents: dict[int, int] = {}
     found: set[int] = set()
     for entry in os.scandir("/proc"):
@@ -117,7 +117,7 @@ def marked(mark: str) -> set[int]:
             if state in "ZX":
                 continue
             parents[int(entry.name)] = int(parent)
-            if wanted in (place / "environ").read_bytes().split(b"\0"):
+            if not wanted.isdisjoint((place / "environ").read_bytes().split(b"\0")):
                 found.add(int(entry.name))
     grown = True
     while grown:

@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import Any, Self
 
 from chaosday.errors import CapabilityMissing, TargetUnreachable, UsageError
-from chaosday.servers import postgres, shared_memory
+from chaosday.processes.process_table import identity, is_running
+from chaosday.servers import postgres
 from chaosday.servers.janitor import end_server
 from chaosday.servers.postgres import Node
 
 CONTROL = "chaosday@control"
+_TAKEN = ("template0", "template1", CONTROL)
 SETTINGS = """
 # All of it is thrown away: nothing has to survive a power cut, and nothing but the pipeline may take transactions.
 fsync = off
@@ -29,7 +31,6 @@ autovacuum = off
 max_prepared_transactions = 20
 max_connections = 100
 """
-PATIENCE_S = 120.0
 
 
 @dataclass(frozen=True)
@@ -55,15 +56,16 @@ class Copies:
     @classmethod
     def start(cls, folder: Path) -> Self:
         """Initialise and start it."""
+        # Whatever the umask says: the server's account has to pass.
+        folder.chmod(0o711)
         with contextlib.ExitStack() as interrupted:
             # By a signal, too: a server that is half started is not left.
             interrupted.callback(end_server, folder / "copies")
-            node = postgres.primary(folder, name="copies", extra=SETTINGS)
+            made = cls(postgres.primary(folder, name="copies", extra=SETTINGS), folder)
+            # A pipeline's database may well be called postgres, so that we have to stand elsewhere.
+            with made.connect("postgres") as sql:
+                sql.execute(f'create database "{CONTROL}"')
             interrupted.pop_all()
-        made = cls(node, folder)
-        # A pipeline's database may well be called postgres, so that we have to stand elsewhere.
-        with made.connect("postgres") as sql:
-            sql.execute(f'create database "{CONTROL}"')
         return made
 
     def build(self, source: Source) -> None:
@@ -72,8 +74,8 @@ class Copies:
             raise UsageError(
                 f"two stores are called {source.database!r} by the pipeline; they need different databases"
             )
-        if source.database.startswith("template"):
-            raise UsageError(f"{source.database!r} is PostgreSQL's own; name a database that the pipeline works on")
+        if source.database in _TAKEN:
+            raise UsageError(f"{source.database!r} is a server's own; name a database that the pipeline works on")
         self._make_user(source.user)
         self._execute("drop database if exists {} with (force)", source.database)
         self._execute("create database {} owner {}", source.database, source.user)
@@ -86,12 +88,12 @@ class Copies:
     def keep(self, name: str) -> None:
         """Keep a copy of every database as it is now; an older one of that name goes."""
         for database in self.databases:
-            self._copy(database, f"{database}@{name}")
+            self._copy(database, self.copy_of(database, name))
 
     def restore(self, name: str) -> None:
         """Make every database as it was kept; whoever is connected is thrown out."""
         for database in self.databases:
-            self._copy(f"{database}@{name}", database)
+            self._copy(self.copy_of(database, name), database)
 
     def copy_of(self, database: str, name: str) -> str:
         """The database in which that copy is."""
@@ -114,7 +116,7 @@ class Copies:
                 (by,),
             )
 
-    def wait_until_alone(self, patience_s: float = PATIENCE_S) -> list[str]:
+    def wait_until_alone(self, patience_s: float) -> list[str]:
         """Wait until nobody but us is connected; then, what still was at it, which is ended."""
         until = time.monotonic() + patience_s
         while others := self._others():
@@ -158,12 +160,13 @@ class Copies:
         if self._control is not None:
             self._control.close()
             self._control = None
-        self.node.stop()
-        shared_memory.release(self.node.data)
+        server = identity(self.node.postmaster_pid() or 0)
+        # One that does not end in time is said below.
+        with contextlib.suppress(TargetUnreachable):
+            self.node.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
         left = [str(self.folder)] if self.folder.exists() else []
-        pid = self.node.postmaster_pid()
-        return [*left, f"process {pid}"] if pid else left
+        return [*left, f"process {server.pid}"] if is_running(server) else left
 
     def _others(self) -> list[str]:
         found = self.control.execute(
@@ -213,7 +216,6 @@ class Copies:
         original = Node("the original", self.node.data, server.port, server.secret() or "", self.node.bin,
                         self.node.account)  # fmt: skip
         arguments = ("-h", server.host, "-p", str(server.port), "-U", server.user, "-d", server.database)
-        self.folder.chmod(0o711)
         file.touch(0o600)
         self.node.account.own(file)
         try:
@@ -227,7 +229,7 @@ class Copies:
     def _within_reach(self, file: Path) -> Path:
         """The file, or a copy of it where the account of the server's programs may not enter."""
         file = file.resolve()
-        if self.node.account.can_enter(file.parent) and self.node.account.uid is None:
+        if self.node.account.uid is None or file.is_relative_to(self.folder.resolve()):
             return file
         place = Path(tempfile.mkdtemp(dir=self.folder)) / file.name
         place.parent.chmod(0o711)

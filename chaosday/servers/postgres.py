@@ -87,18 +87,21 @@ class Node:
         }
         run_as = self.account.popen_arguments()
         with password_file("" if program in NO_LOGIN else self.password, run_as) as (needed, descriptors):
-            done = subprocess.run(
-                [str(self.bin / program), *arguments],
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                env=environment | needed,
-                pass_fds=descriptors,
-                cwd="/",
-                timeout=timeout_s,
-                check=False,
-                **run_as,
-            )
+            try:
+                done = subprocess.run(
+                    [str(self.bin / program), *arguments],
+                    stdin=subprocess.DEVNULL,
+                    capture_output=True,
+                    text=True,
+                    env=environment | needed,
+                    pass_fds=descriptors,
+                    cwd="/",
+                    timeout=timeout_s,
+                    check=False,
+                    **run_as,
+                )
+            except subprocess.TimeoutExpired:
+                raise TargetUnreachable(f"{program} of node {self.name} did not end within {timeout_s:g} s") from None
         if check and done.returncode != 0:
             words = (done.stderr or done.stdout).strip().splitlines() or ["no output"]
             raise TargetUnreachable(f"{program} of node {self.name} failed: {words[-1]}")

@@ -8,8 +8,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from chaosday.errors import CapabilityMissing, UsageError
-from chaosday.servers.copies import Commits, Copies, Source
+from chaosday.errors import CapabilityMissing, TargetUnreachable, UsageError
+from chaosday.servers.copies import CONTROL, Commits, Copies, Source
 from chaosday.servers.postgres import Node
 from chaosday.targets.postgresql import PostgreSQL
 
@@ -143,5 +143,15 @@ def test_a_database_may_be_called_as_the_server_s_own(copies: Copies) -> None:
     copies.keep("own")
     copies.restore("own")
     copies.databases.remove("postgres")
-    with pytest.raises(UsageError, match="PostgreSQL's own"):
-        copies.build(Source("template1", "postgres"))
+    copies.build(Source("templates", "postgres"))
+    copies.databases.remove("templates")
+    for name in ("template1", CONTROL):
+        with pytest.raises(UsageError, match="a server's own"):
+            copies.build(Source(name, "postgres"))
+
+
+def test_a_tool_that_does_not_end_is_said(copies: Copies) -> None:
+    """As one that fails: which one, and how long it was waited for."""
+    with pytest.raises(TargetUnreachable, match="psql of node copies did not end within"):
+        copies.node.tool("psql", "-h", "127.0.0.1", "-p", str(copies.node.port), "-U", "postgres", "-d", "postgres",
+                         "-c", "select pg_sleep(600)", timeout_s=0.2)  # fmt: skip

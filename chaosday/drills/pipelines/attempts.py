@@ -11,6 +11,7 @@ from chaosday.drills.pipelines.comparing import ROWS, TABLE, Comparator, Differe
 from chaosday.drills.pipelines.golden import BASE, Golden
 from chaosday.drills.pipelines.points import Aim, Left, Point
 from chaosday.drills.pipelines.sighting import GOLDEN
+from chaosday.mechanisms.wire.conversation import Gate
 
 END = "end"
 NEVER_RECOVERS, STUCK = "never recovers", "stuck"
@@ -74,8 +75,9 @@ class Attempts:
     def end(self) -> Attempt | None:
         """The run ends well, and its scheduler never hears of it."""
         last = self.golden.points[-1]
-        attempt = Attempt(END, END, self._states.get(self.golden.end, len(self._states)), "the end", last.last_commit)
-        ran, left = self._run(Aim(None), lambda: False)
+        state = self._states.get(self.golden.end, len(self._states) + 1)
+        attempt = Attempt(END, END, state, "the end", last.last_commit)
+        ran, left = self._run(Gate(), lambda: False)
         if self._over():
             return None
         attempt.uncovered = dict(ran.uncovered)
@@ -83,13 +85,13 @@ class Attempts:
         attempt.why = f"it ended with {ran.words}, {left.commits} transactions committed"
         return self._go_on(attempt) if attempt.hit else attempt
 
-    def _run(self, aim: Aim, reached: Callable[[], bool]) -> tuple[Ran, Left]:
+    def _run(self, gate: Gate, reached: Callable[[], bool]) -> tuple[Ran, Left]:
         self.comparator.close()
         self.bench.restore(BASE)
         look = self.bench.watch()
         left: list[Left] = []
         ran = self.bench.run(
-            aim, self.bench.value.days[-1], reached=reached, over=self._over, settled=lambda: left.append(look())
+            gate, self.bench.value.days[-1], reached=reached, over=self._over, settled=lambda: left.append(look())
         )
         return ran, left[0]
 
@@ -97,7 +99,7 @@ class Attempts:
         schedule = self.bench.value.schedule
         ran: Ran | None = None
         for _ in range(schedule.reruns):
-            ran = self.bench.run(Aim(None), self.bench.value.days[-1], over=self._over)
+            ran = self.bench.run(Gate(), self.bench.value.days[-1], over=self._over)
             if self._over():
                 return None
             attempt.reruns.append(ran.words)
@@ -109,7 +111,6 @@ class Attempts:
             attempt.output = ran.output
             kind = STUCK if ran.timed_out else NEVER_RECOVERS
             attempt.differences.insert(0, Difference("the re-run", kind, len(attempt.reruns)))
-        self.comparator.close()
         self._ask_again(attempt)
         return attempt
 
@@ -117,8 +118,9 @@ class Attempts:
         """The first time that an output is found right, and the first time that it is found wrong, ``reconcile`` is
         asked as well: two programs that share no code have to agree."""
         wrong = {each.output for each in attempt.differences if each.kind in ROWS and each.sample != TABLE}
+        otherwise = {each.output for each in attempt.differences} - wrong
         for name, table in self.comparator.outputs(GOLDEN).items():
-            if (name, name in wrong) in self._asked_again or name in {e.output for e in attempt.differences} - wrong:
+            if (name, name in wrong) in self._asked_again or name in otherwise:
                 continue
             self._asked_again.add((name, name in wrong))
             equal = self.comparator.by_reconcile(GOLDEN, table)

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
+from urllib.parse import quote
 
 from chaosday.drills.pipelines.drill import Day, PipelineDrill
 from chaosday.drills.pipelines.points import Left
@@ -22,10 +23,11 @@ from chaosday.mechanisms.wire.conversation import Gate
 from chaosday.mechanisms.wire.proxy import WireProxy
 from chaosday.processes.tree import Tree, marked
 from chaosday.servers.copies import Commits, Copies, Source
-from chaosday.servers.janitor import Janitor
+from chaosday.servers.janitor import Janitor, end_server
 
 _TICK_S = 0.005
 _QUIET_S = 120.0
+_SEQUENCES_BY = 1009
 _POSTGRESQL_PORT = ":5432"
 _LIBPQ = ("PGHOST", "PGHOSTADDR", "PGPORT", "PGUSER", "PGDATABASE", "PGPASSWORD", "PGSERVICE")
 """What would lead to somebody's own server."""
@@ -57,9 +59,14 @@ class Ran:
             return "stuck"
         return "killed" if self.code is None else f"exit {self.code}"
 
+    @property
+    def said(self) -> str:
+        """What it printed last, on one line."""
+        return " / ".join(self.output.splitlines()) or "it printed nothing"
+
 
 class Bench:
-    """Everything of one drill on this machine; it lies in ``scratch`` and goes with ``close``."""
+    """Everything of one drill on this machine; it lies in ``scratch``, a folder of its own, and goes with ``close``."""
 
     def __init__(self, value: PipelineDrill, scratch: Path, token: str) -> None:
         self.value = value
@@ -69,20 +76,24 @@ class Bench:
         self.proxy: WireProxy
         self.runs = 0
         self._stack = contextlib.ExitStack()
+        self._left: list[str] = []
         # Here already: a signal may come before anything is started in it.
         self._stack.callback(shutil.rmtree, scratch, ignore_errors=True)
         self._kept_off = _originals(value)
 
     def start(self) -> None:
         """Start server and proxy, and fill the stores; errors say which store cannot be copied, and why."""
+        self.scratch.mkdir()
+        # Whatever the umask says: the server's account has to pass.
+        self.scratch.chmod(0o711)
         servers = self.scratch / "server"
         self._stack.callback(Janitor.start(self.scratch, servers / "copies").close)
         self._stack.callback(shutil.rmtree, self.scratch, ignore_errors=True)
         servers.mkdir()
-        # Whatever the umask says: the server's account has to pass.
-        servers.chmod(0o711)
+        # By a signal that comes while it starts, too.
+        self._stack.callback(end_server, servers / "copies")
         self.copies = Copies.start(servers)
-        self._stack.callback(self.copies.close)
+        self._stack.callback(lambda: self._left.extend(self.copies.close()))
         self.proxy = WireProxy(("127.0.0.1", self.copies.node.port)).start()
         self._stack.callback(self.proxy.close)
         for name, store in self.value.stores.items():
@@ -92,7 +103,7 @@ class Bench:
                 self.copies.build(source)
             except UsageError as error:
                 raise UsageError(f"stores.{name}: {error}") from None
-        self._lay_out(None)
+        self._lay_out()
 
     def arrive(self, day: Day) -> None:
         """What has come by the beginning of a day."""
@@ -109,7 +120,12 @@ class Bench:
     def restore(self, name: str) -> None:
         """Stores and state as they were kept."""
         self.copies.restore(name)
-        self._lay_out(self.scratch / "kept" / name)
+        _carry(self.scratch / "kept" / name, self.work, self.value.state)
+
+    def let_sequences_go_on(self) -> None:
+        """Move the sequences of all stores on, as lost transactions move them."""
+        for name in self.value.stores:
+            self.copies.let_sequences_go_on(self.value.database_of(name), _SEQUENCES_BY)
 
     def watch(self) -> Callable[[], Left]:
         """A way to ask what a crash would leave, counted from now on."""
@@ -130,8 +146,7 @@ class Bench:
         ``settled`` is called once nothing of a killed run is left, the server included, before anything is let go.
         """
         self.runs += 1
-        # What is no state is fresh in every run.
-        self._lay_out(self.work)
+        self._lay_out()
         self.proxy.reset(gate)
         log = self.scratch / f"log-{self.runs}"
         mark = f"{self.token}-{self.runs}"
@@ -159,13 +174,13 @@ class Bench:
 
     def living(self) -> set[int]:
         """Processes of any run of the command that are still there."""
-        return {pid for number in range(1, self.runs + 1) for pid in marked(f"{self.token}-{number}")}
+        return marked(*(f"{self.token}-{number}" for number in range(1, self.runs + 1)))
 
     def close(self) -> list[str]:
         """Take everything away; what is left of it, in words."""
-        left = [f"process {pid}" for pid in sorted(self.living())]
+        self._left = [f"process {pid}" for pid in sorted(self.living())]
         self._stack.close()
-        return [*left, *([str(self.scratch)] if self.scratch.exists() else [])]
+        return [*self._left, *([str(self.scratch)] if self.scratch.exists() else [])]
 
     @property
     def work(self) -> Path:
@@ -185,17 +200,17 @@ class Bench:
         self.proxy.reset()
         ran.in_flight = self.copies.wait_until_alone(patience_s)
 
-    def _lay_out(self, state: Path | None) -> None:
-        """The folder as a new run finds it: the user's, and the state of the run before."""
+    def _lay_out(self) -> None:
+        """The folder as a new run finds it: the user's, fresh, and the state of the run before."""
         fresh = self.scratch / "fresh"
         shutil.rmtree(fresh, ignore_errors=True)
         if self.value.folder is not None:
             shutil.copytree(self.value.folder, fresh, symlinks=True, ignore=shutil.ignore_patterns(".git"))
         else:
             fresh.mkdir()
-        if state is not None:
-            _carry(state, fresh, self.value.state)
-        shutil.rmtree(self.work, ignore_errors=True)
+        if self.work.exists():
+            _carry(self.work, fresh, self.value.state)
+            shutil.rmtree(self.work, ignore_errors=True)
         fresh.rename(self.work)
 
     def _variables(self, day: Day) -> dict[str, str]:
@@ -215,7 +230,8 @@ class Bench:
         user, database = self.value.user_of(name), self.value.database_of(name)
         port, password = str(self.proxy.port), self.copies.node.password
         words = {"host": "127.0.0.1", "port": port, "user": user, "password": password, "database": database}
-        return words | {"url": f"postgresql://{user}:{password}@127.0.0.1:{port}/{database}"}
+        quoted = [quote(word, safe="") for word in (user, password, database)]
+        return words | {"url": "postgresql://{}:{}@127.0.0.1:{port}/{}".format(*quoted, port=port)}
 
     def _fill(self, text: str) -> str:
         for name in self.value.stores:
@@ -289,17 +305,19 @@ def _files(folder: Path, names: list[str]) -> set[Path]:
 
 
 def _carry(source: Path, destination: Path, names: list[str]) -> None:
-    """Copy the named files and folders, where they are there."""
+    """Make the named files and folders of one folder those of another: what is not there goes."""
     destination.mkdir(parents=True, exist_ok=True)
     for name in names:
         old, new = source / name, destination / name
-        if new.is_dir():
+        if new.is_dir() and not new.is_symlink():
             shutil.rmtree(new)
+        else:
+            new.unlink(missing_ok=True)
         new.parent.mkdir(parents=True, exist_ok=True)
-        if old.is_dir():
+        if old.is_dir() and not old.is_symlink():
             shutil.copytree(old, new, symlinks=True)
-        elif old.exists():
-            shutil.copy2(old, new)
+        elif old.is_symlink() or old.exists():
+            shutil.copy2(old, new, follow_symlinks=False)
 
 
 def _originals(value: PipelineDrill) -> set[str]:

@@ -34,6 +34,7 @@ where c.relkind in ('r', 'p', 'm') and not c.relispartition and c.relpersistence
     and n.nspname not in ('pg_catalog', 'information_schema') and n.nspname not like 'pg\\_t%'
 group by 1, 2 order by 1, 2
 """
+_DIGEST = "select count(*), sum(('x' || left(h, 15))::bit(60)::bigint)::text from (select md5({}) h from {}) q"
 
 
 @dataclass(frozen=True)
@@ -69,11 +70,14 @@ class Comparator:
     """Compares two copies of all stores, each named by its copy; the empty name is the stores as they are now.
 
     It looks through one connection to each database, what is done in that and not committed included, until ``close``.
+    What was kept does not change: of a named copy it looks at every table once.
     """
 
     copies: Copies
     value: PipelineDrill
     _open: dict[str, Any] = field(default_factory=dict)
+    _tables: dict[str, dict[str, Table]] = field(default_factory=dict)
+    _digests: dict[tuple[str, Table, tuple[str, ...]], tuple[int, str]] = field(default_factory=dict)
 
     def connection(self, store: str, copy: str) -> Any:
         """The connection through which it looks at a copy of a store."""
@@ -94,11 +98,14 @@ class Comparator:
 
     def tables(self, copy: str) -> dict[str, Table]:
         """Every table of every store, whether it is an output or not."""
+        if copy and copy in self._tables:
+            return self._tables[copy]
         found: dict[str, Table] = {}
         for store in self.value.stores:
             for schema, name, columns, types in self.connection(store, copy).execute(_TABLES).fetchall():
                 table = Table(store, schema, name, tuple(filter(None, columns)), tuple(filter(None, types)))
                 found[table.words] = table
+        self._tables[copy] = found
         return found
 
     def compare(self, golden: str, copy: str = "") -> list[Difference]:
@@ -118,10 +125,11 @@ class Comparator:
 
     def digest(self, copy: str, table: Table, columns: Sequence[str] = ()) -> tuple[int, str]:
         """How many rows, and the sum of their hashes; of some columns, or all that are not ignored."""
-        row = _row(columns or self.compared(table))
-        words = "select count(*), sum(('x' || left(h, 15))::bit(60)::bigint)::text from (select md5({}) h from {}) q"
-        ((rows, total),) = self._ask(copy, table, words, row)
-        return int(rows), str(total)
+        asked = (copy, table, tuple(columns or self.compared(table)))
+        if not copy or asked not in self._digests:
+            ((rows, total),) = self._ask(copy, table, _DIGEST, _row(asked[2]))
+            self._digests[asked] = int(rows), str(total)
+        return self._digests[asked]
 
     def compared(self, table: Table) -> list[str]:
         """The columns of a table that are not ignored."""
@@ -149,11 +157,12 @@ class Comparator:
     def by_reconcile(self, golden: str, table: Table) -> bool | None:
         """Whether ``chaosday diff`` finds the table as it is now equal to the golden one; None where it cannot say."""
         from chaosday.data.reconcile import diff
+        from chaosday.data.reconcile.sql import ident
 
         ignored = frozenset(table.columns) - set(self.compared(table))
         with tempfile.TemporaryDirectory(dir=self.copies.folder) as folder:
             sides = [self.copies.address(self.database(table.store, copy)) for copy in (golden, "")]
-            quoted = ".".join(f'"{name.replace(chr(34), chr(34) * 2)}"' for name in (table.schema, table.name))
+            quoted = f"{ident(table.schema)}.{ident(table.name)}"
             output = Path(folder) / "differences.parquet"
             try:
                 result = diff(f"{sides[0]}#{quoted}", f"{sides[1]}#{quoted}", ignored=ignored, output=output)

@@ -12,7 +12,6 @@ from chaosday.model.base import Model
 from chaosday.model.experiment import ENVIRONMENT, Guard, any_of
 from chaosday.targets.postgresql import PostgreSQL
 
-NAME = r"^[a-z][a-z0-9_]{0,40}$"
 POINT = r"^(\d+\.(before|after)|end|)$"
 FORM = "postgresql://user@host:5432/database, a dump (pg_dump -Fc), a file *.sql, or nothing for an empty database"
 

@@ -10,11 +10,10 @@ from typing import Any
 
 from chaosday.drills.pipelines.bench import Bench, Ran
 from chaosday.drills.pipelines.comparing import Comparator
-from chaosday.drills.pipelines.points import Aim, Left, Point, Recorder, states
+from chaosday.drills.pipelines.points import Left, Point, Recorder, states
 from chaosday.drills.pipelines.sighting import GOLDEN, Planted, look
 
 BASE, AGAIN, DAY_BEFORE = "base", "again", "before"
-_SEQUENCES_BY = 1009
 Say = Callable[[str], None]
 
 
@@ -39,6 +38,10 @@ class Golden:
     def states(self) -> list[Point]:
         return states(self.points)
 
+    @property
+    def asks(self) -> int:
+        return max((point.number for point in self.points), default=0)
+
     def estimate_s(self, attempts: int) -> float:
         """How long so many attempts may take: half a run until it is killed, a whole one after it, and the copies."""
         return attempts * (1.5 * self.seconds + 1.5 * self.restore_s + 0.1)
@@ -48,7 +51,7 @@ class Golden:
         return {
             "outputs": self.outputs,
             "seconds": round(self.seconds, 3),
-            "asks": max((point.number for point in self.points), default=0),
+            "asks": self.asks,
             "connections": self.connections,
             "uncovered": dict(self.uncovered),
             "unseen": self.unseen,
@@ -79,7 +82,7 @@ class Undisturbed:
         for number, day in enumerate(days[:-1], start=1):
             self._say(f"day {number}, undisturbed")
             self.bench.arrive(day)
-            gate = Aim(None)
+            gate = Recorder(Left)
             self._judge(f"on day {number}", self.bench.run(gate, day, over=self._over), gate.asks)
             if self.golden.shortfalls or self._over():
                 return
@@ -99,7 +102,7 @@ class Undisturbed:
         golden.points, golden.seconds, golden.end = recorder.points, ran.seconds, ends[0]
         golden.uncovered, golden.unseen = ran.uncovered, recorder.unseen
         golden.connections = len(recorder.connections)
-        self._judge("undisturbed", ran, len(recorder.points))
+        self._judge("undisturbed", ran, recorder.asks)
         if golden.shortfalls or self._over():
             return
         self.bench.keep(GOLDEN)
@@ -122,9 +125,8 @@ class Undisturbed:
         self._say("the same once more: what differs by itself?")
         self.comparator.close()
         self.bench.restore(BASE)
-        for store in self.bench.value.stores:
-            self.bench.copies.let_sequences_go_on(self.bench.value.database_of(store), _SEQUENCES_BY)
-        gate = Aim(None)
+        self.bench.let_sequences_go_on()
+        gate = Recorder(Left)
         ran = self.bench.run(gate, self.bench.value.days[-1], over=self._over)
         self._judge("undisturbed, the second time", ran, gate.asks)
         if self.golden.shortfalls or self._over():
@@ -153,8 +155,8 @@ class Undisturbed:
                 " drill's; it has to take its address from the variables or the words in braces"
             )
         elif not ran.well:
-            said = " / ".join(ran.output.splitlines()) or "it printed nothing"
-            self.golden.shortfalls.append(f"the command fails {when} ({ran.words}), and nothing was drilled: {said}")
+            how = f"the command fails {when} ({ran.words})"
+            self.golden.shortfalls.append(f"{how}, and nothing was drilled: {ran.said}")
         elif not asks:
             self.golden.shortfalls.append(
                 f"the command asked nothing of any store {when}: it has to take its database's address from the"

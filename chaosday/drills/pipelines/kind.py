@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections import Counter
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
 from chaosday.checks.exactly_once import ExactlyOnce
-from chaosday.drills.pipelines.attempts import Attempt, Attempts
+from chaosday.drills.leftovers import COPY
+from chaosday.drills.pipelines.attempts import END, Attempt, Attempts
 from chaosday.drills.pipelines.bench import Bench, stamps
 from chaosday.drills.pipelines.drill import Budget, PipelineDrill
 from chaosday.drills.pipelines.golden import Golden, Undisturbed
@@ -29,7 +29,7 @@ from chaosday.record.run_directory import RunDirectory
 from chaosday.reporting.page import write_report
 from chaosday.running.kind import Judgement, Kind, Table
 from chaosday.running.live import LiveRun
-from chaosday.servers.account import unprivileged
+from chaosday.servers import postgres
 
 ACT, TARGET = "pipeline.kill", "pipeline"
 
@@ -219,9 +219,10 @@ class PipelineKind(Kind):
 
     def _started(self, run: LiveRun) -> Bench:
         self._before = stamps(self.value.folder)
-        self._bench = Bench(self.value, _scratch(run.directory), run.directory.token)
+        scratch = _scratch(run.directory)
         run.say("baseline", "making copies of the stores")
-        run.journal.append("copying", stores=sorted(self.value.stores))
+        run.journal.append(COPY, folder=str(scratch), stores=sorted(self.value.stores))
+        self._bench = Bench(self.value, scratch, run.directory.token)
         self._bench.start()
         return self._bench
 
@@ -232,7 +233,7 @@ class PipelineKind(Kind):
         value, golden = self.value, self.golden
         if value.only:
             self.doubts.append(f"only point {value.only} was run")
-            if value.only == "end":
+            if value.only == END:
                 return [(None, False)]
             found = [point for point in golden.points if point.name == value.only]
             if not found:
@@ -242,7 +243,7 @@ class PipelineKind(Kind):
         plan: list[tuple[Point | None, bool]] = []
         if "kill" in value.ways:
             plan += [(point, False) for point in golden.states]
-        if "end" in value.ways:
+        if END in value.ways:
             plan.append((None, False))
         if "kill" in value.ways:
             plan += [(point, True) for point in audited(golden.points, value.audit, value.seed)]
@@ -273,7 +274,7 @@ class PipelineKind(Kind):
                 return
             self._tell(run, phase, number, gone_s)
             run.injected = True
-            run.journal.append("killing", point=point.name if point else "end", audit=audit)
+            run.journal.append("killing", point=point.name if point else END, audit=audit)
             attempt = attempts.kill(point, audit=audit) if point else attempts.end()
             if attempt is not None:
                 self.attempts.append(attempt)
@@ -312,6 +313,7 @@ class PipelineKind(Kind):
         sampled = [each for each in self.attempts if each.audit and each.hit]
         differing = [each.point for each in sampled if by_state.get(each.state, each.classes) != each.classes]
         hit = [each for each in self.attempts if each.hit]
+        covered = coverage(golden, stores, dict(not_covered))
         return {
             "points": len(golden.points),
             "states": len(golden.states),
@@ -320,19 +322,12 @@ class PipelineKind(Kind):
             "audit": {"run": len(sampled), "agree": len(sampled) - len(differing), "disagreeing": differing},
             "planted": [each.to_dict() for each in golden.planted],
             "causes": [each.to_dict() for each in causes(hit)],
-            "coverage": {"not_covered": dict(not_covered), "words": coverage(golden, stores, dict(not_covered))},
-            "words": [*words(golden, self.attempts), *coverage(golden, stores, dict(not_covered))],
+            "coverage": {"not_covered": dict(not_covered), "words": covered},
+            "words": [*words(self.attempts), *covered],
             "doubts": self.doubts,
         }
 
 
 def _scratch(directory: RunDirectory) -> Path:
     """Where the copies go: the run directory, or a folder that the server's account may enter."""
-    base = directory.path.resolve()
-    folder = base / "copy"
-    if unprivileged().can_enter(base):
-        folder.mkdir()
-    else:
-        folder = Path(tempfile.mkdtemp(prefix="chaosday-pipeline-"))
-    folder.chmod(0o711)
-    return folder
+    return postgres.place(directory.path.resolve() / "copy", f"chaosday-pipeline-{directory.token}")

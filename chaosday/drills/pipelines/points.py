@@ -56,16 +56,17 @@ class Recorder(Gate):
     points: list[Point] = field(default_factory=list)
     unseen: int = 0
     connections: set[int] = field(default_factory=set)
-    _number: int = 0
+    asks: int = 0
     _counts: Counter[str] = field(default_factory=Counter)
     _open: dict[int, Point] = field(default_factory=dict)
     _last_commit: str = ""
 
     def arrived(self, ask: Ask) -> Leave:
-        self._number += 1
+        self.asks += 1
         self.connections.add(ask.connection)
-        self._counts[kin(ask.text)] += 1
-        point = Point(self._number, BEFORE, ask.text, self._counts[kin(ask.text)], self.look(), ask.transaction,
+        same = kin(ask.text)
+        self._counts[same] += 1
+        point = Point(self.asks, BEFORE, ask.text, self._counts[same], self.look(), ask.transaction,
                       self._last_commit)  # fmt: skip
         self._open[ask.connection] = point
         self.points.append(point)
@@ -89,20 +90,19 @@ class Recorder(Gate):
 class Aim(Gate):
     """Stops the run at one point."""
 
-    point: Point | None
+    point: Point
     reached: threading.Event = field(default_factory=threading.Event)
-    asks: int = 0
-    unseen: int = 0
     _counts: Counter[str] = field(default_factory=Counter)
     _aimed: Ask | None = None
+    _kin: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._kin = kin(self.point.text)
 
     def arrived(self, ask: Ask) -> Leave:
-        self.asks += 1
-        if self.point is None:
-            return Leave.GO
         same = kin(ask.text)
         self._counts[same] += 1
-        if same != kin(self.point.text) or self._counts[same] != self.point.occurrence:
+        if same != self._kin or self._counts[same] != self.point.occurrence:
             return Leave.GO
         if self.point.side == BEFORE:
             self.reached.set()
@@ -115,9 +115,6 @@ class Aim(Gate):
             return True
         self.reached.set()
         return False
-
-    def passed_unseen(self, connection: int) -> None:
-        self.unseen += 1
 
 
 def states(points: Sequence[Point]) -> list[Point]:

@@ -14,12 +14,11 @@ import yaml
 from chaosday.drills.pipelines.bench import Bench, Ran, written
 from chaosday.drills.pipelines.comparing import Comparator
 from chaosday.drills.pipelines.drill import PipelineDrill
-from chaosday.drills.pipelines.points import Aim
 from chaosday.errors import Refused, UsageError
+from chaosday.mechanisms.wire.conversation import Gate
 from chaosday.model.experiment import validated
 
 _BASE, _FIRST, _SECOND = "origin", "first", "second"
-_SEQUENCES_BY = 1009
 _HEAD = """\
 # Written from two undisturbed runs in copies; read it and change what is not so. What would be done: chaosday plan FILE
 """
@@ -73,9 +72,8 @@ def look(bench: Bench, over: Callable[[], bool]) -> Seen:
         comparator.close()
         bench.restore(_BASE)
         if name == _SECOND:
-            for store in value.stores:
-                bench.copies.let_sequences_go_on(value.database_of(store), _SEQUENCES_BY)
-        _judge(bench.run(Aim(None), value.days[0], over=over))
+            bench.let_sequences_go_on()
+        _judge(bench.run(Gate(), value.days[0], over=over))
         seen.state = written(bench.work, value.folder)
         bench.keep(name)
     before = {each.output for each in comparator.compare(_BASE, _FIRST)}
@@ -116,8 +114,7 @@ def _judge(ran: Ran) -> None:
             " from PGHOST and PGPORT, or write the file by hand (docs/pipelines)"
         )
     if not ran.well:
-        said = " / ".join(ran.output.splitlines()) or "it printed nothing"
-        raise Refused(f"the command fails undisturbed ({ran.words}): {said}")
+        raise Refused(f"the command fails undisturbed ({ran.words}): {ran.said}")
 
 
 def _name_of(source: str) -> str:

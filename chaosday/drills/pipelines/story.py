@@ -54,7 +54,7 @@ def causes(attempts: Sequence[Attempt]) -> list[Cause]:
     return [Cause(commit, damage, tuple(of)) for (commit, damage), of in found.items()]
 
 
-def words(golden: Golden, attempts: Sequence[Attempt]) -> list[str]:
+def words(attempts: Sequence[Attempt]) -> list[str]:
     """One line a cause, then what was covered."""
     hit = [each for each in attempts if each.hit]
     states = len({each.state for each in hit})
@@ -70,9 +70,8 @@ def words(golden: Golden, attempts: Sequence[Attempt]) -> list[str]:
 
 def coverage(golden: Golden, stores: Sequence[str], not_covered: dict[str, int]) -> list[str]:
     """What was watched, and what was not."""
-    asks = max((point.number for point in golden.points), default=0)
     lines = [
-        f"covered: {len(stores)} of {len(stores)} databases ({', '.join(stores)}), {asks:,} asks in"
+        f"covered: {len(stores)} of {len(stores)} databases ({', '.join(stores)}), {golden.asks:,} asks in"
         f" {golden.connections} connection{'s' if golden.connections != 1 else ''}"
     ]
     lines += [f"not covered: {count} to {address}" for address, count in sorted(not_covered.items())]

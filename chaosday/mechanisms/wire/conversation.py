@@ -102,7 +102,7 @@ class Conversation:
         passed = bytearray()
         for message in self._server.feed(data):
             done = self._heard(message)
-            if done is not None and not self._finish(done, passed):
+            if done is not None and not self._finish(done):
                 return
             if not (self._withholding or self.stopped):
                 passed += message.raw
@@ -219,7 +219,7 @@ class Conversation:
             return self.awaiting
         return None
 
-    def _finish(self, ask: Ask, passed: bytearray) -> bool:
+    def _finish(self, ask: Ask) -> bool:
         """An ask is answered; False where everything stops here, before the client has the end of the answer."""
         self.awaiting = None
         if self.stopped:

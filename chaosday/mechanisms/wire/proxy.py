@@ -75,7 +75,7 @@ class _Link:
 
     def made(self, side: _Side) -> None:
         if side is self.client:
-            self.proxy.links.append(self)
+            self.proxy.links.add(self)
             self.connecting = asyncio.get_running_loop().create_task(self._connect())
             return
         for data in self.early:
@@ -102,8 +102,8 @@ class _Link:
             self.conversation.stopped = True
             if self.client.transport is not None:
                 self.client.transport.close()
-        if self.client.transport is None and self.server.transport is None and self in self.proxy.links:
-            self.proxy.links.remove(self)
+        if self.client.transport is None and self.server.transport is None:
+            self.proxy.links.discard(self)
 
     def abort(self) -> None:
         """End it with a reset on both sides."""
@@ -129,8 +129,8 @@ class _Link:
     def _close_server(self) -> None:
         if self.server.transport is not None:
             self.server.transport.close()
-        elif self in self.proxy.links:
-            self.proxy.links.remove(self)
+        else:
+            self.proxy.links.discard(self)
 
     async def _connect(self) -> None:
         try:
@@ -149,7 +149,7 @@ class WireProxy:
     def __init__(self, upstream: tuple[str, int], gate: Gate | None = None) -> None:
         self.upstream = upstream
         self.gate = _Stopping(self, gate or Gate())
-        self.links: list[_Link] = []
+        self.links: set[_Link] = set()
         self.stopped = False
         self.accepted = 0
         self.port = 0

@@ -41,7 +41,6 @@ def bench(server_directory: Path) -> Iterator[Bench]:
     script.write_text(SHOP)
     value = drill({"shop": {"from": str(script)}}, command=psql("select 1"))
     scratch = folder / "scratch"
-    scratch.mkdir(mode=0o711)
     made = Bench(value, scratch, f"test{folder.name}")
     made.start()
     made.keep("origin")

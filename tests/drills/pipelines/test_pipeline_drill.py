@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import tempfile
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from chaosday.clock import SystemClock
 from chaosday.drills.kinds import parse_run
+from chaosday.drills.leftovers import COPY
 from chaosday.errors import InvalidExperiment
 from chaosday.model.finding import Outcome
 from chaosday.record.run_directory import RunDirectory
@@ -53,6 +55,9 @@ def ran(folder: Path, *words: str, **changed: Any) -> tuple[Any, dict[str, Any]]
     directory = RunDirectory.create(folder / "runs", "drill", SystemClock())
     with Run(parse_run(data | changed), directory) as run:
         verdict = complete(run)
+    said = [json.loads(line) for line in directory.journal_path.read_text().splitlines()]
+    # Whoever comes after a run that died knows from its journal where the copies lie.
+    assert [each["data"]["folder"] for each in said if each["event"] == COPY]
     assert not list(directory.path.rglob("copy/*"))
     seen = directory.path / "observations" / "pipeline.json"
     return verdict, directory.read_json("observations/pipeline.json") if seen.exists() else {}

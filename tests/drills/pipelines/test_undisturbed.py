@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import pytest
 
 from chaosday.drills.pipelines.bench import Bench
 from chaosday.drills.pipelines.comparing import CHANGED, DUPLICATED, LOST, Comparator
-from chaosday.drills.pipelines.golden import GOLDEN, Golden, Undisturbed
-from chaosday.drills.pipelines.sighting import look
-from tests.drills.pipelines.conftest import psql
+from chaosday.drills.pipelines.golden import Golden, Undisturbed
+from chaosday.drills.pipelines.sighting import GOLDEN, look
+from chaosday.mechanisms.wire.conversation import Gate
+from chaosday.mechanisms.wire.proxy import WireProxy
+from chaosday.model.target import ProcessIdentity
+from chaosday.processes.process_table import identity, is_running
+from chaosday.servers.copies import Copies
+from tests.drills.pipelines.conftest import drill, psql
 
 pytestmark = pytest.mark.lab
 LOAD = "insert into orders (n) select max(n) + 1 from orders"
@@ -84,10 +92,60 @@ def test_files_that_live_on_are_there_and_others_are_not(bench: Bench, tmp_path:
     bench.value = bench.value.model_copy(
         update={"command": ["sh", "-c", script], "folder": tmp_path, "state": ["state"], "variables": {}}
     )
-    from chaosday.mechanisms.wire.conversation import Gate
-
     bench.restore("origin")
     said = [bench.run(Gate(), bench.value.days[0]).output for _ in range(2)]
     bench.value = bench.value.model_copy(update={"folder": None, "state": []})
     assert said == ["given", "givenkept"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["config"]
+
+
+def test_what_a_run_deleted_stays_deleted(bench: Bench, tmp_path: Path) -> None:
+    """A flag that the pipeline came with and took away is not there again; a link stays a link."""
+    (tmp_path / "todo").write_text("once")
+    script = "cat todo 2>/dev/null; rm -f todo; ln -sfn elsewhere last; readlink last"
+    bench.value = bench.value.model_copy(
+        update={"command": ["sh", "-c", script], "folder": tmp_path, "state": ["todo", "last"], "variables": {}}
+    )
+    shutil.rmtree(bench.work)
+    said = [bench.run(Gate(), bench.value.days[0]).output for _ in range(2)]
+    bench.keep("later")
+    bench.restore("later")
+    said.append(bench.run(Gate(), bench.value.days[0]).output)
+    bench.value = bench.value.model_copy(update={"folder": None, "state": []})
+    assert said == ["onceelsewhere", "elsewhere", "elsewhere"]
+
+
+def test_an_address_holds_whatever_a_user_is_called(bench: Bench) -> None:
+    """Placeholders in a URL are quoted; the words alone are as they are."""
+    shop = bench.value.stores["shop"].model_copy(update={"user": "a/b@c"})
+    whole = bench.value
+    bench.value = whole.model_copy(update={"stores": {"shop": shop}, "variables": {"URL": "{shop.url}"}})
+    bench.value = bench.value.model_copy(update={"command": ["sh", "-c", 'echo "$URL"; echo "$PGUSER"']})
+    address, user = bench.run(Gate(), bench.value.days[0]).output.splitlines()
+    bench.value = whole
+    assert (unquote(str(urlsplit(address).username)), user) == ("a/b@c", "a/b@c")
+    assert urlsplit(address).path == "/shop" and urlsplit(address).port == bench.proxy.port
+
+
+@pytest.mark.parametrize(("owner", "step"), [(Copies, "connect"), (WireProxy, "start")])
+def test_a_signal_in_the_midst_of_starting_leaves_no_server(
+    server_directory: Path, monkeypatch: pytest.MonkeyPatch, owner: type, step: str
+) -> None:
+    """Wherever it comes once the server is there; and what the server's end has to say is said."""
+    folder = Path(tempfile.mkdtemp(dir=server_directory))
+    folder.chmod(0o711)
+    servers: list[ProcessIdentity] = []
+    made = Bench(drill({"shop": {}}), folder / "scratch", f"test{folder.name}")
+
+    def interrupted(*of: object) -> None:
+        servers.append(identity(int((made.scratch / "server/copies/postmaster.pid").read_text().split()[0])))
+        raise KeyboardInterrupt
+
+    close = Copies.close
+    with monkeypatch.context() as patched:
+        patched.setattr(owner, step, interrupted)
+        patched.setattr(Copies, "close", lambda copies: [*close(copies), "a word"])
+        with pytest.raises(KeyboardInterrupt):
+            made.start()
+        assert made.close() == ([] if owner is Copies else ["a word"])
+    assert servers[0].started and not is_running(servers[0])
