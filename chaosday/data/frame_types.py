@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from chaosday.data.reconcile import canonical
+from chaosday.errors import MalformedInput, UsageError
+from chaosday.record.foreign_words import one_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,7 +22,10 @@ _INT64 = range(-(2**63), 2**63)
 
 
 def typed(table: pa.Table) -> pd.DataFrame:
-    """An Arrow table as a DataFrame; whole numbers stay whole where there are gaps, and decimals as ``of_values``."""
+    """An Arrow table as a DataFrame; whole numbers stay whole where there are gaps, the rest as ``of_values``.
+
+    :raises MalformedInput: for a column with a value for which Python has no like, such as a nanosecond of a day
+    """
     import pandas as pd
     import pyarrow as pa
 
@@ -27,17 +33,28 @@ def typed(table: pa.Table) -> pd.DataFrame:
         kind: getattr(pd, f"{'U' if str(kind).startswith('u') else ''}Int{kind.bit_width}Dtype")()
         for kind in (pa.int8(), pa.int16(), pa.int32(), pa.int64(), pa.uint8(), pa.uint16(), pa.uint32(), pa.uint64())
     } | {pa.bool_(): pd.BooleanDtype()}
-    frame: pd.DataFrame = table.to_pandas(types_mapper=whole.get)
-    for place, field in enumerate(table.schema):
-        if pa.types.is_decimal(field.type):
-            frame[frame.columns[place]] = of_values(table.column(place).to_pylist())
-    return frame
+    columns: dict[str, pd.Series[Any]] = {}
+    # Each by itself: pandas' own word in a table would make columns an index.
+    for field, column in zip(table.schema, table.columns, strict=True):
+        try:
+            if pa.types.is_decimal(field.type) or pa.types.is_nested(field.type):
+                columns[field.name] = of_values(column.to_pylist())
+            else:
+                columns[field.name] = column.to_pandas(types_mapper=whole.get)
+        except (pa.ArrowException, ValueError, LookupError, OverflowError) as error:
+            raise MalformedInput(
+                f"column {field.name} cannot be read here, as {field.type} ({one_line(str(error))}): write it as text"
+            ) from None
+    return pd.DataFrame(columns)
 
 
 def of_rows(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> pd.DataFrame:
-    """A driver's rows as a DataFrame."""
+    """A driver's rows as a DataFrame; ``UsageError`` where several columns share a name."""
     import pandas as pd
 
+    doubled = sorted(name for name, times in Counter(names).items() if times > 1)
+    if doubled:
+        raise UsageError(f"the rows have several columns called {', '.join(doubled)}; name them in a query")
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(names)
     return pd.DataFrame({name: of_values(values) for name, values in zip(names, columns, strict=True)})
 

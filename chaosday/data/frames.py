@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,6 +36,7 @@ def frame(side: Side, patience: Patience | None = None) -> pd.DataFrame:
 
 
 def _of_files(side: Side) -> pd.DataFrame:
+    import duckdb
     import pyarrow as pa
 
     from chaosday.data.reconcile.sources.files import FileSource
@@ -44,13 +44,15 @@ def _of_files(side: Side) -> pd.DataFrame:
     source = FileSource(side, "data")
     try:
         table = source.parts.table()
-    except (pa.ArrowException, OSError) as error:
+        if side.form == "parquet":
+            return typed(table)
+    except MalformedInput as error:
+        raise MalformedInput(f"{side.path}: {error}") from None
+    except (pa.ArrowException, OSError, duckdb.Error) as error:
         said = (str(error).splitlines() or [type(error).__name__])[0]
         raise MalformedInput(f"{side.path} cannot be read as {side.form}: {said}") from None
     finally:
         source.close()
-    if side.form == "parquet":
-        return typed(table)
     import pandas as pd
 
     return pd.DataFrame({name: of_texts(table.column(name).to_pylist()) for name in table.column_names})
@@ -78,9 +80,6 @@ def _of_database(side: Side, patience: Patience) -> pd.DataFrame:
         # The whole of an error's text holds the statement, and may hold the URL with its password.
         said = " ".join(str(getattr(error, "orig", None) or type(error).__name__).split())[:200]
         raise TargetUnreachable(f"{side} cannot be read: {said}") from None
-    doubled = sorted(name for name, times in Counter(names).items() if times > 1)
-    if doubled:
-        raise UsageError(f"{side} has several columns called {', '.join(doubled)}; name them in a query")
     return of_rows(names, rows)
 
 

@@ -39,3 +39,4 @@ class Scene:
     lease_id: str
     control: Control | None
     device: str
+    seed: int = 0

@@ -7,11 +7,13 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from chaosday.data.frames import frame
+from chaosday.data.reconcile import diff
 from chaosday.data.reconcile.sides import Side
 from chaosday.errors import MalformedInput, UsageError
 
@@ -91,3 +93,47 @@ def test_folders_are_columns_and_names_are_files(tmp_path: Path) -> None:
     database.close()
     with pytest.raises(UsageError, match="several columns"):
         frame(Side.parse(f"sqlite:///{tmp_path}/t.db#select id, id from t"))
+
+
+def test_rows_keep_their_order(tmp_path: Path) -> None:
+    """However many there are: the reader's threads do not hand them over as they finish."""
+    path, rows = tmp_path / "t.csv", 130_000
+    path.write_text("id,v\n" + "".join(f"{number},{'x' * 40}\n" for number in range(rows)))
+    assert frame(Side.parse(str(path)))["id"].tolist() == list(range(rows))
+
+
+@pytest.mark.parametrize(
+    ("values", "found"),
+    [
+        (pa.array([[BIG, None], None]), [[BIG, None], None]),
+        (pa.array([{"a": BIG}, {"a": None}]), [{"a": BIG}, {"a": None}]),
+        (pa.array([1, 2], pa.time64("ns")), "column v cannot be read here, as time64"),
+        (pa.array([2**30, None], pa.date32()), "column v cannot be read here, as date32"),
+        (pa.array([1, None], pa.timestamp("us", "Mars/Base")), "column v cannot be read here, as timestamp"),
+    ],
+)
+def test_what_python_has_no_like_for_is_refused_by_name(tmp_path: Path, values: pa.Array, found: Any) -> None:
+    """Whole numbers stay whole inside of lists and structs; a day, time or zone that Python lacks is named."""
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table({"id": [1, 2], "v": values}), path)
+    if isinstance(found, str):
+        with pytest.raises(MalformedInput, match=found):
+            frame(Side.parse(str(path)))
+    else:
+        assert frame(Side.parse(str(path)))["v"].tolist() == found
+
+
+def test_an_index_of_pandas_is_a_column(tmp_path: Path) -> None:
+    """A key that pandas wrote as its index is among the rows."""
+    pd.DataFrame({"id": [7, 9, 8], "v": 1}).set_index("id").to_parquet(tmp_path / "t.parquet")
+    assert frame(Side.parse(str(tmp_path / "t.parquet")))["id"].tolist() == [7, 9, 8]
+
+
+@pytest.mark.parametrize("tail", [b"\xff\xfe\n", b"\xc3"])
+def test_what_is_not_utf8_is_refused_by_its_record(tmp_path: Path, tail: bytes) -> None:
+    """In one line, in a frame and in a comparison."""
+    path = tmp_path / "t.csv"
+    path.write_bytes(b"id,v\n1,a\n2," + tail)
+    for read in (lambda: frame(Side.parse(str(path))), lambda: diff(str(path), str(path), key=["id"])):
+        with pytest.raises(MalformedInput, match="utf-8|UTF-8"):
+            read()

@@ -16,9 +16,12 @@ _FULL = re.compile(r"no space left|disk quota|max_temp_directory_size|file too l
 
 
 class Workspace:
-    """Spills to disk beyond ``memory_mb``; everything is gone when it is left."""
+    """Spills to disk beyond ``memory_mb``; everything is gone when it is left.
 
-    def __init__(self, memory_mb: int = 1024, threads: int = 2) -> None:
+    Rows come in the order of their files only where it is ``ordered``, which costs memory.
+    """
+
+    def __init__(self, memory_mb: int = 1024, threads: int = 2, *, ordered: bool = False) -> None:
         import duckdb
 
         self.memory_mb = memory_mb
@@ -27,7 +30,7 @@ class Workspace:
             "threads": threads,
             "memory_limit": f"{memory_mb}MB",
             "temp_directory": str(self.path / "spill"),
-            "preserve_insertion_order": False,
+            "preserve_insertion_order": ordered,
         }
         try:
             self.database = duckdb.connect(str(self.path / "work.duckdb"), config=settings)

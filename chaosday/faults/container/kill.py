@@ -6,6 +6,7 @@ from typing import Literal
 
 from chaosday.mechanisms.hosts.containers import ContainerEnd
 from chaosday.mechanisms.hosts.script_fault import Prepared
+from chaosday.model.fault import PlanContext
 from chaosday.model.target import Shell
 
 
@@ -15,5 +16,5 @@ class ContainerKill(ContainerEnd):
     kind: Literal["container.kill"] = "container.kill"
     signal: Literal["KILL", "TERM", "ABRT", "SEGV"] = "KILL"
 
-    def prepare(self, shell: Shell, lease_id: str) -> Prepared:
-        return self.ended(shell, lease_id, f"kill -s {self.signal}", f"{self.engine} kill -s {self.signal}")
+    def prepare(self, shell: Shell, context: PlanContext) -> Prepared:
+        return self.ended(shell, context.lease_id, f"kill -s {self.signal}", f"{self.engine} kill -s {self.signal}")

@@ -8,7 +8,7 @@ from chaosday.mechanisms.hosts.containers import ContainerFault
 from chaosday.mechanisms.hosts.means import Means
 from chaosday.mechanisms.hosts.script_fault import Prepared
 from chaosday.mechanisms.hosts.tools import PATH
-from chaosday.model.fault import Reading
+from chaosday.model.fault import PlanContext, Reading
 from chaosday.model.target import Shell
 
 FROZEN = """
@@ -24,11 +24,11 @@ class ContainerPause(ContainerFault):
 
     kind: Literal["container.pause"] = "container.pause"
 
-    def prepare(self, shell: Shell, lease_id: str) -> Prepared:
+    def prepare(self, shell: Shell, context: PlanContext) -> Prepared:
         victims = self.victims(shell)
         listed = " ".join(victims.values())
         # A note of our own: a container that somebody else has paused since stays paused.
-        note = f"/run/chaosday-{lease_id}.paused"
+        note = f"/run/chaosday-{context.lease_id}.paused"
         paused = f"[ \"$({self.engine} inspect -f '{{{{.State.Paused}}}}' $id 2>/dev/null)\" = true ]"
         means = Means(
             mechanism=f"{self.engine} pause (freezer)",

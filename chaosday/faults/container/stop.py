@@ -9,6 +9,7 @@ from pydantic import Field
 
 from chaosday.mechanisms.hosts.containers import ContainerEnd
 from chaosday.mechanisms.hosts.script_fault import Prepared
+from chaosday.model.fault import PlanContext
 from chaosday.model.target import Shell
 
 
@@ -19,6 +20,6 @@ class ContainerStop(ContainerEnd):
     inject_timeout_s: ClassVar[float] = 700
     grace_s: float = Field(default=10, ge=0, le=600)
 
-    def prepare(self, shell: Shell, lease_id: str) -> Prepared:
+    def prepare(self, shell: Shell, context: PlanContext) -> Prepared:
         grace_s = math.ceil(self.grace_s)
-        return self.ended(shell, lease_id, f"stop -t {grace_s}", f"{self.engine} stop, {grace_s} s of grace")
+        return self.ended(shell, context.lease_id, f"stop -t {grace_s}", f"{self.engine} stop, {grace_s} s of grace")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import zlib
 from shlex import quote
 from typing import Any, ClassVar, Literal
 
@@ -16,7 +15,7 @@ from chaosday.mechanisms.hosts.means import Means
 from chaosday.mechanisms.hosts.scratch import SCRATCH
 from chaosday.mechanisms.hosts.script_fault import Prepared, ScriptFault
 from chaosday.mechanisms.hosts.tools import ask
-from chaosday.model.fault import Reading
+from chaosday.model.fault import PlanContext, Reading
 from chaosday.model.target import Shell
 from chaosday.model.words import ABSOLUTE
 
@@ -38,11 +37,11 @@ class DataFiles(ScriptFault):
     damage: Damage = "flip"
     """One bit turned, a block (4 KiB) of zeros, the second half cut off, gone, or two files' contents exchanged."""
     count: int = Field(default=1, ge=1, le=1000)
-    """How many files, chosen by the lease's id; for ``swap`` pairs of files."""
+    """How many files, drawn from the experiment's seed; for ``swap`` pairs of files."""
 
     tools: ClassVar[tuple[str, ...]] = ("python3",)
 
-    def prepare(self, shell: Shell, lease_id: str) -> Prepared:
+    def prepare(self, shell: Shell, context: PlanContext) -> Prepared:
         here = quote(self.path)
         asked = {"verb": "list", "path": self.path, "match": self.match}
         found = ask(
@@ -63,8 +62,8 @@ class DataFiles(ScriptFault):
             there = json.loads(found["files"])
         except ValueError:
             raise CapabilityMissing(f"the files of {self.path} could not be read on the target") from None
-        files = self._damaging(self._chosen(there["files"], lease_id), lease_id)
-        words = {"path": self.path, "lease": lease_id, "directory": there["directory"]}
+        files = self._damaging(self._chosen(there["files"], context.seed), context.seed)
+        words = {"path": self.path, "lease": context.lease_id, "directory": there["directory"]}
         means = Means(
             mechanism="bytes at rest, the originals kept in a folder of root's",
             inject=f"{_hands({**words, 'verb': 'damage'})} || exit 1\n",
@@ -88,16 +87,16 @@ class DataFiles(ScriptFault):
         bit = during.value > baseline.value
         return bit, f"{self.damage}: {during.value:g} of {len(data['files'])} files read otherwise than before"
 
-    def _chosen(self, files: list[dict[str, Any]], lease_id: str) -> list[dict[str, Any]]:
+    def _chosen(self, files: list[dict[str, Any]], seed: int) -> list[dict[str, Any]]:
         wanted = self.count * 2 if self.damage == "swap" else self.count
         if len(files) < wanted:
             raise Refused(f"{self.kind}: {len(files)} files in {self.path} fit {self.match!r}, {wanted} are needed")
         ordered = sorted(files, key=lambda file: str(file["name"]))
-        return random.Random(zlib.crc32(lease_id.encode())).sample(ordered, wanted)
+        return random.Random(seed).sample(ordered, wanted)
 
-    def _damaging(self, chosen: list[dict[str, Any]], lease_id: str) -> list[dict[str, Any]]:
+    def _damaging(self, chosen: list[dict[str, Any]], seed: int) -> list[dict[str, Any]]:
         """What is to be done to each file, as data."""
-        dice, files = random.Random(f"{lease_id}/bytes"), []
+        dice, files = random.Random(f"{seed}/bytes"), []
         for place, file in enumerate(chosen):
             size = int(file["size"])
             at = dice.randrange(size)

@@ -13,7 +13,7 @@ from chaosday.mechanisms.hosts.cgroup import Group
 from chaosday.mechanisms.hosts.means import Means
 from chaosday.mechanisms.hosts.script_fault import Prepared, ScriptFault
 from chaosday.mechanisms.hosts.tools import PATH, ask
-from chaosday.model.fault import Reading
+from chaosday.model.fault import PlanContext, Reading
 from chaosday.model.target import Shell
 from chaosday.model.words import ABSOLUTE, DEVICE
 
@@ -33,7 +33,7 @@ class HostCgroupLimit(ScriptFault):
     write_mb_s: float = Field(default=1, gt=0, description="To the disk that holds path")
     path: str = Field(default="/var/tmp", pattern=ABSOLUTE)
 
-    def prepare(self, shell: Shell, lease_id: str) -> Prepared:
+    def prepare(self, shell: Shell, context: PlanContext) -> Prepared:
         group = cgroup.of(shell, cgroup.pid_of(shell, self.unit, self.pattern), self.limit)
         file, ours, original = self._setting(shell, group)
         if ours == original:

@@ -12,7 +12,7 @@ from chaosday.errors import CapabilityMissing, UsageError
 from chaosday.mechanisms.hosts.means import Means
 from chaosday.mechanisms.hosts.script_fault import Prepared, ScriptFault
 from chaosday.mechanisms.hosts.tools import ask
-from chaosday.model.fault import FaultPlan, Reading
+from chaosday.model.fault import FaultPlan, PlanContext, Reading
 from chaosday.model.target import Shell, Target
 from chaosday.model.words import ABSOLUTE
 
@@ -33,9 +33,9 @@ class HostClockSkew(ScriptFault):
     drift_percent: float = Field(default=0, gt=-90, le=900, description="How much too fast; with faketime_file only")
     faketime_file: str = Field(default="", pattern=rf"{ABSOLUTE}|^$")
 
-    def prepare(self, shell: Shell, lease_id: str) -> Prepared:
+    def prepare(self, shell: Shell, context: PlanContext) -> Prepared:
         if self.faketime_file:
-            return self._faked(shell, lease_id)
+            return self._faked(shell, context.lease_id)
         if self.drift_percent:
             raise UsageError("drift_percent needs a service under libfaketime; name its faketime_file")
         asked = {
@@ -51,7 +51,7 @@ class HostClockSkew(ScriptFault):
             raise CapabilityMissing(
                 f"the clock of a {found['virtual']} container is its host's clock; name a faketime_file"
             )
-        note = f"/run/chaosday-{lease_id}.clock"
+        note = f"/run/chaosday-{context.lease_id}.clock"
         wall = "$(($(date +%s%N) / 1000000))"
         up = "$(awk '{ printf \"%.0f\", $1 * 1000 }' /proc/uptime)"
         set_clock = 'date -s "@$((ms / 1000)).$(printf %03d $((ms % 1000)))" >/dev/null'

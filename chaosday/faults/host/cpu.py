@@ -10,7 +10,7 @@ from chaosday.errors import UsageError
 from chaosday.mechanisms.hosts.means import Means
 from chaosday.mechanisms.hosts.script_fault import Prepared, ScriptFault
 from chaosday.mechanisms.hosts.tools import PATH, ask
-from chaosday.model.fault import Reading
+from chaosday.model.fault import PlanContext, Reading
 from chaosday.model.target import Shell
 from chaosday.processes import mark
 
@@ -31,7 +31,7 @@ class HostCpu(ScriptFault):
         """Processors' worth of work."""
         return self.cores * self.load_percent / 100
 
-    def prepare(self, shell: Shell, lease_id: str) -> Prepared:
+    def prepare(self, shell: Shell, context: PlanContext) -> Prepared:
         there = int(ask(shell, {"nproc": "nproc"})["nproc"])
         if self.cores > there:
             raise UsageError(f"{self.cores} cores asked for, the target has {there}")
@@ -41,9 +41,9 @@ class HostCpu(ScriptFault):
         pulse = f"while :; do kill -STOP $busy; sleep {PERIOD_S - on:.3f}; kill -CONT $busy; sleep {on:.3f}; done"
         means = Means(
             mechanism=f"{self.cores} busy loops of sh at {self.load_percent:g} %",
-            inject=mark.start(lease_id, f"busy=; {spin}{pulse if self.load_percent < 100 else 'wait'}"),
-            undo=mark.end(lease_id),
-            residue=mark.residue(lease_id),
+            inject=mark.start(context.lease_id, f"busy=; {spin}{pulse if self.load_percent < 100 else 'wait'}"),
+            undo=mark.end(context.lease_id),
+            residue=mark.residue(context.lease_id),
         )
         return Prepared(means)
 

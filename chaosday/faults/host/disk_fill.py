@@ -13,7 +13,7 @@ from chaosday.mechanisms.hosts.means import Means
 from chaosday.mechanisms.hosts.own_directory import OwnDirectory
 from chaosday.mechanisms.hosts.script_fault import Prepared, ScriptFault
 from chaosday.mechanisms.hosts.tools import PATH, ask
-from chaosday.model.fault import Reading
+from chaosday.model.fault import PlanContext, Reading
 from chaosday.model.target import Shell
 from chaosday.model.words import ABSOLUTE
 
@@ -36,13 +36,13 @@ class HostDiskFill(ScriptFault):
     tools = ("df", "fallocate", "truncate", "xargs", "seq", "find", "stat", "awk")
     inject_timeout_s = 600
 
-    def prepare(self, shell: Shell, lease_id: str) -> Prepared:
+    def prepare(self, shell: Shell, context: PlanContext) -> Prepared:
         measure = self._free() if self.what == "inodes" else free_bytes(self.path)
         answers = ask(shell, {"free": measure})
         if not answers["free"].isdigit():
             raise CapabilityMissing(f"{self.path} is not on a file system of the target that df can read")
         free = int(answers["free"])
-        ours = OwnDirectory(self.path, lease_id)
+        ours = OwnDirectory(self.path, context.lease_id)
         if self.what == "inodes":
             asked = int(free * self.percent / 100)
             # The directory takes one itself, and the last may be gone by now: how many it got is measured.

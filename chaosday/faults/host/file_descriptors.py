@@ -11,7 +11,7 @@ from chaosday.errors import UsageError
 from chaosday.mechanisms.hosts.means import Means
 from chaosday.mechanisms.hosts.script_fault import Prepared, ScriptFault
 from chaosday.mechanisms.hosts.tools import PATH, ask
-from chaosday.model.fault import Reading
+from chaosday.model.fault import PlanContext, Reading
 from chaosday.model.target import Shell
 from chaosday.model.words import said
 from chaosday.processes.process_table import STARTED_FUNCTION, read_table
@@ -29,7 +29,7 @@ class HostFileDescriptors(ScriptFault):
 
     tools = ("prlimit",)
 
-    def prepare(self, shell: Shell, lease_id: str) -> Prepared:
+    def prepare(self, shell: Shell, context: PlanContext) -> Prepared:
         rows = read_table(shell).matching(self.pattern) if self.pattern else []
         if not rows:
             raise UsageError(f"no process matches {self.pattern!r}" if self.pattern else "say which by pattern")

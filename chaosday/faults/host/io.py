@@ -12,7 +12,7 @@ from chaosday.mechanisms.hosts.means import Means
 from chaosday.mechanisms.hosts.own_directory import OwnDirectory
 from chaosday.mechanisms.hosts.script_fault import Prepared, ScriptFault
 from chaosday.mechanisms.hosts.tools import PATH, ask
-from chaosday.model.fault import Reading
+from chaosday.model.fault import PlanContext, Reading
 from chaosday.model.target import Shell
 from chaosday.model.words import ABSOLUTE, said
 from chaosday.processes import mark
@@ -29,7 +29,7 @@ class HostIo(ScriptFault):
 
     tools = ("dd", "find", "setsid", "stat")
 
-    def prepare(self, shell: Shell, lease_id: str) -> Prepared:
+    def prepare(self, shell: Shell, context: PlanContext) -> Prepared:
         device = (
             f"d=$(stat -c %d {quote(self.path)}); "
             "awk -v d=$d '{ if (int(d / 256) == $1 && d % 256 == $2) print $3 }' /proc/diskstats"
@@ -45,16 +45,17 @@ class HostIo(ScriptFault):
                 f"{self.workers} files of {self.file_mb} MB would fill half of {self.path}; choose smaller ones"
             )
         device = said("block device", answers["device"], r"[A-Za-z0-9!_-]+")
-        ours = OwnDirectory(self.path, lease_id)
+        ours = OwnDirectory(self.path, context.lease_id)
         one = f"dd if=/dev/zero of=$n bs=1M count={self.file_mb} conv=notrunc"
         again = "dd if=$n of=/dev/null bs=1M iflag=direct" if self.mode == "read" else f"{one} oflag=direct"
         # Not every file system takes O_DIRECT (tmpfs did not until 6.6); there each file is synced instead.
         loop = f"{one} conv=notrunc,fsync; while :; do {again} || {one} conv=notrunc,fsync || sleep 0.1; done"
+        many = f"for n in $(seq {self.workers}); do ({loop}) & done; wait"
         means = Means(
             mechanism=f"{self.workers} dd on {device}",
-            inject=ours.make() + mark.start(lease_id, f"for n in $(seq {self.workers}); do ({loop}) & done; wait"),
-            undo=mark.end(lease_id) + ours.take_away(),
-            residue=mark.residue(lease_id) + ours.residue(),
+            inject=ours.make() + mark.start(context.lease_id, many),
+            undo=mark.end(context.lease_id) + ours.take_away(),
+            residue=mark.residue(context.lease_id) + ours.residue(),
         )
         names = f"cd {quote(self.path)} && ls -A | grep '^.chaosday-'"
         return Prepared(means, {"device": device}, {"ours": names})

@@ -10,7 +10,7 @@ from chaosday.errors import Refused
 from chaosday.mechanisms.hosts.means import Means
 from chaosday.mechanisms.hosts.script_fault import Prepared, ScriptFault
 from chaosday.mechanisms.hosts.tools import PATH, ask
-from chaosday.model.fault import Reading
+from chaosday.model.fault import PlanContext, Reading
 from chaosday.model.target import Shell
 from chaosday.processes import mark
 
@@ -34,7 +34,7 @@ class HostMemory(ScriptFault):
 
     tools = ("setsid", "head", "tail")
 
-    def prepare(self, shell: Shell, lease_id: str) -> Prepared:
+    def prepare(self, shell: Shell, context: PlanContext) -> Prepared:
         kb, limit, used = ask(shell, {"memory": AVAILABLE})["memory"].split()
         free_mb = int(kb) / 1024
         if limit != "max":
@@ -50,9 +50,9 @@ class HostMemory(ScriptFault):
         feed = f"for n in $(seq {STEPS}); do head -c {step} /dev/zero; sleep {self.ramp_s / STEPS:.3f}; done"
         means = Means(
             mechanism=f"{size_mb:.0f} MB held by tail",
-            inject=mark.start(lease_id, f"{{ {feed}; exec sleep 999999999; }} | tail -n 1"),
-            undo=mark.end(lease_id),
-            residue=mark.residue(lease_id),
+            inject=mark.start(context.lease_id, f"{{ {feed}; exec sleep 999999999; }} | tail -n 1"),
+            undo=mark.end(context.lease_id),
+            residue=mark.residue(context.lease_id),
         )
         return Prepared(means, data={"asked_mb": size_mb})
 

@@ -12,7 +12,7 @@ from chaosday.errors import AccessDenied, CapabilityMissing, TargetUnreachable
 from chaosday.mechanisms.hosts.means import Means
 from chaosday.mechanisms.hosts.script_fault import Prepared, ScriptFault
 from chaosday.mechanisms.hosts.tools import ask
-from chaosday.model.fault import Reading
+from chaosday.model.fault import PlanContext, Reading
 from chaosday.model.target import Shell
 
 CAP_SYS_BOOT = 22
@@ -30,7 +30,7 @@ class HostReboot(ScriptFault):
     hard: bool = False
     back_within_s: float = Field(default=300, gt=0, le=3600)
 
-    def prepare(self, shell: Shell, lease_id: str) -> Prepared:
+    def prepare(self, shell: Shell, context: PlanContext) -> Prepared:
         asked = {
             "capabilities": "sed -n 's/^CapEff:[[:space:]]*//p' /proc/self/status",
             "sysrq": "[ -w /proc/sysrq-trigger ] && echo yes",

@@ -10,7 +10,7 @@ from chaosday.errors import CapabilityMissing, UsageError
 from chaosday.mechanisms.hosts.means import Means
 from chaosday.mechanisms.hosts.script_fault import Prepared, ScriptFault
 from chaosday.mechanisms.hosts.tools import PATH, ask
-from chaosday.model.fault import Reading
+from chaosday.model.fault import PlanContext, Reading
 from chaosday.model.target import Shell
 from chaosday.model.words import DEVICE
 
@@ -22,7 +22,7 @@ class HostService(ScriptFault):
     name: str = Field(default="", pattern=DEVICE)
     action: Literal["stop", "restart"] = "stop"
 
-    def prepare(self, shell: Shell, lease_id: str) -> Prepared:
+    def prepare(self, shell: Shell, context: PlanContext) -> Prepared:
         if not self.name:
             raise UsageError("host.service needs the name of a service")
         script = f"/etc/init.d/{self.name}"
@@ -37,7 +37,7 @@ class HostService(ScriptFault):
         if ask(shell, {"up": f"{status} && echo up"})["up"] != "up":
             raise UsageError(f"service {self.name} is not running; start it first, or there is nothing to stop")
         # A note of our own: a service that somebody else has stopped since is none of our business.
-        note = f"/run/chaosday-{lease_id}.stopped"
+        note = f"/run/chaosday-{context.lease_id}.stopped"
         start = f"if [ -e {note} ]; then {status} || {do % 'start'} || exit 1; rm -f {note}; fi\n"
         means = Means(
             mechanism="systemd" if systemd else script,

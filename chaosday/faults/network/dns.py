@@ -16,7 +16,7 @@ from chaosday.mechanisms.hosts.means import Means
 from chaosday.mechanisms.hosts.script_fault import Prepared, ScriptFault
 from chaosday.mechanisms.hosts.tools import PATH, ask
 from chaosday.mechanisms.packets import firewall
-from chaosday.model.fault import Reading
+from chaosday.model.fault import PlanContext, Reading
 from chaosday.model.target import Shell
 from chaosday.model.words import DEVICE
 from chaosday.processes import mark
@@ -40,7 +40,7 @@ class NetworkDns(ScriptFault):
 
     tools = ("nft", "python3", "setsid", "getent", "timeout")
 
-    def prepare(self, shell: Shell, lease_id: str) -> Prepared:
+    def prepare(self, shell: Shell, context: PlanContext) -> Prepared:
         name = self.lookup or self.name
         if not name:
             raise UsageError("network.dns needs a lookup: a name that resolves now and by which the effect is measured")
@@ -55,25 +55,25 @@ class NetworkDns(ScriptFault):
         if found["now"].split()[0] == "-":
             raise UsageError(f"{name} does not resolve on the target now, so that no effect could be seen on it")
         # Below the ephemeral ports, so that no outgoing connection has it.
-        port = 20_000 + zlib.crc32(lease_id.encode()) % 10_000
+        port = 20_000 + zlib.crc32(context.lease_id.encode()) % 10_000
         taken = ask(shell, {"p": f"grep -i ':{port:04X} ' /proc/net/udp /proc/net/udp6"})["p"]
         if taken:
             raise ForeignState(f"UDP port {port} of the target is taken; plan again for another one")
         rule = f"meta mark != {OUR_MARK:#x} udp dport 53 redirect to :{port}"
         chain = f" chain dns {{\n  type nat hook output priority -100; policy accept;\n  {rule}\n }}"
-        rules = f"table ip {lease_id} {{\n{chain}\n}}\n"
-        firewall.verify(shell, lease_id, rules)
+        rules = f"table ip {context.lease_id} {{\n{chain}\n}}\n"
+        firewall.verify(shell, context.lease_id, rules)
         wish = {"port": port, "upstream": servers[0], "mark": OUR_MARK, "name": self.name, "mode": self.mode}
         wish |= {"answer": self.answer, "delay_ms": self.delay_ms}
         daemon = resources.files("chaosday.mechanisms.packets").joinpath("dns_daemon.py").read_text()
         up = f"grep -qi ':{port:04X} ' /proc/net/udp"
         means = Means(
             mechanism=f"nftables redirect to a resolver of ours on port {port}, served by python3 on the target",
-            inject=mark.start(lease_id, f"exec python3 -I -c {quote(daemon)} {quote(json.dumps(wish))}")
+            inject=mark.start(context.lease_id, f"exec python3 -I -c {quote(daemon)} {quote(json.dumps(wish))}")
             + f"tries=0; until {up}; do tries=$((tries + 1)); [ $tries -lt 100 ] || exit 1; sleep 0.05; done\n"
             + firewall.load(rules),
-            undo=firewall.undo(lease_id) + mark.end(lease_id),
-            residue=firewall.residue(lease_id) + mark.residue(lease_id),
+            undo=firewall.undo(context.lease_id) + mark.end(context.lease_id),
+            residue=firewall.residue(context.lease_id) + mark.residue(context.lease_id),
         )
         return Prepared(means, {"lookup": name}, {"nft": "nft -s list ruleset"})
 

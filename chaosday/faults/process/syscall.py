@@ -11,7 +11,7 @@ from chaosday.errors import CapabilityMissing, ForeignState, UsageError
 from chaosday.mechanisms.hosts.means import Means
 from chaosday.mechanisms.hosts.script_fault import Prepared, ScriptFault
 from chaosday.mechanisms.hosts.tools import PATH, ask
-from chaosday.model.fault import Reading
+from chaosday.model.fault import PlanContext, Reading
 from chaosday.model.target import Shell
 from chaosday.processes import mark
 from chaosday.processes.process_table import read_table
@@ -37,7 +37,7 @@ class ProcessSyscall(ScriptFault):
 
     tools = ("strace", "setsid")
 
-    def prepare(self, shell: Shell, lease_id: str) -> Prepared:
+    def prepare(self, shell: Shell, context: PlanContext) -> Prepared:
         if not self.calls or not all(CALLS.match(call) for call in self.calls):
             raise UsageError(f"calls are names like fsync or pwrite64, not {self.calls}")
         rows = read_table(shell).matching(self.pattern) if self.pattern else []
@@ -48,7 +48,7 @@ class ProcessSyscall(ScriptFault):
             if tracer not in ("", "0"):
                 raise ForeignState(f"process {pid} is already traced by process {tracer}; a process has one tracer")
         self._may_trace(shell)
-        calls, log = ",".join(self.calls), f"/var/lib/chaosday/{lease_id}.strace"
+        calls, log = ",".join(self.calls), f"/var/lib/chaosday/{context.lease_id}.strace"
         how = {"error": f"error={self.errno}", "delay": f"delay_exit={round(self.delay_ms * 1000)}", "lie": "retval=0"}
         when = f":when=1+{self.every}" if self.every > 1 else ""
         pids = [row.pid for row in rows]
@@ -58,10 +58,10 @@ class ProcessSyscall(ScriptFault):
         means = Means(
             mechanism=f"strace on {len(pids)} processes",
             inject="(umask 077; mkdir -p /var/lib/chaosday) || exit 1\n"
-            + mark.start(lease_id, strace)
+            + mark.start(context.lease_id, strace)
             + f"tries=0; until {held}; do tries=$((tries + 1)); [ $tries -lt 100 ] || exit 1; sleep 0.05; done\n",
-            undo=f"{mark.end(lease_id)}rm -f {log}\n",
-            residue=f"{mark.residue(lease_id)}[ ! -e {log} ] || echo file {log}\n",
+            undo=f"{mark.end(context.lease_id)}rm -f {log}\n",
+            residue=f"{mark.residue(context.lease_id)}[ ! -e {log} ] || echo file {log}\n",
         )
         dump = {f"tracer of process {pid}": command for pid, command in traced.items()}
         return Prepared(means, {"log": log}, dump, affected=tuple(f"process {pid}" for pid in pids))

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 from chaosday.errors import UsageError
 from chaosday.mechanisms.disks.device_mapper import DeviceFault
 from chaosday.mechanisms.hosts.script_fault import Prepared
-from chaosday.model.fault import Reading
+from chaosday.model.fault import PlanContext, Reading
 from chaosday.model.target import Shell
 
 
@@ -27,8 +27,8 @@ class StorageDeviceFlakey(DeviceFault):
         # No seconds up, as many down as a run can last: hurt from the first moment to the last.
         return f"0 {sectors} flakey {disk} {offset} 0 86400 1 {self.writes}_writes"
 
-    def prepare(self, shell: Shell, lease_id: str) -> Prepared:
-        prepared = super().prepare(shell, lease_id)
+    def prepare(self, shell: Shell, context: PlanContext) -> Prepared:
+        prepared = super().prepare(shell, context)
         if not prepared.data["probe"]:
             raise UsageError(f"{self.device} is not mounted, so that lost writes could not be seen; mount it first")
         return prepared

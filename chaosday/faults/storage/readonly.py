@@ -11,7 +11,7 @@ from chaosday.errors import ForeignState, UsageError
 from chaosday.mechanisms.hosts.means import Means
 from chaosday.mechanisms.hosts.script_fault import Prepared, ScriptFault
 from chaosday.mechanisms.hosts.tools import PATH, ask
-from chaosday.model.fault import Reading
+from chaosday.model.fault import PlanContext, Reading
 from chaosday.model.target import Shell
 
 
@@ -27,8 +27,8 @@ class StorageReadonly(ScriptFault):
 
     tools = ("mount", "umount")
 
-    def prepare(self, shell: Shell, lease_id: str) -> Prepared:
-        here, note = quote(self.path), f"/run/chaosday-{lease_id}.readonly"
+    def prepare(self, shell: Shell, context: PlanContext) -> Prepared:
+        here, note = quote(self.path), f"/run/chaosday-{context.lease_id}.readonly"
         mounts = f"awk -v p={here} '$5 == p {{ print $1, $6 }}' /proc/self/mountinfo"
         found = ask(shell, {"directory": f"[ -d {here} ] && echo yes", "mounts": mounts})
         if not found["directory"]:

@@ -18,7 +18,7 @@ from chaosday.mechanisms.hosts.means import Means
 from chaosday.mechanisms.hosts.scratch import SCRATCH
 from chaosday.mechanisms.hosts.script_fault import Prepared, ScriptFault
 from chaosday.mechanisms.hosts.tools import PATH, ask
-from chaosday.model.fault import Reading
+from chaosday.model.fault import PlanContext, Reading
 from chaosday.model.target import Shell
 from chaosday.model.words import DEVICE
 
@@ -41,13 +41,13 @@ class DeviceFault(ScriptFault):
     def table(self, sectors: int, disk: str, offset: int) -> str:
         """The line that hurts, for a device of so many sectors that lies on ``disk`` from ``offset`` on."""
 
-    def prepare(self, shell: Shell, lease_id: str) -> Prepared:
+    def prepare(self, shell: Shell, context: PlanContext) -> Prepared:
         if not self.device:
             raise UsageError(f"{self.kind} needs the name of a device below /dev/mapper")
         original, mounted = self._look(shell)
         _, sectors, _, disk, offset = original.split()
         hurting = self.table(int(sectors), disk, int(offset))
-        probe = f"{mounted}/.chaosday-probe-{lease_id}" if mounted and self.damaging else ""
+        probe = f"{mounted}/.chaosday-probe-{context.lease_id}" if mounted and self.damaging else ""
         name = self.device
         swap = f"dmsetup suspend --nolockfs {name} && echo '%s' | dmsetup load {name} && dmsetup resume {name}"
         same = f"[ \"$(dmsetup table {name})\" = '{original}' ]"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zlib
 from abc import abstractmethod
 from shlex import quote
 from typing import Any, ClassVar
@@ -16,7 +15,7 @@ from chaosday.mechanisms.hosts.means import Means
 from chaosday.mechanisms.hosts.scratch import SCRATCH
 from chaosday.mechanisms.hosts.script_fault import Prepared, ScriptFault
 from chaosday.mechanisms.hosts.tools import PATH, ask
-from chaosday.model.fault import Reading
+from chaosday.model.fault import PlanContext, Reading
 from chaosday.model.target import Shell
 from chaosday.processes import mark
 
@@ -46,12 +45,12 @@ class StorageFault(ScriptFault):
     def wish(self) -> dict[str, Any]:
         """``effect`` and ``calls``, and what the effect needs beside them; see the daemon."""
 
-    def prepare(self, shell: Shell, lease_id: str) -> Prepared:
-        found = self._look(shell)
+    def prepare(self, shell: Shell, context: PlanContext) -> Prepared:
+        found, lease_id = self._look(shell), context.lease_id
         damage_log = f"{DAMAGE_LOGS}/{lease_id}.jsonl"
         wish: dict[str, Any] = {"errno": "EIO", "delay_ms": 0, "cut_bytes": 0, "percent": self.percent, **self.wish}
         wish |= {"damage_log": damage_log, "match": self.match, "probe": _probe_name(lease_id)}
-        wish |= {"seed": zlib.crc32(lease_id.encode())}
+        wish |= {"seed": context.seed}
         standing = found["top"].split(" ")[0] if found["top"].startswith(STANDING) else ""
         cover = Cover(standing or f"chaosday-{lease_id}")
         text = "" if standing or found["mfusepy"] else library()

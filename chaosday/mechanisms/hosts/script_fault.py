@@ -34,7 +34,7 @@ class ScriptFault(Fault):
     inject_timeout_s: ClassVar[float] = 60
 
     @abstractmethod
-    def prepare(self, shell: Shell, lease_id: str) -> Prepared:
+    def prepare(self, shell: Shell, context: PlanContext) -> Prepared:
         """Look, refuse what cannot or must not be, and write the scripts; touches nothing."""
 
     @abstractmethod
@@ -48,7 +48,7 @@ class ScriptFault(Fault):
     def plan(self, target: Target, context: PlanContext) -> FaultPlan:
         shell = target.capability(Shell)
         need(shell, *self.tools)
-        prepared = self.prepare(shell, context.lease_id)
+        prepared = self.prepare(shell, context)
         means = prepared.means
         return FaultPlan(
             lease=self.lease(context, Undo(script=PATH + means.undo, residue_script=PATH + means.residue)),

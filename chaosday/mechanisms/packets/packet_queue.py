@@ -62,7 +62,7 @@ def build(shell: Shell, flow: Flow, scene: Scene, harm: Harm, ways: Sequence[str
     if str(number) in [line.split()[0] for line in ask(shell, {"q": f"cat {QUEUES}"})["q"].splitlines()]:
         raise ForeignState(f"packet queue {number} is already served by another program; plan again for another number")
     hooks = {"in": firewall.PREROUTING, "out": firewall.MANGLE_OUTPUT}
-    harm = replace(harm, seed=harm.seed or zlib.crc32(scene.lease_id.encode()))
+    harm = replace(harm, seed=scene.seed)
     rules, undo_rules, rules_left, how = _rules(shell, flow, scene, number, ways, hooks)
     return Means(
         mechanism=f"NFQUEUE {number} ({how}, {' and '.join(ways)}), served by python3 on the target",

@@ -75,7 +75,7 @@ class TrafficFault(Fault):
         flow = self.flow(target)
         probe = self._probe(flow)
         need(shell, *self.tools, *probe.tools())
-        scene = self._scene(shell, context.lease_id, probe)
+        scene = self._scene(shell, context, probe)
         means = self.means(shell, flow, scene)
         return FaultPlan(
             lease=self.lease(context, Undo(script=PATH + means.undo, residue_script=PATH + means.residue)),
@@ -113,7 +113,7 @@ class TrafficFault(Fault):
                 return Probe(peer, flow.ports[0] if flow.ports and self.protocol != "udp" else 0)
         raise UsageError(f"{self.kind} has nothing to measure itself against: set probe to an address or address:port")
 
-    def _scene(self, shell: Shell, lease_id: str, probe: Probe) -> Scene:
+    def _scene(self, shell: Shell, context: PlanContext, probe: Probe) -> Scene:
         # Asked without sudo, which would strip SSH_CONNECTION from the environment.
         control = Control.parse(shell.run('echo "$SSH_CONNECTION"').out)
         device = self.device
@@ -124,4 +124,4 @@ class TrafficFault(Fault):
             device = said("network interface", route[route.index("dev") + 1], DEVICE)
         elif not ask(shell, {"link": f"ip -o link show dev {quote(device)}"})["link"]:
             raise UsageError(f"the target has no interface {device!r}")
-        return Scene(lease_id, control, device)
+        return Scene(context.lease_id, control, device, context.seed)

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from chaosday.data.expectations import Expectation, error_in, named, validated
+from chaosday.data.frame_types import of_rows
 from chaosday.errors import ChaosdayError
 from chaosday.model.probe import GRACE_S, Probe, ProbeReading
 from chaosday.model.target import Sql, Target
@@ -25,7 +26,6 @@ class PostgresExpectations(Probe):
     timeout_ms: int = Field(default=30_000, ge=1)
 
     def read(self, target: Target) -> ProbeReading:
-        import pandas as pd
         import psycopg
 
         try:
@@ -33,7 +33,7 @@ class PostgresExpectations(Probe):
                 connection.execute(f"set statement_timeout = {self.timeout_ms}")
                 connection.execute("set default_transaction_read_only = on")
                 asked = connection.execute(self.query)
-                frame = pd.DataFrame(asked.fetchall(), columns=[column.name for column in asked.description or []])
+                frame = of_rows([column.name for column in asked.description or []], asked.fetchall())
             if frame.empty or not self.suite:
                 return ProbeReading(probe=self.kind, healthy=None, words="there was nothing to validate")
             results = validated(frame, self.suite, self.key)

@@ -214,6 +214,19 @@ def test_files_at_rest_need_a_scratch_mark(tmp_path: Path) -> None:
         life.plan(DataFiles(target="here", path=str(tmp_path)))
 
 
+def test_the_same_seed_draws_the_same_files(tmp_path: Path) -> None:
+    """A run again with its seed damages the same bytes of the same files, and another seed others."""
+    (tmp_path / "here").mkdir()
+    for name in (SCRATCH, *(f"file{number:02}" for number in range(40))):
+        (tmp_path / "here" / name).write_bytes(bytes(1000))
+    here, drawn = LocalHost(state_dir=str(tmp_path / "leases")), []
+    for number, seed in enumerate((7, 7, 8)):
+        journal = Journal.create(tmp_path / f"j{number}" / "journal.jsonl", "r")
+        with Lifecycle("r", journal, {"here": here}, seed=seed, max_affected=6) as life:
+            drawn.append(life.plan(DataFiles(target="here", path=str(tmp_path / "here"), count=6)).data["files"])
+    assert drawn[0] == drawn[1] != drawn[2]
+
+
 def test_a_file_that_was_repaired_by_hand_is_not_written_again(tmp_path: Path) -> None:
     """Nobody reads it cut off while the fault is undone, and its times and mode are those from before."""
     folder, file = tmp_path / "here", tmp_path / "here" / "large"

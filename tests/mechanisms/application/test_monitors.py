@@ -132,6 +132,7 @@ def test_logs(tmp_path: Path, fields: dict[str, Any], healthy: bool | None) -> N
         ("select g as id from generate_series(1, 5) g", {}, True),
         ("select nullif(g, 3) as id from generate_series(1, 5) g", {}, False),
         ("select 1 as id where false", {}, None),
+        ("select 1 as id, 2 as id", {}, None),
         ("select * from nowhere", {}, None),
         ("select 1 as id", {"column": "missing"}, None),
     ],
@@ -144,3 +145,13 @@ def test_expectations_on_a_table(
     suite = [Expectation(arguments={"column": "id", **argument})]
     reading = PostgresExpectations(query=query, suite=suite).read(target)
     assert reading.healthy is healthy, reading.words
+
+
+@pytest.mark.lab
+def test_whole_numbers_beside_a_null_are_not_rounded(pair: tuple[Node, Node]) -> None:
+    """Two numbers that differ beyond 53 bits are two, whatever else is in their column."""
+    target = PostgreSQL.model_validate({"port": pair[0].port, "password": pair[0].password})
+    suite = [Expectation(expect="expect_column_values_to_be_unique", arguments={"column": "big"})]
+    query = f"select * from (values ({2**53}, 1), ({2**53 + 1}, 2), (null, 3)) t (big, id)"
+    reading = PostgresExpectations(query=query, suite=suite).read(target)
+    assert reading.healthy, reading.words

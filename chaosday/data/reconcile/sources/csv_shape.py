@@ -7,6 +7,7 @@ this pass counts is the number of rows that the reader has to give.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import gzip
 from collections.abc import Iterator
@@ -110,11 +111,13 @@ class _Scan:
         # What the next chunk has to know: inside quotes, the byte before, and the record so far.
         self.inside, self.before = 0, _LINE_FEED
         self.length = self.delimiters = 0
+        self.encoding = codecs.getincrementaldecoder("utf-8")()
 
     def take(self, chunk: bytes) -> None:
         data = np.frombuffer(chunk, np.uint8)
         if not data.size:
             return
+        self._refuse_other_encodings(chunk)
         before = np.concatenate((np.array([self.before], np.uint8), data[:-1]))
         quotes = data == _QUOTE
         inside = (np.cumsum(quotes, dtype=np.int64) + self.inside) & 1
@@ -125,6 +128,13 @@ class _Scan:
             self.broken = bool(((data == _LINE_FEED) & ~outside).any())
         self._count((data == self.delimiter) & outside, np.flatnonzero(feeds), data.size)
         self.inside, self.before = int(inside[-1]), int(data[-1])
+
+    def _refuse_other_encodings(self, chunk: bytes) -> None:
+        try:
+            self.encoding.decode(chunk)
+        except UnicodeDecodeError as error:
+            line = self.records + self.blank + 1 + chunk[: error.start].count(b"\n")
+            raise MalformedInput(f"{self.shown} cannot be read as csv: record {line} is not UTF-8") from None
 
     def _refuse_quotes(
         self, data: NDArray[np.uint8], before: NDArray[np.uint8], quotes: NDArray[np.bool_],
@@ -173,6 +183,7 @@ class _Scan:
         )
 
     def end(self) -> None:
+        self.encoding.decode(b"", final=True)
         if self.inside:
             raise MalformedInput(f"{self.shown} cannot be read as csv: it ends inside quotes")
         self.longest = max(self.longest, self.length)

@@ -115,12 +115,12 @@ class Parts:
         return "(" + " union all ".join(selects) + ")"
 
     def table(self) -> pa.Table:
-        """All rows in memory, by the files' own types; a CSV's and the folders' columns are texts."""
+        """All rows in memory, in their order, by the files' own types; a CSV's and the folders' columns are texts."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
         if self.form == "csv":
-            with Workspace() as workspace:
+            with Workspace(ordered=True) as workspace:
                 names = [field.name for field in self.fields]
                 found = workspace.database.sql(statement("from {r}", r=self.relation(workspace))).to_arrow_table()
                 if len(found) != self.rows:
