@@ -135,5 +135,5 @@ def test_what_is_not_utf8_is_refused_by_its_record(tmp_path: Path, tail: bytes) 
     path = tmp_path / "t.csv"
     path.write_bytes(b"id,v\n1,a\n2," + tail)
     for read in (lambda: frame(Side.parse(str(path))), lambda: diff(str(path), str(path), key=["id"])):
-        with pytest.raises(MalformedInput, match="utf-8|UTF-8"):
+        with pytest.raises(MalformedInput, match="UTF-8"):
             read()

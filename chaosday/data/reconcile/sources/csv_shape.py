@@ -129,9 +129,9 @@ class _Scan:
         self._count((data == self.delimiter) & outside, np.flatnonzero(feeds), data.size)
         self.inside, self.before = int(inside[-1]), int(data[-1])
 
-    def _refuse_other_encodings(self, chunk: bytes) -> None:
+    def _refuse_other_encodings(self, chunk: bytes, *, final: bool = False) -> None:
         try:
-            self.encoding.decode(chunk)
+            self.encoding.decode(chunk, final)
         except UnicodeDecodeError as error:
             line = self.records + self.blank + 1 + chunk[: error.start].count(b"\n")
             raise MalformedInput(f"{self.shown} cannot be read as csv: record {line} is not UTF-8") from None
@@ -183,7 +183,7 @@ class _Scan:
         )
 
     def end(self) -> None:
-        self.encoding.decode(b"", final=True)
+        self._refuse_other_encodings(b"", final=True)
         if self.inside:
             raise MalformedInput(f"{self.shown} cannot be read as csv: it ends inside quotes")
         self.longest = max(self.longest, self.length)
