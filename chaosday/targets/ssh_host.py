@@ -9,8 +9,9 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, SecretStr
 
 from chaosday.errors import AccessDenied, UsageError
+from chaosday.mechanisms.hosts.connection import Address, Login, Patience
 from chaosday.mechanisms.hosts.shell_processes import ShellProcesses
-from chaosday.mechanisms.hosts.ssh import Address, Login, Patience, SshShell
+from chaosday.mechanisms.hosts.ssh import SshShell
 from chaosday.model.lease import LeaseHolder
 from chaosday.model.target import Processes, Shell, Target
 from chaosday.undo.lease import ROOT_STATE_DIR, ShellLeases

@@ -93,7 +93,8 @@ class ShellLeases:
 
     def armed_test(self, lease_id: str) -> str:
         """``sh``, to be run on the target, that is true while the lease is armed and its undo has not begun."""
-        return f'[ "$(cat {shlex.quote(f"{self._state}/{lease_id}/state")} 2>/dev/null)" = armed ]'
+        state = shlex.quote(f"{self._state}/{lease_id}/state")
+        return f'{{ read -r lease_state <{state}; }} 2>/dev/null && [ "$lease_state" = armed ]'
 
     def notes(self, lease_id: str) -> str:
         """The file on the target in which an injection notes what its undo has to know, which finds it as
@@ -107,9 +108,12 @@ class ShellLeases:
         run = f'exec sh -c "$S" {installed} ' + " ".join(shlex.quote(word) for word in (self._state, *words))
         absent = f"exit {NOT_INSTALLED}"
         if words[0] == "arm":
-            run = f"CHAOSDAY_LEASE_SH=$S; export CHAOSDAY_LEASE_SH; {run}"
-            # Made first, since what is made between looking and making could be somebody else's.
-            look += f"(umask 077; mkdir -p {state} 2>/dev/null); {look}"
+            # Looked at once more after it was made: what is there then could be somebody else's.
+            made = f"{{ (umask 077; mkdir -p {state} 2>/dev/null); safe {state}; }}"
+            look = f'[ -d {state} ] && had=1 || had=; {look}[ "$had" ] || {made} || exit {UNSAFE}; '
+            # The script comes in the command, because the input is the undo's; its first lease needs it anyway.
+            whole = f"S={shlex.quote(lease_script())}; CHAOSDAY_LEASE_SH=$S; export CHAOSDAY_LEASE_SH; {run}"
+            return self._run(f"{safe_function()}\n{look}{whole}", stdin)
         if words[0] == "list":
             # Nothing of ours there means that nothing is leased; the answer needs no script.
             absent = f'for d in {state}/cd-*; do [ -d "$d" ] && exit {NOT_INSTALLED}; done; exit 0'

@@ -29,24 +29,31 @@ die() {
   exit "${2:-1}"
 }
 
-clock_name() {
-  if [ -r /proc/uptime ]; then echo uptime; else echo wall; fi
-}
+# Where leases of many runs wait on one host, what a watcher does twice a second adds up: these start no process, and
+# leave their answers in variables of their names.
 
-# Centiseconds now. "0.07" must not become the octal number 007.
+# The clock and its centiseconds now. "0.07" must not become the octal number 007.
 now() {
-  if [ -r /proc/uptime ]; then
-    read -r up _ </proc/uptime
-    cs=${up%.*}${up#*.}
-    while case $cs in 0?*) true ;; *) false ;; esac; do cs=${cs#0}; done
-    echo "$cs"
+  clock=uptime
+  if read -r up _ 2>/dev/null </proc/uptime; then
+    now=${up%.*}${up#*.}
+    while case $now in 0?*) true ;; *) false ;; esac; do now=${now#0}; done
   else
-    echo "$(date +%s)00"
+    clock=wall now=$(date +%s)00
   fi
 }
 
+boot=
 boot() {
-  cat /proc/sys/kernel/random/boot_id 2>/dev/null || sysctl -n kern.bootsessionuuid 2>/dev/null || echo unknown
+  [ -z "$boot" ] || return 0
+  read -r boot 2>/dev/null </proc/sys/kernel/random/boot_id ||
+    boot=$(sysctl -n kern.bootsessionuuid 2>/dev/null || echo unknown)
+}
+
+# The first line of file $1, in $line; false where there is none.
+line_of() {
+  line=
+  { read -r line <"$1"; } 2>/dev/null
 }
 
 # Write standard input to $1: whole and on disk, or not at all.
@@ -54,19 +61,27 @@ put() {
   cat >"$1.tmp" && sync_path "$1.tmp" && mv -f "$1.tmp" "$1"
 }
 
-# sync of one file where sync knows files (coreutils 8.24), of everything elsewhere.
+# sync of some files where sync knows files (coreutils 8.24), of everything elsewhere.
 sync_path() {
-  sync "$1" 2>/dev/null || sync
+  sync "$@" 2>/dev/null || sync
 }
 
 set_deadline() {
-  echo "$(boot) $(clock_name) $(($(now) + $1))" | put "$dir/deadline"
+  boot
+  now
+  echo "$boot $clock $((now + $1))" | put "$dir/deadline"
 }
 
-# Centiseconds left; a lease from before a reboot is overdue by definition.
+# Centiseconds left, in $left; a lease from before a reboot is overdue by definition.
 remaining() {
-  read -r armed_boot _ deadline <"$1/deadline" 2>/dev/null || return 1
-  if [ "$armed_boot" = "$(boot)" ]; then echo $((deadline - $(now))); else echo -1; fi
+  line_of "$1/deadline" || return 1
+  # shellcheck disable=SC2086
+  set -- $line
+  armed_boot=$1 armed_clock=$2 deadline=$3
+  boot
+  now
+  left=-1
+  [ "$armed_boot" != "$boot" ] || left=$((deadline - now))
 }
 
 # mkdir is the one test-and-set that every file system has. The holder's number tells a dead one from a slow one.
@@ -74,7 +89,8 @@ lock() {
   tries=0
   until mkdir "$dir/lock" 2>/dev/null; do
     [ -d "$dir" ] || return 1
-    holder=$(cat "$dir/lock/pid" 2>/dev/null)
+    line_of "$dir/lock/pid"
+    holder=$line
     # A holder that died before it could leave its number is given three seconds.
     if { [ -n "$holder" ] && ! kill -0 "$holder" 2>/dev/null; } || { [ -z "$holder" ] && [ "$tries" -gt 30 ]; }; then
       mv "$dir/lock" "$dir/lock.$$" 2>/dev/null && rm -rf "$dir/lock.$$"
@@ -93,7 +109,8 @@ unlock() {
 
 # Sleep $1 centiseconds; whole seconds where sleep knows no fractions.
 nap() {
-  sleep "$(($1 / 100)).$(printf %02d $(($1 % 100)))" 2>/dev/null || sleep $((($1 + 99) / 100))
+  part=$((100 + $1 % 100))
+  sleep "$(($1 / 100)).${part#1}" 2>/dev/null || sleep $((($1 + 99) / 100))
 }
 
 # The arguments of process $1; ps cuts them at 80 columns unless told not to.
@@ -106,7 +123,7 @@ arguments() {
 }
 
 watcher_alive() {
-  watcher=$(cat "$1/watcher" 2>/dev/null) && [ -n "$watcher" ] && kill -0 "$watcher" 2>/dev/null &&
+  line_of "$1/watcher" && watcher=$line && [ -n "$watcher" ] && kill -0 "$watcher" 2>/dev/null &&
     case "$(arguments "$watcher") " in
     *" watch ${1##*/} "*) true ;;
     *) false ;;
@@ -176,12 +193,16 @@ make_dirs() {
   mkdir -p "$1"
 }
 
-# Whether directory $1 is ours. What calls this looked before there was one: here somebody could have come between.
+# Whether directories are ours. What calls this looked before there were any: here somebody could have come between.
 owned() {
   # shellcheck disable=SC2012
-  ls -ldn "$1" | {
-    read -r _ _ owner _
-    [ "$owner" = "$(id -u)" ]
+  ls -ldn "$@" | {
+    me=$(id -u) seen=0
+    while read -r _ _ owner _; do
+      [ "$owner" = "$me" ] || exit 1
+      seen=$((seen + 1))
+    done
+    [ $seen = $# ]
   }
 }
 
@@ -196,37 +217,41 @@ arm() {
   new=$state/.new-$id.$$
   # While this stands there, nobody takes the state directory away.
   make_dirs "$new" || die "cannot make $state; give a state directory that this user may write"
-  { owned "$state" && owned "$new"; } || die "$state is not ours; give a state directory that only this user may write"
+  owned "$state" "$new" || die "$state is not ours; give a state directory that only this user may write"
+  boot
+  now
+  # shellcheck disable=SC2016
   if ! {
-    printf '%s\n' "$CHAOSDAY_LEASE_SH" >"$new/lease.sh" && keep_script "$new/lease.sh" &&
-      { echo "# undo of $id" && cat; } >"$new/all" && sed '/^--residue--$/,$d' "$new/all" >"$new/undo" &&
-      sed '1,/^--residue--$/d' "$new/all" >"$new/residue" && rm -f "$new/all" &&
+    printf '%s\n' "$CHAOSDAY_LEASE_SH" >"$new/lease.sh" && keep_script "$new/lease.sh" && : >"$new/residue" &&
+      LEASE=$id NEW=$new awk 'BEGIN { place = ENVIRON["NEW"] "/undo"; print "# undo of " ENVIRON["LEASE"] >place }
+        !parted && $0 == "--residue--" { parted = 1; place = ENVIRON["NEW"] "/residue"; next }
+        { print >place }' &&
       printf '%s %s\n' "$run" "$fault" >"$new/meta" && echo armed >"$new/state" &&
-      echo "$(boot) $(clock_name) $(($(now) + ttl))" >"$new/deadline"
+      echo "$boot $clock $((now + ttl))" >"$new/deadline"
   }; then
     rm -rf "$new"
     sweep
     die "cannot write the lease under $state: is the disk full?"
   fi
-  for file in "$new"/*; do sync_path "$file"; done
+  sync_path "$new"/*
   mv "$new" "$dir" || die "cannot put the lease in place under $state"
   sync_path "$state"
   start_watcher
   tries=0
   until watcher_alive "$dir"; do
     tries=$((tries + 1))
-    if [ "$tries" -gt 100 ]; then
+    if [ "$tries" -gt 250 ]; then
       forget
       die "the watcher of lease $id did not start" 6
     fi
-    nap 5
+    nap 2
   done
 }
 
 renew() {
   [ -d "$dir" ] || die "lease $id is gone: it fired or was healed" 3
   lock || die "lease $id is gone: it fired or was healed" 3
-  if [ "$(cat "$dir/state")" != armed ] || [ "$(remaining "$dir")" -le 0 ]; then
+  if ! { line_of "$dir/state" && [ "$line" = armed ] && remaining "$dir" && [ "$left" -gt 0 ]; }; then
     unlock
     die "lease $id has already fired" 3
   fi
@@ -259,18 +284,19 @@ heal() {
 
 watch() {
   trap '' HUP INT
-  echo $$ | put "$dir/watcher"
+  echo $$ >"$dir/watcher"
   pause=100
   while [ -d "$dir" ]; do
-    left=$(remaining "$dir") || exit 0
+    remaining "$dir" || exit 0
     if [ "$left" -gt 0 ]; then
-      [ "$left" -lt 50 ] || left=50
+      # Looked at again, since a deadline may be moved forward: by an undo that failed, at which it is now.
+      if [ "$left" -gt 300 ]; then left=100; elif [ "$left" -gt 50 ]; then left=50; fi
       nap "$left"
       continue
     fi
     lock || exit 0
     # A renewal may have come in between the reading and the lock.
-    if [ "$(remaining "$dir")" -gt 0 ]; then
+    if remaining "$dir" && [ "$left" -gt 0 ]; then
       unlock
       continue
     fi
@@ -288,15 +314,15 @@ watch() {
 list() {
   for lease in "$state"/cd-*; do
     [ -d "$lease" ] || continue
-    left=$(remaining "$lease") || continue
+    remaining "$lease" || continue
     read -r run fault <"$lease/meta" || continue
-    read -r armed_boot clock _ <"$lease/deadline"
-    detail="clock=$clock"
-    [ "$armed_boot" = "$(boot)" ] || detail="$detail, from before a reboot"
+    detail="clock=$armed_clock"
+    [ "$armed_boot" = "$boot" ] || detail="$detail, from before a reboot"
     watcher_alive "$lease" || detail="$detail, no watcher"
     last=$(tail -n 1 "$lease/log" 2>/dev/null)
     [ -z "$last" ] || detail="$detail, the undo said: $last"
-    printf '%s %s %s %s %s %s\n' "${lease##*/}" "$run" "$fault" "$left" "$(cat "$lease/state")" "$detail"
+    line_of "$lease/state"
+    printf '%s %s %s %s %s %s\n' "${lease##*/}" "$run" "$fault" "$left" "$line" "$detail"
   done
 }
 

@@ -47,7 +47,7 @@ SAID = {
     "podman": "case $* in *Pid*) echo 1 ;; ps*) echo web 0123456789abcdef Up ;; *) echo true ;; esac",
     "systemctl": "echo 1",
     "getent": "echo '198.18.0.9 STREAM x'",
-    "df": "printf 'Avail\\n99999999999\\n'",
+    "stat": 'case $* in *%T:*) echo x:99999:4096 ;; *%S*) echo "99999 * 4096" ;; *) exec /usr/bin/stat "$@" ;; esac',
 }
 SILENT = (
     "nft", "tc", "strace", "fallocate", "umount", "mount", "modprobe", "iptables", "prlimit", "docker", "unshare",

@@ -66,7 +66,7 @@ def _plan(fault: Fault, target: SshHost, lease_id: str = "cd-refusal") -> FaultP
         ("host.cpu", {"cores": 1000}, UsageError, "the target has"),
         ("host.memory", {"size_mb": 10_000_000}, Refused, "reserve"),
         ("host.disk_fill", {"path": "/srv/data", "size_mb": 48}, Refused, "reserve_mb"),
-        ("host.disk_fill", {"path": "/no/such"}, CapabilityMissing, "df"),
+        ("host.disk_fill", {"path": "/no/such"}, CapabilityMissing, "stat"),
         ("host.io", {"path": "/tmp"}, CapabilityMissing, "block device"),
         ("host.cgroup_limit", {"pattern": "no-such-process"}, UsageError, "no process matches"),
         ("host.service", {"name": "nothing"}, CapabilityMissing, "neither systemd"),

@@ -14,8 +14,10 @@ def free_bytes(path: str) -> str:
     the host (``MemAvailable``) or of the cgroup we are in. Filling it further gets the host's processes killed.
     """
     return (
-        f"free=$(df -B1 --output=avail {quote(path)} | tail -n 1 | tr -d ' ')\n"
-        f"case $(stat -f -c %T {quote(path)}) in tmpfs|ramfs)\n"
+        # One program that coreutils and busybox know alike; what df prints differs.
+        f"system=$(stat -f -c %T:%a:%S {quote(path)}) || exit 1\n"
+        "free=${system#*:}; free=$((${free%:*} * ${free#*:}))\n"
+        "case $system in tmpfs:*|ramfs:*)\n"
         "    memory=$(awk '/^MemAvailable:/ { printf \"%.0f\", $2 * 1024 }' /proc/meminfo)\n"
         '    if read -r most </sys/fs/cgroup/memory.max && [ "$most" != max ]; then\n'
         "        left=$((most - $(cat /sys/fs/cgroup/memory.current)))\n"

@@ -28,16 +28,18 @@ class OwnDirectory:
         path = quote(f"{self.place.rstrip('/')}/.chaosday-{self.lease_id}")
         return (
             f"mkdir -m 700 {path} && cd -P {path} || exit 1\n"
-            '[ "$(stat -c %u .)" = "$(id -u)" ] || { echo "the directory was exchanged" >&2; exit 1; }\n'
-            f"stat -c %i . >{self.note} || exit 1\n"
+            "whose=$(stat -c '%u %i' .)\n"
+            '[ "${whose% *}" = "$(id -u)" ] || { echo "the directory was exchanged" >&2; exit 1; }\n'
+            f'echo "${{whose#* }}" >{self.note} || exit 1\n'
         )
 
     def take_away(self) -> str:
         """Shell text that removes it under whatever name, any number of times; fails if it is still there."""
         return (
             f"if [ -e {self.note} ]; then\n"
-            f"    {self._find()} -exec rm -rf {{}} + || exit 1\n"
-            f'    [ -z "$({self._find()} -exec echo there {{}} +)" ] || exit 1\n'
+            # What find says of itself is of no use: beside us others make directories here, and take them away.
+            f"    {self._find()} -exec rm -rf {{}} + 2>/dev/null\n"
+            f'    [ -z "$({self._find()} -exec echo there {{}} + 2>/dev/null)" ] || exit 1\n'
             f"    rm -f {self.note}\nfi\n"
             # Killed between the making and the note.
             f"cd {quote(self.place)} && rmdir ./.chaosday-{self.lease_id} 2>/dev/null\n"
