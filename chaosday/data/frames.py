@@ -40,10 +40,12 @@ def _of_files(side: Side) -> pd.DataFrame:
     import pyarrow as pa
 
     from chaosday.data.reconcile.sources.files import FileSource
+    from chaosday.data.reconcile.workspace import room
 
     source = FileSource(side, "data")
     try:
-        table = source.parts.table()
+        with room():
+            table = source.parts.table()
         if side.form == "parquet":
             return typed(table)
     except MalformedInput as error:

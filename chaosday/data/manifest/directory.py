@@ -97,7 +97,8 @@ def digest_of(path: Path) -> bytes:
 
 def _opened(resume: Path) -> BinaryIO:
     try:
-        return resume.open("ab")
+        # Unbuffered: what a full disk refused is not tried, and refused, a second time when it is closed.
+        return resume.open("ab", buffering=0)
     except OSError as error:
         raise unwritable(resume, error) from None
 

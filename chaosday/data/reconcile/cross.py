@@ -20,7 +20,7 @@ from chaosday.data.reconcile.options import DiffOptions, Pair, pair_columns
 from chaosday.data.reconcile.result import DiffResult
 from chaosday.data.reconcile.sides import Side
 from chaosday.data.reconcile.sql import listed, statement
-from chaosday.data.reconcile.workspace import Workspace
+from chaosday.data.reconcile.workspace import Workspace, room
 from chaosday.errors import MalformedInput
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def open_source(side: Side, label: str, patience: Patience) -> Source:
 
 def diff_across(left: Side, right: Side, options: DiffOptions) -> DiffResult:
     """Compare two sides of any engines by their canonical rows."""
-    with contextlib.ExitStack() as stack, _duckdb_errors():
+    with _duckdb_errors(), room(), contextlib.ExitStack() as stack:
         sources = []
         for side, label in ((left, "left"), (right, "right")):
             sources.append(open_source(side, label, options.patience))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import re
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -13,6 +16,24 @@ from chaosday.data.reconcile.sql import literal
 from chaosday.errors import CapabilityMissing, EvidenceUnwritable
 
 _FULL = re.compile(r"no space left|disk quota|max_temp_directory_size|file too large", re.IGNORECASE)
+
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+@contextlib.contextmanager
+def room() -> Iterator[None]:
+    """Inside, a folder for temporary files that is full is said in one line, with the exit code of one."""
+    import duckdb
+
+    try:
+        yield
+    except (OSError, duckdb.Error) as error:
+        full = error.errno in _NO_ROOM if isinstance(error, OSError) else _FULL.search(str(error))
+        if not full:
+            raise
+        raise EvidenceUnwritable(
+            f"the folder for temporary files, {tempfile.gettempdir()}, is full: free some, or set TMPDIR"
+        ) from None
 
 
 class Workspace:
@@ -52,8 +73,4 @@ class Workspace:
         if isinstance(error, duckdb.OutOfMemoryException):
             raise CapabilityMissing(
                 f"the comparison does not fit into its memory of {self.memory_mb} MB: compare fewer columns at a time"
-            ) from None
-        if isinstance(error, duckdb.Error) and _FULL.search(str(error)):
-            raise EvidenceUnwritable(
-                f"the scratch folder {self.path.parent} is full: free some, or set TMPDIR"
             ) from None
