@@ -97,6 +97,9 @@ class Experiment(Model):
     """How long the workload goes on after everything has settled."""
     loss_rate_to_see: float = Field(default=0.01, gt=0, lt=1)
     """A run with too few acknowledged operations to see this loss rate with 95 % confidence is inconclusive."""
+    least_share_met: float = Field(default=0, ge=0, le=1)
+    """The share that has to meet each fault: of the requests of clients, where the proxy counts them; else of the
+    workload's operations under way meanwhile, those that did not succeed or took longer than 99 % of those before."""
     sight_budget_s: float = Field(default=20, gt=0, le=3600)
     must_see: list[str] | None = None
     """Corruption classes that the checks have to catch; None is every class that applies."""

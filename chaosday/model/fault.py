@@ -1,4 +1,4 @@
-"""A Fault is frozen data with units in its field names, and seven verbs."""
+"""A Fault is frozen data with units in its field names, and eight verbs."""
 
 from __future__ import annotations
 
@@ -31,6 +31,27 @@ class Reading(Model):
     unit: str
     by: str
     """What measured it: "round trip seen by a peer", "process table", "bytes free"."""
+    least: float | None = None
+    """The smallest of several, where ``value`` is their middle: a busy machine makes waits longer, and none shorter."""
+
+
+class Met(Model):
+    """How many of the operations that could meet a fault did, by whoever counts them; none of them ours."""
+
+    hurt: int
+    of: int
+    by: str
+    """What was counted, and what of it: "requests of clients through the route were hurt"."""
+
+    @property
+    def share(self) -> float:
+        """0 where there were none."""
+        return self.hurt / self.of if self.of else 0.0
+
+    @property
+    def words(self) -> str:
+        """The count in words."""
+        return f"{self.hurt:,} of {self.of:,} {self.by}"
 
 
 class Bite(Model):
@@ -43,6 +64,11 @@ class Bite(Model):
     during: Reading
     why: str
     """In words: what was asked, what was measured."""
+    looks: int = 1
+    """How many times it was measured: at its beginning, every few seconds while it was meant to last, at its end."""
+    gone_after_s: float | None = None
+    """When a look first found it gone, in seconds after the injection; None where every look found it."""
+    met: Met | None = None
 
 
 class FaultPlan(Model):
@@ -79,6 +105,8 @@ class Fault(Model):
     """The lease: how long the fault may outlive our last sign of life, in seconds."""
 
     requires: ClassVar[tuple[type[Any], ...]] = ()
+    look_every_s: ClassVar[float] = 2.0
+    """How long after one look at its effect the next one comes, while it is meant to last."""
     irreversible: ClassVar[bool] = False
     """Whether undoing is impossible by nature (a termination, a deletion): promise G12."""
 
@@ -93,6 +121,18 @@ class Fault(Model):
     @abstractmethod
     def attest(self, target: Target, plan: FaultPlan) -> Bite:
         """Measure the effect by a path other than the injector's."""
+
+    def look(self, target: Target, plan: FaultPlan) -> Bite | None:
+        """Measure again whether it is still there; None where it is over as soon as it is done: a kill, a restart.
+
+        Called from a thread of its own while the fault is on. Where ``attest`` waits long for an effect to show, this
+        must not: it has shown.
+        """
+        return self.attest(target, plan)
+
+    def met(self, target: Target, plan: FaultPlan) -> Met | None:
+        """What others asked for since the injection and how much of it was hurt; None where nobody counts that."""
+        return None
 
     @abstractmethod
     def snapshot(self, target: Target, plan: FaultPlan) -> dict[str, Any]:

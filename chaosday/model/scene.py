@@ -33,10 +33,31 @@ class Control:
 
 
 @dataclass(frozen=True)
+class Device:
+    """A network interface: an index for as long as it is there, a name that anybody may change, its link address."""
+
+    index: int
+    name: str
+    link: str = ""
+    passes: int = 1
+    """How many times a round trip to the peers leaves by it: twice where request and answer both do, as on lo."""
+
+
+@dataclass(frozen=True)
 class Scene:
-    """Where packets are hurt: whose lease, which connection is spared, on which interface."""
+    """Where packets are hurt: whose lease, which connection is spared, on which interfaces."""
 
     lease_id: str
     control: Control | None
-    device: str
+    devices: tuple[Device, ...]
     seed: int = 0
+
+    @property
+    def passes(self) -> int:
+        """How many times a round trip is hurt where interfaces are not told apart."""
+        return min(device.passes for device in self.devices)
+
+    @property
+    def names(self) -> str:
+        """The interfaces in words."""
+        return ", ".join(device.name for device in self.devices)

@@ -61,6 +61,9 @@ _TOLD: dict[str, Said] = {
     "injected": lambda data, names: f"injected {_fault(data, names)}",
     "attested": lambda data, names: f"measured {_fault(data, names)}: {data['bite']['why']}",
     "abstained": lambda data, names: f"a placebo: {_fault(data, names)} was not injected",
+    "looked": lambda data, names: (
+        "" if data["found"] else f"looked again at {data['fault']} on {data['target']}: not found: {data['words']}"
+    ),
     "rehearsed": lambda data, names: f"rehearsed {data['fault']}: {'clean' if data['clean'] else 'not clean'}",
     "action_done": lambda data, names: f"{data['kind']}: {data.get('words') or 'it failed'}",
     "healed": lambda data, names: f"undid {_fault(data, names)}",

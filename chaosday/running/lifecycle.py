@@ -30,7 +30,7 @@ from typing import Self
 from chaosday.clock import Clock, SystemClock
 from chaosday.errors import BlastRadiusExceeded, UnknownName, UsageError
 from chaosday.model.clean import Clean
-from chaosday.model.fault import Bite, Fault, FaultPlan, PlanContext
+from chaosday.model.fault import Bite, Fault, FaultPlan, Met, PlanContext
 from chaosday.model.lease import LeaseHolder
 from chaosday.model.target import Target
 from chaosday.record.journal import Journal
@@ -48,6 +48,7 @@ class _Life:
     plan: FaultPlan
     stage: int = PLANNED
     beating: threading.Thread | None = None
+    ending: bool = False
     seen: Clean | None = None
 
 
@@ -140,6 +141,21 @@ class Lifecycle:
         self._journal.append("attested", lease_id=plan.lease.id, bite=bite.model_dump(mode="json"))
         return bite
 
+    def look(self, plan: FaultPlan) -> Bite | None:
+        """Measure again, from any thread; None where there is nothing to look at: over by nature, or being undone."""
+        life = self._lives[plan.lease.id]
+        bite = life.fault.look(life.target, plan) if self._lasts(life) else None
+        return bite if self._lasts(life) else None
+
+    def met(self, plan: FaultPlan) -> Met | None:
+        """What has met it so far, where somebody counts that."""
+        life = self._lives[plan.lease.id]
+        return life.fault.met(life.target, plan) if self._lasts(life) else None
+
+    @staticmethod
+    def _lasts(life: _Life) -> bool:
+        return life.stage == INJECTED and not life.ending
+
     def abstain(self, plan: FaultPlan) -> Bite:
         """A placebo's turn in place of inject and attest: the lease is renewed, nothing is injected, and it is
         measured all the same. A bite here is the measurement's own noise."""
@@ -170,6 +186,7 @@ class Lifecycle:
     def heal(self, plan: FaultPlan) -> Clean:
         """End one fault and look; any number of times."""
         life = self._lives[plan.lease.id]
+        life.ending = True
         with self.signals.shielded():
             life.seen = undo(life.fault, life.target, plan, self._journal)
             if life.seen.clean:

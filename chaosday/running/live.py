@@ -15,6 +15,7 @@ from chaosday.model.clean import Clean
 from chaosday.model.experiment import Guard
 from chaosday.model.fault import Bite, Fault, FaultPlan
 from chaosday.model.finding import Finding
+from chaosday.model.history import History
 from chaosday.model.intent import Intent, bound
 from chaosday.model.probe import Probe, ProbeReading
 from chaosday.model.target import Target
@@ -23,6 +24,8 @@ from chaosday.progress import Step, say
 from chaosday.record.journal import Journal
 from chaosday.record.run_directory import RunDirectory
 from chaosday.running.lifecycle import Lifecycle
+from chaosday.running.looking import Looking
+from chaosday.running.meeting import Ordinary
 from chaosday.running.signals import words_of
 from chaosday.running.workloads import Workloads
 from chaosday.safety.guarding import Guarding
@@ -76,6 +79,7 @@ class LiveRun:
             seed=intent.seed,
             max_affected=intent.max_targets,
         )
+        self.looking = Looking(self.lifecycle, self.journal, self.clock)
         self.workloads = Workloads(directory, self.journal, self.clock, intent.seed)
         self.plans: list[Planned] = []
         self.refusals: list[str] = []
@@ -149,17 +153,44 @@ class LiveRun:
         self.plans.append(Planned(at_s, fault, plan))
         return plan
 
-    def strike(self, plan: FaultPlan, *, injected: Callable[[], None] = lambda: None) -> Bite:
-        """Arm, inject and measure; heartbeats keep the lease alive from here on. ``injected`` is called in between."""
+    def strike(
+        self, plan: FaultPlan, *, injected: Callable[[], None] = lambda: None, meant_to_last: bool = True
+    ) -> Bite:
+        """Arm, inject and measure; heartbeats keep the lease alive from here on. ``injected`` is called in between.
+
+        It is looked at again until ``last_look``, unless somebody else is expected to end it.
+        """
         self.require_leave(plan)
         self.injected = True
         self.lifecycle.arm(plan)
         self.keep_alive()
         self.lifecycle.inject(plan)
         injected()
+        watch = self.looking.begin(plan)
         bite = self.lifecycle.attest(plan)
         self.bites.append(bite)
+        watch.begin(bite, meant_to_last=meant_to_last)
         return bite
+
+    def last_look(self, plan: FaultPlan | None = None) -> None:
+        """Measure one fault, or all, at the end of what it was meant to last; not where the run has to end at once."""
+        self.looking.end(self.over, demanded=bool(self.workloads.drivers), plan=plan)
+        self.bites = [self.looking.told(bite) for bite in self.bites]
+
+    def measure_met(self, history: History, least_share: float) -> None:
+        """Say of every bite which share of the workload's operations met it; less than ``least_share`` falls short."""
+        first_ns = min((watch.began_ns for watch in self.looking.watches), default=0)
+        ordinary = Ordinary.of(history, first_ns)
+        for watch in self.looking.watches:
+            bite = watch.told
+            if bite is None or bite not in self.bites:
+                continue
+            met = bite.met or ordinary.met(history, watch.began_ns, watch.ended_ns)
+            told = bite.model_copy(update={"met": met, "why": f"{bite.why}; {met.words}"})
+            self.bites[self.bites.index(bite)] = told
+            if met.share < least_share:
+                share = f"{met.share:.1%}, and {least_share:.1%} is asked for"
+                self.fall_short(f"bite: {told.fault} on {told.target}: {met.words}: {share}")
 
     def keep_alive(self) -> None:
         """Renew the leases for as long as the run may take, and no longer."""

@@ -111,6 +111,7 @@ class Run(LiveRun):
     def rollback(self) -> list[Clean]:
         """Undo every fault and everything else of ours, and look; no signal comes between."""
         self.begun.add("rollback")
+        self.last_look()
         self.over()
         self.say("rollback", "undoing the faults")
         self._guarding.stop()

@@ -11,9 +11,11 @@ import pytest
 
 from chaosday import registry
 from chaosday.errors import LeaseError
+from chaosday.mechanisms.hosts.tools import PATH
 from chaosday.model.fault import Fault, FaultPlan
 from chaosday.model.lease import Lease, LeaseHolder
-from chaosday.model.target import Target
+from chaosday.model.target import Shell, Target
+from chaosday.processes import mark
 from chaosday.record.journal import Journal, open_faults, read
 from chaosday.running.lifecycle import Lifecycle
 from chaosday.undo.recovery import recover
@@ -22,6 +24,8 @@ from tests.conformance.benches import BENCHES, WITH_SERVERS_OF_THEIR_OWN, Bench
 pytestmark = pytest.mark.lab
 
 FAULTS = [kind for kind in registry.members("faults") if not kind.startswith(WITH_SERVERS_OF_THEIR_OWN)]
+
+OVER_AT_ONCE = {"process.kill", "container.kill", "host.reboot"}
 
 
 @pytest.fixture(params=FAULTS)
@@ -45,8 +49,27 @@ def _with(bench: Bench, **verbs: Any) -> Fault:
     return type(kind.__name__, (kind,), verbs)(**bench.fault.model_dump())
 
 
+def _ended_by_somebody_else(bench: Bench, plan: FaultPlan) -> None:
+    """What holds the fault dies, where something does; else its undo is run by somebody who is not the run."""
+    shell = bench.target.capabilities().get(Shell)
+    if shell is not None and (held := shell.run(PATH + mark.find(plan.lease.id), sudo=True).out.split()):
+        shell.run(f"kill -9 {' '.join(held)}", sudo=True)
+    elif shell is not None and plan.lease.undo.script:
+        shell.run(PATH + plan.lease.undo.script, sudo=True, stdin="")
+    else:
+        bench.target.capability(LeaseHolder).heal(plan.lease.id, plan.lease.undo)
+
+
+def _missed(bench: Bench, plan: FaultPlan) -> None:
+    """A look at the end finds that it is gone, unless it was over as soon as it was done."""
+    look = bench.fault.look(bench.target, plan)
+    assert (look is None) is (bench.fault.kind in OVER_AT_ONCE)
+    assert look is None or not look.bit, look.why
+
+
 def test_it_bites_and_ends(bench: Bench, journal: Journal) -> None:
-    """The effect is there between inject and heal, by the bite and by a measurement of the test's own."""
+    """The effect is there between inject and heal, by the bite and by a measurement of the test's own; that it was
+    ended before its time, by whomever, does not escape a further look."""
     foreign = bench.foreign()
     assert not bench.hurt()
     with Lifecycle("run-1", journal, bench.targets) as life:
@@ -58,12 +81,15 @@ def test_it_bites_and_ends(bench: Bench, journal: Journal) -> None:
         bite = life.attest(plan)
         assert bite.bit, bite.why
         assert bench.hurt()
+        life.stop_heartbeat()
+        assert not life.interruptions
+        _ended_by_somebody_else(bench, plan)
+        _missed(bench, plan)
         assert bench.foreign() == foreign
         (clean,) = life.heal_all()
     assert clean.clean, clean.words
     assert bench.hurt() is bench.stays
     assert bench.foreign() == foreign
-    assert not life.interruptions
     assert open_faults(read(journal.path)) == []
     assert bench.target.capability(LeaseHolder).residue(plan.lease.id, plan.lease.undo) == []
 

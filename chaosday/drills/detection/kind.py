@@ -108,6 +108,7 @@ class DetectionKind(Kind):
             run.wait("observe", self.value.patience_s, f"{name} is there", lambda: watches[0].noticed() == wanted)
         finally:
             notices = [notice for watch in watches for notice in watch.stop()]
+            run.last_look(each.plan)
             run.lifecycle.heal(each.plan)
         if not run.over() or all(notice.after_s is not None for notice in notices):
             # Where the drill was stopped nobody had the time that was promised: nothing is said of who slept.

@@ -83,6 +83,8 @@ class ExperimentKind(Kind):
         primary would be a dose of its own.
         """
         run.wait("observe", self.value.fault_window_s)
+        # Before the actions: to fail over may be to kill what stood still.
+        run.last_look()
         if run.injected and not self.placebo:
             run.act("observe", self.value.actions)
 
@@ -101,6 +103,8 @@ class ExperimentKind(Kind):
 
     def collect(self, run: LiveRun) -> None:
         collect(run.directory, self.value, run.targets, run.workloads.drivers)
+        if run.injected and not self.placebo:
+            run.measure_met(run.directory.evidence().history(), self.value.least_share_met)
 
     def judgement(self) -> Judgement:
         value = self.value

@@ -54,7 +54,7 @@ class Hunt:
         clock = self.run.clock
         seen = {"began_ns": clock.wall_ns()}
         try:
-            bite = self.run.strike(plan, injected=lambda: seen.update(began_ns=clock.wall_ns()))
+            bite = self.run.strike(plan, injected=lambda: seen.update(began_ns=clock.wall_ns()), meant_to_last=False)
             told = told.model_copy(update={"bit": bite.bit, "why": bite.why})
             accepted = self._listen(seen["began_ns"], option, plan) if bite.bit else None
         except ChaosdayError as error:

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from chaosday.mechanisms.http_proxy.canary import Seen
-from chaosday.mechanisms.http_proxy.fault import ApiFault, median_s, slowest_s
+from chaosday.mechanisms.http_proxy.fault import DELAY, ApiFault, median_s, slowest_s
 from chaosday.mechanisms.http_proxy.rule import Rule
 
 
@@ -15,12 +15,15 @@ class ApiLatency(ApiFault):
     """Holds matching requests back by ``delay_ms`` plus or minus ``jitter_ms`` before they are passed on."""
 
     kind: Literal["cloud.api.latency"] = "cloud.api.latency"
-    unit: ClassVar[str] = "ms round trip"
+    unit: ClassVar[str] = DELAY
     delay_ms: float = Field(default=300, gt=0, le=600_000)
     jitter_ms: float = Field(default=0, ge=0, le=600_000)
 
     def rule(self) -> Rule:
         return Rule(effect="delay", delay_s=self.delay_ms / 1000, jitter_s=self.jitter_ms / 1000)
+
+    def delays_ms(self) -> float:
+        return self.delay_ms + self.jitter_ms
 
     def patience_s(self) -> float:
         return 10 + (self.delay_ms + self.jitter_ms) / 1000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import Literal
 
 from pydantic import Field
@@ -19,6 +20,10 @@ class ApiThrottle(ApiFault):
     kind: Literal["cloud.api.throttle"] = "cloud.api.throttle"
     allowed_per_s: float = Field(default=0, ge=0)
     retry_after_s: int = Field(default=0, ge=0)
+
+    def canaries(self) -> int:
+        """As many more as are let through."""
+        return super().canaries() + ceil(self.allowed_per_s)
 
     def rule(self) -> Rule:
         return Rule(

@@ -6,8 +6,8 @@ from typing import Literal
 
 from chaosday.mechanisms.hosts.containers import ContainerEnd
 from chaosday.mechanisms.hosts.script_fault import Prepared
-from chaosday.model.fault import PlanContext
-from chaosday.model.target import Shell
+from chaosday.model.fault import Bite, FaultPlan, PlanContext
+from chaosday.model.target import Shell, Target
 
 
 class ContainerKill(ContainerEnd):
@@ -18,3 +18,6 @@ class ContainerKill(ContainerEnd):
 
     def prepare(self, shell: Shell, context: PlanContext) -> Prepared:
         return self.ended(shell, context.lease_id, f"kill -s {self.signal}", f"{self.engine} kill -s {self.signal}")
+
+    def look(self, target: Target, plan: FaultPlan) -> Bite | None:
+        return None  # dead at once, and its engine may have started it again since

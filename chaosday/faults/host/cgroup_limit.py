@@ -13,8 +13,8 @@ from chaosday.mechanisms.hosts.cgroup import Group
 from chaosday.mechanisms.hosts.means import Means
 from chaosday.mechanisms.hosts.script_fault import Prepared, ScriptFault
 from chaosday.mechanisms.hosts.tools import PATH, ask
-from chaosday.model.fault import PlanContext, Reading
-from chaosday.model.target import Shell
+from chaosday.model.fault import Bite, FaultPlan, PlanContext, Reading
+from chaosday.model.target import Shell, Target
 from chaosday.model.words import ABSOLUTE, DEVICE
 
 
@@ -52,6 +52,7 @@ class HostCgroupLimit(ScriptFault):
             residue=f'if [ "{now}" = {quote(ours)} ]; then echo "limit {ours} in {file}"; fi\n',
         )
         data = {"file": file, "group": group.directory, "version": group.version, "device": ours.split()[0]}
+        data |= {"ours": ours, "setting": self._read(file, ours)}
         return Prepared(means, data, {"limit": f"cat {quote(file)}"})
 
     def _setting(self, shell: Shell, group: Group) -> tuple[str, str, str]:
@@ -97,6 +98,13 @@ class HostCgroupLimit(ScriptFault):
         if self.limit == "memory":
             return Reading(value=n1, unit="times at the limit", by="the group's own counter")
         return Reading(value=round(rate / 2**20, 3), unit="MB/s", by="bytes written by the group")
+
+    def look(self, target: Target, plan: FaultPlan) -> Bite | None:
+        """A counter keeps what it counted when somebody has set another limit."""
+        bite, setting = self.looked(target, plan), {"limit": str(plan.data["setting"])}
+        if (now := ask(target.capability(Shell), setting)["limit"]) == plan.data["ours"]:
+            return bite
+        return bite.model_copy(update={"bit": False, "why": f"{plan.data['file']} reads {now!r}, which is not ours"})
 
     def bites(self, baseline: Reading, during: Reading, data: dict[str, Any]) -> tuple[bool, str]:
         words = f"{during.value:g} {during.unit}, before {baseline.value:g}"

@@ -12,7 +12,7 @@ from chaosday.errors import CapabilityMissing, UsageError
 from chaosday.mechanisms.hosts.means import Means
 from chaosday.mechanisms.hosts.script_fault import Prepared, ScriptFault
 from chaosday.mechanisms.hosts.tools import ask
-from chaosday.model.fault import FaultPlan, PlanContext, Reading
+from chaosday.model.fault import Bite, FaultPlan, PlanContext, Reading
 from chaosday.model.target import Shell, Target
 from chaosday.model.words import ABSOLUTE
 
@@ -107,6 +107,12 @@ class HostClockSkew(ScriptFault):
         strayed = abs(ahead - plan.baseline.value)
         # Two readings of a clock never agree to the digit; a second is far below any skew worth asking for.
         return seen | ({"clock": f"off by {strayed:.2f} s"} if strayed > 1 + 2 * unsure else {})
+
+    def look(self, target: Target, plan: FaultPlan) -> Bite | None:
+        """A clock that drifts is further off at every look, or comes nearer."""
+        bite = self.looked(target, plan)
+        drifts = self.drift_percent and abs(bite.during.value - plan.baseline.value) > 1
+        return bite.model_copy(update={"bit": True}) if drifts else bite
 
     def bites(self, baseline: Reading, during: Reading, data: dict[str, Any]) -> tuple[bool, str]:
         moved = during.value - baseline.value

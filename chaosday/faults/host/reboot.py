@@ -12,8 +12,8 @@ from chaosday.errors import AccessDenied, CapabilityMissing, TargetUnreachable
 from chaosday.mechanisms.hosts.means import Means
 from chaosday.mechanisms.hosts.script_fault import Prepared, ScriptFault
 from chaosday.mechanisms.hosts.tools import ask
-from chaosday.model.fault import PlanContext, Reading
-from chaosday.model.target import Shell
+from chaosday.model.fault import Bite, FaultPlan, PlanContext, Reading
+from chaosday.model.target import Shell, Target
 
 CAP_SYS_BOOT = 22
 BOOT = "cat /proc/sys/kernel/random/boot_id"
@@ -73,6 +73,9 @@ class HostReboot(ScriptFault):
             if changed or not hurt or waited > self.back_within_s:
                 return Reading(value=changed, unit=f"reboots ({waited:.0f} s waited)", by="the kernel's boot id")
             time.sleep(0.5)
+
+    def look(self, target: Target, plan: FaultPlan) -> Bite | None:
+        return None  # it is over once the host is back
 
     def bites(self, baseline: Reading, during: Reading, data: dict[str, Any]) -> tuple[bool, str]:
         return during.value > baseline.value, f"{during.value:g} {during.unit}"

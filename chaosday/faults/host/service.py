@@ -10,8 +10,8 @@ from chaosday.errors import CapabilityMissing, UsageError
 from chaosday.mechanisms.hosts.means import Means
 from chaosday.mechanisms.hosts.script_fault import Prepared, ScriptFault
 from chaosday.mechanisms.hosts.tools import PATH, ask
-from chaosday.model.fault import PlanContext, Reading
-from chaosday.model.target import Shell
+from chaosday.model.fault import Bite, FaultPlan, PlanContext, Reading
+from chaosday.model.target import Shell, Target
 from chaosday.model.words import DEVICE
 
 
@@ -59,6 +59,9 @@ class HostService(ScriptFault):
         )
         started = shell.run(PATH + script, sudo=True).out.strip() or "0"
         return Reading(value=int(started), unit="ticks, start of its main process (0: none)", by="/proc/PID/stat")
+
+    def look(self, target: Target, plan: FaultPlan) -> Bite | None:
+        return super().look(target, plan) if self.action == "stop" else None
 
     def bites(self, baseline: Reading, during: Reading, data: dict[str, Any]) -> tuple[bool, str]:
         if not baseline.value:

@@ -70,6 +70,9 @@ class NetworkPartition(PodFault):
             why += "; the cluster's network plugin does not enforce NetworkPolicies"
         return Bite(fault=self.kind, target=self.target, bit=silent > 0, baseline=plan.baseline, during=during, why=why)
 
+    def look(self, target: Target, plan: FaultPlan) -> Bite | None:
+        return self.attest(target, plan)
+
     def _silent(self, kube: Kube, lease: Lease, addresses: list[str]) -> int:
         name = f"{lease.id}-probe"
         tests = " ".join(

@@ -16,7 +16,7 @@ from chaosday.mechanisms.hosts.means import Means
 from chaosday.mechanisms.hosts.script_fault import Prepared, ScriptFault
 from chaosday.mechanisms.hosts.tools import PATH, ask
 from chaosday.mechanisms.packets import firewall
-from chaosday.model.fault import PlanContext, Reading
+from chaosday.model.fault import FaultPlan, PlanContext, Reading
 from chaosday.model.target import Shell
 from chaosday.model.words import DEVICE
 from chaosday.processes import mark
@@ -86,6 +86,9 @@ class NetworkDns(ScriptFault):
         hit = sum(address == meant for address, _ in answers)
         unit = "% got the wrong answer" if self.mode == "wrong_answer" else "% failed"
         return Reading(value=round(100 * hit / len(answers), 1), unit=unit, by=by)
+
+    def served_by(self, plan: FaultPlan) -> str:
+        return "the resolver of ours"
 
     def bites(self, baseline: Reading, during: Reading, data: dict[str, Any]) -> tuple[bool, str]:
         words = f"{self.mode}: {during.value:g} {during.unit}, before {baseline.value:g}"

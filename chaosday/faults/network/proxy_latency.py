@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from chaosday.mechanisms.dose import overdose
 from chaosday.mechanisms.proxy.route_fault import RouteFault, answer
 from chaosday.model.fault import Reading
 from chaosday.model.target import Route
@@ -35,11 +36,13 @@ class ProxyLatency(RouteFault):
         return reading.value >= self._patience_s * 1000
 
     def bites(self, baseline: Reading, during: Reading) -> tuple[bool, str]:
-        """At least half of what was asked was added: more shows a busy machine, less shows no fault."""
+        """At least half of what was asked was added, and at its least not much more."""
         asked = self.delay_ms * (2 if self.direction == "both" else 1)
         added = during.value - baseline.value
-        bit = asked > 0 and added >= asked / 2 and not self.silent(during)
-        return bit, f"asked {asked:g} ms a round trip; it took {baseline.value:.1f} ms and takes {during.value:.1f} ms"
+        words = f"asked {asked:g} ms a round trip; it took {baseline.value:.1f} ms and takes {during.value:.1f} ms"
+        if too_much := overdose(baseline, during, asked + 2 * self.jitter_ms):
+            return False, f"{words}; {too_much}"
+        return asked > 0 and added >= asked / 2 and not self.silent(during), words
 
     @property
     def _patience_s(self) -> float:

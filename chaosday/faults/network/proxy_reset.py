@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from chaosday.mechanisms.proxy.route_fault import RouteFault
-from chaosday.model.fault import FaultPlan, Reading
+from chaosday.model.fault import Bite, FaultPlan, Reading
 from chaosday.model.target import Route, Target
 
 _SLACK_S = 1.0
@@ -31,6 +31,17 @@ class ProxyReset(RouteFault):
         route = target.capability(Route)
         route.stand(self.tries)
         super().inject(target, plan)
+
+    def look(self, target: Target, plan: FaultPlan) -> Bite | None:
+        """Those that stood are gone; a connection that comes now is reset as well, or it was over at once."""
+        if not self.new:
+            return None
+        route = target.capability(Route)
+        waited = [route.probe(self.patience_s + self.delay_ms / 1000) for _ in range(self.tries)]
+        bit = None in waited
+        during = Reading(value=float(bit), unit="of our own connections reset", by="the socket of a client of ours")
+        why = f"a connection of ours that came later was {'ended' if bit else 'answered'}"
+        return Bite(fault=self.kind, target=self.target, bit=bit, baseline=plan.baseline, during=during, why=why)
 
     def measure(self, route: Route) -> Reading:
         """Whether a connection of ours that stood before the fault was reset: 0 stands, 1 was reset."""

@@ -82,6 +82,9 @@ class ProcessKill(Fault):
         why = f"{len(victims)} ran before SIG{self.signal}, {left} of them still run"
         return Bite(fault=self.kind, target=self.target, bit=left == 0, baseline=plan.baseline, during=during, why=why)
 
+    def look(self, target: Target, plan: FaultPlan) -> Bite | None:
+        return None  # dead at once, and a supervisor may have started another since
+
     def snapshot(self, target: Target, plan: FaultPlan) -> dict[str, Any]:
         """How many main processes run; a respawn is given its time."""
         until = time.monotonic() + self.respawn_within_s

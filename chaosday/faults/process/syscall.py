@@ -11,7 +11,7 @@ from chaosday.errors import CapabilityMissing, ForeignState, UsageError
 from chaosday.mechanisms.hosts.means import Means
 from chaosday.mechanisms.hosts.script_fault import Prepared, ScriptFault
 from chaosday.mechanisms.hosts.tools import PATH, ask
-from chaosday.model.fault import PlanContext, Reading
+from chaosday.model.fault import FaultPlan, PlanContext, Reading
 from chaosday.model.target import Shell
 from chaosday.processes import mark
 from chaosday.processes.process_table import read_table
@@ -84,6 +84,10 @@ class ProcessSyscall(ScriptFault):
             unit="calls tampered with",
             by="strace, as reported by the kernel",
         )
+
+    def served_by(self, plan: FaultPlan) -> str:
+        """The log keeps what it counted when the tracer is dead."""
+        return "the tracer"
 
     def bites(self, baseline: Reading, during: Reading, data: dict[str, Any]) -> tuple[bool, str]:
         return during.value > baseline.value, f"{during.value:g} calls of {', '.join(self.calls)} tampered with"

@@ -62,6 +62,15 @@ class FunctionFault(Fault):
         why = f"{self.kind}: {count} calls of {self.function} hurt" + ("" if bit else "; does the program call it?")
         return Bite(fault=self.kind, target=self.target, bit=bit, baseline=plan.baseline, during=during, why=why)
 
+    def look(self, target: Target, plan: FaultPlan) -> Bite | None:
+        """The program may call the function seldom: that its rule is still there is asked, and how often it struck."""
+        switch = target.capability(PythonSwitch)
+        during = Reading(value=switch.struck(plan.lease.id), unit=UNIT, by=BY)
+        rules = self.snapshot(target, plan)["rules"]
+        why = f"{self.kind}: {during.value:g} calls hurt, and the rule is {'still there' if rules else 'gone'}"
+        bit = bool(rules)
+        return Bite(fault=self.kind, target=self.target, bit=bit, baseline=plan.baseline, during=during, why=why)
+
     def snapshot(self, target: Target, plan: FaultPlan) -> dict[str, Any]:
         left = target.capability(LeaseHolder).residue(plan.lease.id)
         return {"rules": [line for line in left if line.startswith("rule")]}

@@ -95,13 +95,21 @@ class AccountFault(Fault):
             Call.model_validate(call).run(access)
 
     def attest(self, target: Target, plan: FaultPlan) -> Bite:
-        now = self._until(target, plan, lambda state: self._share(plan, state) == 1)
+        return self._bite(plan, self._until(target, plan, lambda state: self._share(plan, state) == 1))
+
+    def _bite(self, plan: FaultPlan, now: dict[str, Any]) -> Bite:
         share = self._share(plan, now)
         during = Reading(value=share, unit=self.unit, by=plan.baseline.by)
         why = f"{self.kind}: {share:.0%} of {len(plan.snapshot)} show it: " + "; ".join(
             f"{name}: {plan.snapshot[name]} -> {now.get(name)}" for name in list(plan.snapshot)[:3]
         )
         return Bite(fault=self.kind, target=self.target, bit=share > 0, baseline=plan.baseline, during=during, why=why)
+
+    def look(self, target: Target, plan: FaultPlan) -> Bite | None:
+        """Once, without waiting; what has no undo is over once it is done."""
+        if self.lasting or plan.lease.undo.data.get("calls") == "[]":
+            return None
+        return self._bite(plan, self._now(target, plan))
 
     def snapshot(self, target: Target, plan: FaultPlan) -> dict[str, Any]:
         if plan.lasting:

@@ -28,6 +28,7 @@ class ClusterFault(Fault):
     """A fault whose undo is a list of changes in the cluster, run by a Job there if nobody renews the lease."""
 
     requires: ClassVar[tuple[type[Any], ...]] = (Kube, LeaseHolder)
+    look_every_s: ClassVar[float] = 5.0
     unit: ClassVar[str] = "things hurt"
     by: ClassVar[str] = "the API server"
     lasting: ClassVar[str] = ""
@@ -86,7 +87,15 @@ class ClusterFault(Fault):
 
     def attest(self, target: Target, plan: FaultPlan) -> Bite:
         kube = target.capability(Kube)
-        value = self.until(lambda: self.effect(kube, plan.data), lambda now: self.enough(plan, now))
+        return self._bite(plan, self.until(lambda: self.effect(kube, plan.data), lambda now: self.enough(plan, now)))
+
+    def look(self, target: Target, plan: FaultPlan) -> Bite | None:
+        """Once, without waiting; what has no undo is over once it is done."""
+        if self.lasting or plan.lease.undo.data.get("changes") == "[]":
+            return None
+        return self._bite(plan, self.effect(target.capability(Kube), plan.data))
+
+    def _bite(self, plan: FaultPlan, value: float) -> Bite:
         during = Reading(value=value, unit=self.unit, by=self.by)
         bit = self.enough(plan, value)
         why = f"{self.kind} on {', '.join(plan.affected[:3])}: {value:g} {self.unit}, {plan.baseline.value:g} before"

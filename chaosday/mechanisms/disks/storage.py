@@ -15,7 +15,7 @@ from chaosday.mechanisms.hosts.means import Means
 from chaosday.mechanisms.hosts.scratch import SCRATCH
 from chaosday.mechanisms.hosts.script_fault import Prepared, ScriptFault
 from chaosday.mechanisms.hosts.tools import PATH, ask
-from chaosday.model.fault import PlanContext, Reading
+from chaosday.model.fault import FaultPlan, PlanContext, Reading
 from chaosday.model.target import Shell
 from chaosday.processes import mark
 
@@ -57,7 +57,7 @@ class StorageFault(ScriptFault):
         means = self._asked(cover, lease_id, wish) if standing else self._laid(cover, lease_id, wish, found)
         lasting = {"damage": f"bytes damaged by design; what they were is in {damage_log}"} if self.damaging else {}
         dump = {"mounts": f"awk -v p={quote(self.path)} 'index($2, p) == 1' /proc/self/mounts"}
-        data = {"library": text, "disk": found["disk"], "control": cover.control}
+        data = {"library": text, "disk": found["disk"], "control": cover.control, "standing": standing}
         return Prepared(means, data, dump, lasting=lasting)
 
     def _asked(self, cover: Cover, lease_id: str, wish: dict[str, Any]) -> Means:
@@ -103,6 +103,10 @@ class StorageFault(ScriptFault):
             raise CapabilityMissing(f"the directory cannot be probed: {' '.join(result.err.split())[-200:]}")
         value, unit = self.read(json.loads(result.out))
         return Reading(value=value, unit=unit, by="a file of our own, written, synced and read back")
+
+    def served_by(self, plan: FaultPlan) -> str:
+        """Below a file system whose process has died every call fails, whatever was asked for."""
+        return "" if plan.data["standing"] else "what serves the file system"
 
     @abstractmethod
     def read(self, said: dict[str, Any]) -> tuple[float, str]:

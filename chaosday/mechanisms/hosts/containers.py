@@ -11,8 +11,8 @@ from chaosday.errors import ForeignState, UsageError
 from chaosday.mechanisms.hosts.means import Means
 from chaosday.mechanisms.hosts.script_fault import Prepared, ScriptFault
 from chaosday.mechanisms.hosts.tools import PATH, ask, need
-from chaosday.model.fault import Reading
-from chaosday.model.target import Shell
+from chaosday.model.fault import Bite, FaultPlan, Reading
+from chaosday.model.target import Shell, Target
 from chaosday.model.words import CONTAINER, PROCESS, said
 
 _PLAIN = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
@@ -88,6 +88,15 @@ class ContainerEnd(ContainerFault):
         script = f"for main in {' '.join(data['mains'])}; do\n{look}\ndone\n"
         up = shell.run(PATH + script, sudo=True).out.split()
         return Reading(value=len(up), unit="main processes that still run", by="/proc/PID/stat")
+
+    def look(self, target: Target, plan: FaultPlan) -> Bite | None:
+        """A container that somebody started again has another main process."""
+        bite = self.looked(target, plan)
+        asked = f"{{ {plan.data['dump']['running']}; }} | grep -c ' true$'"
+        again = int(ask(target.capability(Shell), {"again": asked})["again"] or 0)
+        if not again:
+            return bite
+        return bite.model_copy(update={"bit": False, "why": f"{again} of {len(plan.affected)} containers run again"})
 
     def bites(self, baseline: Reading, during: Reading, data: dict[str, Any]) -> tuple[bool, str]:
         why = f"{baseline.value:g} main processes ran before, {during.value:g} of them still do"

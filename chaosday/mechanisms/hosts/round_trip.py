@@ -64,6 +64,7 @@ class RoundTrips:
     reordered: int = 0
     damaged: int = 0
     median_ms: float = math.nan
+    least_ms: float = math.nan
     spread_ms: float = math.nan
     elapsed_s: float = math.nan
 
@@ -98,6 +99,7 @@ def _echoes(shell: Shell, probe: Probe, pace: Pace) -> RoundTrips:
         reordered=sum(later < earlier for earlier, later in pairwise(order)),
         damaged=result.out.count("BAD CHECKSUM") + result.out.count("wrong data byte"),
         median_ms=times[len(times) // 2] if times else math.nan,
+        least_ms=times[0] if times else math.nan,
         spread_ms=_deviation(times),
         elapsed_s=int(elapsed[1]) / 1000 if elapsed else math.nan,
     )
@@ -121,6 +123,7 @@ def _connects(shell: Shell, probe: Probe, pace: Pace) -> RoundTrips:
         received=len(times),
         refused=sum(code not in (0, 124) for code, _ in answers),
         median_ms=times[len(times) // 2] if times else math.nan,
+        least_ms=times[0] if times else math.nan,
         spread_ms=_deviation(times),
     )
 

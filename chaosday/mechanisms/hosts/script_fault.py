@@ -12,6 +12,7 @@ from chaosday.mechanisms.hosts.tools import PATH, ask, need
 from chaosday.model.fault import Bite, Fault, FaultPlan, PlanContext, Reading
 from chaosday.model.lease import LeaseHolder, Undo
 from chaosday.model.target import Shell, Target
+from chaosday.processes import mark
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,28 @@ class ScriptFault(Fault):
         return ""
 
     def attest(self, target: Target, plan: FaultPlan) -> Bite:
-        during = self.measure(target.capability(Shell), plan.lease.id, plan.data, hurt=True)
+        return self._bite(plan, self.measure(target.capability(Shell), plan.lease.id, plan.data, hurt=True))
+
+    def look(self, target: Target, plan: FaultPlan) -> Bite | None:
+        return self.looked(target, plan)
+
+    def looked(self, target: Target, plan: FaultPlan) -> Bite:
+        """Its effect now: it has shown, and is not waited for again.
+
+        What does it may be dead, and leave something that looks alike: a name that nobody resolves at all.
+        """
+        shell = target.capability(Shell)
+        bite = self._bite(plan, self.measure(shell, plan.lease.id, plan.data, hurt=False))
+        served = self.served_by(plan)
+        if not served or ask(shell, {"served": mark.find(plan.lease.id)})["served"]:
+            return bite
+        return bite.model_copy(update={"bit": False, "why": f"{served} has ended; {bite.why}"})
+
+    def served_by(self, plan: FaultPlan) -> str:
+        """The process of ours, in words, that has to live for the effect to be the one that was asked for."""
+        return ""
+
+    def _bite(self, plan: FaultPlan, during: Reading) -> Bite:
         bit, why = self.bites(plan.baseline, during, plan.data)
         return Bite(fault=self.kind, target=self.target, bit=bit, baseline=plan.baseline, during=during, why=why)
 

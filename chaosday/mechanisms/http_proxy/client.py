@@ -34,7 +34,8 @@ class HttpRules(Protocol):
         """Put a rule into force under an armed lease; ``LeaseError`` where it is not armed."""
 
     def counts(self, lease_id: str) -> dict[str, int]:
-        """``requests`` seen on the route, ``seen`` and ``hit`` by the lease's rules."""
+        """``requests`` seen on the route, ``seen`` and ``hit`` by the lease's rules; ``others``: those since its first
+        rule that were no canaries, and how many of these were ``hurt``."""
 
     def canary(self, match: Match, *, timeout_s: float, upload: bool = False) -> Seen:
         """One harmless request that ``match`` fits, as its sender sees it; ``upload``: with a body."""

@@ -8,14 +8,16 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
+from chaosday.mechanisms.dose import overdose
 from chaosday.mechanisms.http_proxy.canary import STAMP_BYTES, Seen, intact
 from chaosday.mechanisms.http_proxy.client import HttpRules
 from chaosday.mechanisms.http_proxy.rule import Match, Rule
-from chaosday.model.fault import Bite, Fault, FaultPlan, PlanContext, Reading
+from chaosday.model.fault import Bite, Fault, FaultPlan, Met, PlanContext, Reading
 from chaosday.model.lease import LeaseHolder, Undo
 from chaosday.model.target import Target
 
 BY = "a client of the proxy"
+DELAY = "ms round trip"
 MOST_CANARIES = 60
 
 
@@ -59,12 +61,21 @@ class ProxyFault(Fault):
         target.capability(HttpRules).add(plan.lease.id, Rule.model_validate(plan.data["rule"]))
 
     def attest(self, target: Target, plan: FaultPlan) -> Bite:
-        # Enough canaries that a fault of this probability strikes none of them once in 10,000 attests.
-        count = 3 if self.probability == 1 else min(MOST_CANARIES, int(9.3 / self.probability) + 1)
+        count = self.canaries()
         during = self._reading(target.capability(HttpRules), count)
         bit = self.bit(plan.baseline.value, during.value)
         why = f"{self.kind}: {count} canaries: {during.value:.3g} {during.unit}, {plan.baseline.value:.3g} before"
+        if self.probability == 1 and (asked := self.delays_ms()) and (much := overdose(plan.baseline, during, asked)):
+            bit, why = False, f"{why}; {much}"
         return Bite(fault=self.kind, target=self.target, bit=bit, baseline=plan.baseline, during=during, why=why)
+
+    def canaries(self) -> int:
+        """Enough that a fault of this probability strikes none of them once in 10,000 attests."""
+        return 3 if self.probability == 1 else min(MOST_CANARIES, int(9.3 / self.probability) + 1)
+
+    def met(self, target: Target, plan: FaultPlan) -> Met | None:
+        counts = target.capability(HttpRules).counts(plan.lease.id)
+        return Met(hurt=counts["hurt"], of=counts["others"], by="requests of clients through the route were hurt")
 
     def snapshot(self, target: Target, plan: FaultPlan) -> dict[str, Any]:
         mine = [
@@ -77,6 +88,10 @@ class ProxyFault(Fault):
     def bit(self, before: float, during: float) -> bool:
         """Whether the two readings show the effect."""
         return during > before
+
+    def delays_ms(self) -> float:
+        """How much longer a request may take by it; 0 where it is no matter of time."""
+        return 0
 
     def patience_s(self) -> float:
         """How long a canary waits for its answer."""
@@ -91,7 +106,9 @@ class ProxyFault(Fault):
         return sum(not each.whole or each.status != 200 for each in seen) / len(seen)
 
     def _reading(self, rules: HttpRules, count: int) -> Reading:
-        return Reading(value=self.measure([self.see(rules) for _ in range(count)]), unit=self.unit, by=BY)
+        seen = [self.see(rules) for _ in range(count)]
+        least = min(each.seconds for each in seen) * 1000 if self.unit == DELAY else None
+        return Reading(value=self.measure(seen), least=least, unit=self.unit, by=BY)
 
 
 class ApiFault(ProxyFault):

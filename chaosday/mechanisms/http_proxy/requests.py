@@ -80,6 +80,7 @@ class Requests:
         """A whole head is there: ``used`` bytes of ``piece`` are its end, ``sent`` bytes of it went on before."""
         route = self._link.route
         is_canary = not sent and CANARY in head.headers and route.tickets.take(head.headers[CANARY])
+        route.canaries += is_canary
         if is_canary or (route.armed and not sent):
             out = kept + bytes(piece[:used])
             self._client.give_back(piece[used:])
@@ -147,7 +148,7 @@ class Requests:
             raw, form = await self._form(body)
             out += raw
         asked = recognise(head, form)
-        active = self._link.route.pick(asked)
+        active = self._link.route.pick(asked, is_canary)
         due = Due(asked.method, asked, active)
         if active is not None:
             await self._before(active)

@@ -32,6 +32,8 @@ class Active:
     dice: random.Random
     seen: int = 0
     hit: int = 0
+    hurt: int = 0
+    """How many of those that it hit were no canaries."""
     remembered: dict[str, bytes] = field(default_factory=dict)
     _tokens: float = 0
     _filled_s: float = field(default_factory=time.monotonic)
@@ -39,7 +41,7 @@ class Active:
     def __post_init__(self) -> None:
         self._tokens = self.rule.allowed_per_s  # a client that was quiet has its allowance
 
-    def strikes(self) -> bool:
+    def strikes(self, is_canary: bool = False) -> bool:
         """Whether this matching request is the one that gets hurt."""
         self.seen += 1
         if self.dice.random() >= self.rule.probability:
@@ -52,6 +54,7 @@ class Active:
                 self._tokens -= 1
                 return False
         self.hit += 1
+        self.hurt += not is_canary
         return True
 
     async def wait(self, seconds: float) -> None:
@@ -71,6 +74,8 @@ class Held:
     """A lease and what is done under it."""
 
     lease: Lease
+    others: int = 0
+    """Requests of the route that were no canaries before there was a rule."""
     due_s: float = 0
     rules: list[Active] = field(default_factory=list)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
@@ -128,6 +133,7 @@ class Route:
         self.front = front
         self.listen = ""
         self.requests = 0
+        self.canaries = 0
         self.tickets = Tickets()
         self._held: dict[str, Held] = {}
         self._healed: dict[str, LeaseState] = {}
@@ -137,11 +143,11 @@ class Route:
         """Whether there is a lease, so that requests have to be understood before they go on."""
         return bool(self._held)
 
-    def pick(self, asked: Asked) -> Active | None:
+    def pick(self, asked: Asked, is_canary: bool = False) -> Active | None:
         """The first rule that hurts this request; most of the time there is none."""
         now = time.monotonic()
         live = [active for held in self._held.values() if now < held.due_s for active in held.rules]
-        return next((each for each in live if each.rule.match.fits(asked) and each.strikes()), None)
+        return next((each for each in live if each.rule.match.fits(asked) and each.strikes(is_canary)), None)
 
     def arm(self, lease: Lease) -> None:
         """Take the lease and start its timer."""
@@ -162,6 +168,7 @@ class Route:
         if held is None or time.monotonic() >= held.due_s:
             raise LeaseError(f"{lease_id} is not armed on {self.name}: nothing was injected")
         seed = int.from_bytes(hashlib.sha256(f"{rule.seed}/{len(held.rules)}".encode()).digest()[:8], "big")
+        held.others = held.others if held.rules else self.requests - self.canaries
         held.rules.append(Active(rule, held.ended, random.Random(seed)))
 
     def heal(self, lease_id: str) -> None:
@@ -190,10 +197,13 @@ class Route:
         return [*(_state(held.lease, held.due_s - now) for held in self._held.values()), *self._healed.values()]
 
     def counts(self, lease_id: str) -> dict[str, int]:
-        """How many requests the route saw, and how many of them this lease's rules matched and hurt."""
+        """How many requests the route saw, and how many of them this lease's rules matched and hit; how many
+        ``others``, which are no canaries, it saw since the first rule, and how many of these were ``hurt``."""
         held = self._held.get(lease_id)
         rules = held.rules if held else []
-        return {"requests": self.requests, "seen": sum(a.seen for a in rules), "hit": sum(a.hit for a in rules)}
+        others = self.requests - self.canaries - held.others if held and rules else 0
+        found = {"requests": self.requests, "seen": sum(a.seen for a in rules), "hit": sum(a.hit for a in rules)}
+        return found | {"others": others, "hurt": sum(a.hurt for a in rules)}
 
     def _time(self, held: Held, ttl_s: float) -> None:
         if held.timer is not None:

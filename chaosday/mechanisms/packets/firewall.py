@@ -15,6 +15,7 @@ from chaosday.model.scene import Scene
 from chaosday.model.target import Shell
 
 EGRESS = "hook egress device {device} priority 0"
+OWN_LINK = "@own-link"
 PREROUTING = "hook prerouting priority -150"
 """After connection tracking (-200), before anything that routes or delivers: forwarded packets are met too."""
 INPUT = "hook input priority -5"
@@ -35,10 +36,8 @@ def silently(shell: Shell, flow: Flow, scene: Scene, verdicts: Mapping[str, str]
     """
     if "out" not in verdicts:
         return build(shell, flow, scene, verdicts, {"in": PREROUTING})
-    link = ask(shell, {"link": f"ip -o link show dev {quote(scene.device)}"})["link"]
-    address = re.search(r"link/ether ([0-9a-f:]{17})", link)
-    if address:
-        out = re.sub(r"drop$", f"ether daddr set {address[1]}", verdicts["out"])
+    if all(device.link for device in scene.devices):
+        out = re.sub(r"drop$", f"ether daddr set {OWN_LINK}", verdicts["out"])
         with contextlib.suppress(CapabilityMissing):
             return build(shell, flow, scene, {**verdicts, "out": out}, {"in": PREROUTING, "out": EGRESS})
     return build(shell, flow, scene, verdicts, {"in": PREROUTING, "out": OUTPUT})
@@ -69,8 +68,17 @@ def ruleset(flow: Flow, scene: Scene, verdicts: Mapping[str, str], hooks: Mappin
         if not flow.peers:
             rules.append("icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-advert } accept")
         rules += [f"{match} {verdict}".strip() for match in flow.matches(direction)]
-        hook = hooks[way].format(device=f'"{scene.device}"')
-        text += table("netdev" if egress else "inet", scene.lease_id, [chain(way, hook, rules)])
+        chains = [chain(way, hooks[way], rules)]
+        if egress:
+            chains = [
+                chain(
+                    f"{way}{n or ''}",
+                    hooks[way].format(device=f'"{device.name}"'),
+                    [rule.replace(OWN_LINK, device.link) for rule in rules],
+                )
+                for n, device in enumerate(scene.devices)
+            ]
+        text += table("netdev" if egress else "inet", scene.lease_id, chains)
     return text
 
 

@@ -86,6 +86,7 @@ def _start(lease_id: str, number: int, harm: Harm) -> str:
 def _rules(
     shell: Shell, flow: Flow, scene: Scene, number: int, ways: Sequence[str], hooks: dict[str, str]
 ) -> tuple[str, str, str, str]:
+    how = "iptables"
     unless_twin = f"meta mark != {TWIN_MARK | number:#x} "
     verdicts = dict.fromkeys(ways, f"{unless_twin}queue flags bypass to {number}")
     rules = firewall.ruleset(flow, scene, verdicts, hooks)
@@ -98,23 +99,32 @@ def _rules(
     rules = firewall.ruleset(flow, scene, verdicts, _earlier(hooks))
     firewall.verify(shell, scene.lease_id, rules)
     need(shell, "iptables")
+    tools = ["iptables"] + ["ip6tables"] * (not flow.peers or any(":" in peer for peer in flow.peers))
     chains = {"in": "PREROUTING", "out": "OUTPUT"}
     rest = (
         f"-m mark --mark {_meant(number):#x} -m comment --comment {quote(scene.lease_id)} "
         f"-j NFQUEUE --queue-num {number} --queue-bypass"
     )
-    add = "".join(f"iptables -w 5 -t mangle -A {chains[way]} {rest} || exit 1\n" for way in ways)
+    add = _added(tools, [f"{chains[way]} {rest}" for way in ways])
     tried = shell.run(f"{PATH}unshare --net sh -c {quote(add)}", sudo=True)
+    if tried.code and not flow.peers:
+        # A kernel without IPv6 has nobody to hurt by it.
+        tools, how = ["iptables"], "iptables, IPv4 only"
+        add = _added(tools, [f"{chains[way]} {rest}" for way in ways])
+        tried = shell.run(f"{PATH}unshare --net sh -c {quote(add)}", sudo=True)
     if tried.code:
         said = (tried.err.strip() or "iptables said nothing").splitlines()[0]
         raise CapabilityMissing(f"this kernel can neither do netem nor NFQUEUE: {said[:200]}")
-    delete = "".join(f"while iptables -w 5 -t mangle -D {chains[way]} {rest} 2>/dev/null; do :; done\n" for way in ways)
+    each = [f"{tool} -w 5 -t mangle -D {chains[way]} {rest}" for tool in tools for way in ways]
+    delete = "".join(f"while {one} 2>/dev/null; do :; done\n" for one in each)
     had = ask(shell, {"tables": "nft list tables"})["tables"].splitlines()
-    if "table ip mangle" not in had:
-        delete += _forget_empty_table()
-    left = f"iptables-save -t mangle 2>/dev/null | grep {quote(scene.lease_id)} | sed 's/^/iptables /'\n"
+    for family in [{"iptables": "ip", "ip6tables": "ip6"}[tool] for tool in tools]:
+        delete += "" if f"table {family} mangle" in had else _forget_empty_table(family)
+    left = "".join(
+        f"{tool}-save -t mangle 2>/dev/null | grep {quote(scene.lease_id)} | sed 's/^/{tool} /'\n" for tool in tools
+    )
     lease = scene.lease_id
-    return firewall.load(rules) + add, delete + firewall.undo(lease), left + firewall.residue(lease), "iptables"
+    return firewall.load(rules) + add, delete + firewall.undo(lease), left + firewall.residue(lease), how
 
 
 def _meant(number: int) -> int:
@@ -125,10 +135,14 @@ def _earlier(hooks: dict[str, str]) -> dict[str, str]:
     return {way: hook.replace("priority -150", "priority -151") for way, hook in hooks.items()}
 
 
-def _forget_empty_table() -> str:
+def _added(tools: Sequence[str], rules: Sequence[str]) -> str:
+    return "".join(f"{tool} -w 5 -t mangle -A {rule} || exit 1\n" for tool in tools for rule in rules)
+
+
+def _forget_empty_table(family: str) -> str:
     # iptables made the table for its first rule and leaves it, empty, with the last. Where it was not
     # there before and nobody has put a rule into it since, it goes too.
     return (
-        "nft list table ip mangle 2>/dev/null | grep -qvE '^[[:space:]]*((table|chain|type) .*|[}]|)$' || "
-        "nft delete table ip mangle 2>/dev/null\n"
+        f"nft list table {family} mangle 2>/dev/null | grep -qvE '^[[:space:]]*((table|chain|type) .*|[}}]|)$' || "
+        f"nft delete table {family} mangle 2>/dev/null || :\n"
     )

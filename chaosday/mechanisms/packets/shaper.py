@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import zlib
+from collections.abc import Callable
 from shlex import quote
 
 from chaosday.errors import CapabilityMissing, ForeignState
@@ -29,21 +30,29 @@ def has_netem(shell: Shell) -> bool:
     return answer["netem"] == "yes"
 
 
-def build(shell: Shell, flow: Flow, scene: Scene, rate_mbit: float, netem: str = "") -> Means:
-    """Shape what matches on its way out to ``rate_mbit``, or hand it to ``netem`` with these arguments.
+def build(shell: Shell, flow: Flow, scene: Scene, rate_mbit: float, netem: str | Callable[[int], str] = "") -> Means:
+    """Shape what matches on its way out to ``rate_mbit``, or hand it to netem with these arguments, or with those
+    for an interface which a round trip passes so many times.
 
     Raises ``ForeignState`` where the interface has a root queue that somebody configured, and
     ``CapabilityMissing`` where the kernel has no htb.
     """
-    mine, device = handle(scene.lease_id), quote(scene.device)
+    mine, words = handle(scene.lease_id), "netem" if netem else "htb"
     _refuse_foreign(shell, scene, mine)
-    lines = _lines(flow, scene, mine, rate_mbit, netem)
+    lines = [
+        line
+        for device in scene.devices
+        for line in _lines(
+            flow, scene, mine, rate_mbit, netem(device.passes) if callable(netem) else netem, quote(device.name)
+        )
+    ]
+    first = quote(scene.devices[0].name)
     rehearsal = "\n".join(
         [
             "ip link add cd0 type dummy 2>/dev/null || ip link add cd0 type veth peer name cd1 || exit 1",
             "ip link set cd0 up",
         ]
-        + [line.replace(f"dev {device}", "dev cd0") for line in lines]
+        + [line.replace(f"dev {first} ", "dev cd0 ") for line in lines if f"dev {first} " in line]
     )
     tried = shell.run(
         f"PATH=$PATH:/usr/sbin:/sbin; unshare --net sh -c {quote(f'set -e; {rehearsal}')}", sudo=True, timeout_s=30
@@ -51,30 +60,29 @@ def build(shell: Shell, flow: Flow, scene: Scene, rate_mbit: float, netem: str =
     if tried.code:
         said = (tried.err.strip() or "tc said nothing").splitlines()[0]
         raise CapabilityMissing(f"this kernel's tc cannot do it: {said[:200]}")
-    present = f"tc qdisc show dev {device} | grep -q {quote(f'^qdisc htb {mine}: root')}"
+    # By the handle: an interface may have got another name since.
+    present = f"tc qdisc show | sed -n 's/^qdisc htb {mine}: dev \\([^ ]*\\) root.*/\\1/p'"
     return Means(
-        mechanism=f"tc {'netem' if netem else 'htb'} on {scene.device}",
+        mechanism=f"tc {words} on {scene.names}",
         inject="\n".join(f"{line} || exit 1" for line in lines),
-        undo=f"if {present}; then tc qdisc del dev {device} root || exit 1; fi\n! {present} || exit 1\n",
+        undo=f'for d in $({present}); do tc qdisc del dev "$d" root || exit 1; done\n[ -z "$({present})" ] || exit 1\n',
         residue=f"tc qdisc show | grep {quote(f' {mine}: ')} | sed 's/^/tc /'\n",
     )
 
 
 def _refuse_foreign(shell: Shell, scene: Scene, mine: str) -> None:
-    shown = ask(shell, {"root": f"tc qdisc show dev {quote(scene.device)}"})["root"]
-    for line in shown.splitlines():
+    asked = {device.name: f"tc qdisc show dev {quote(device.name)}" for device in scene.devices}
+    for name, line in [(name, line) for name, shown in ask(shell, asked).items() for line in shown.splitlines()]:
         words = line.split()
         # A handle of 0: is the kernel's own default; anything else was put there by somebody.
         if len(words) > 3 and words[3] == "root" and words[2] != "0:":
             whose = "another lease's" if words[2] == f"{mine}:" else "not ours"
             raise ForeignState(
-                f"{scene.device} already has a root queue ({words[1]} {words[2]}), {whose}; "
-                "remove it, or choose another device"
+                f"{name} already has a root queue ({words[1]} {words[2]}), {whose}; remove it, or choose another device"
             )
 
 
-def _lines(flow: Flow, scene: Scene, mine: str, rate_mbit: float, netem: str) -> list[str]:
-    device = quote(scene.device)
+def _lines(flow: Flow, scene: Scene, mine: str, rate_mbit: float, netem: str, device: str) -> list[str]:
     rate = f"{round(rate_mbit * 1000)}kbit"
     # A burst of at least one tick's worth (10 ms), or high rates are never reached.
     burst = max(16_000, round(rate_mbit * 1e6 / 8 * 0.01))
@@ -101,7 +109,10 @@ def _u32(flow: Flow) -> list[str]:
     if flow.ports and flow.protocol == "any":
         numbers = [6, 17]
     found = []
-    networks = [ipaddress.ip_network(peer, strict=False) for peer in flow.peers] or [ipaddress.ip_network("0.0.0.0/0")]
+    networks = [ipaddress.ip_network(peer, strict=False) for peer in flow.peers] or [
+        ipaddress.ip_network("0.0.0.0/0"),
+        ipaddress.ip_network("::/0"),
+    ]
     for network in networks:
         family, protocol, prio = ("ip", "ip", 2) if network.version == 4 else ("ip6", "ipv6", 3)
         for number in numbers:

@@ -3,33 +3,36 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from shlex import quote
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from pydantic import Field
 
-from chaosday.errors import CapabilityMissing, UsageError
+from chaosday.errors import Refused, UsageError
 from chaosday.mechanisms.hosts.guarded import guarded
 from chaosday.mechanisms.hosts.means import Means
 from chaosday.mechanisms.hosts.round_trip import Pace, Probe, RoundTrips, round_trips
 from chaosday.mechanisms.hosts.tools import PATH, ask, need
 from chaosday.mechanisms.packets.flow import Direction, Flow, Protocol, checked
+from chaosday.mechanisms.packets.ways import devices_to, named
 from chaosday.model.fault import Bite, Fault, FaultPlan, PlanContext, Reading
 from chaosday.model.lease import LeaseHolder, Undo
 from chaosday.model.scene import Control, Scene
 from chaosday.model.target import Shell, Target
-from chaosday.model.words import ADDRESS, DEVICE, said
+from chaosday.model.words import ADDRESS, DEVICE
 
-_CONFIGURED = "tc qdisc show | awk '$2 !~ /^(noqueue|pfifo_fast|fq|fq_codel|mq)$/ { print $5 }' | sort -u"
-DUMP = {
-    "nft": "nft -s list ruleset",
-    # Without the one counter that tc shows unasked, of somebody else's htb.
-    "qdiscs": "tc qdisc show | sed 's/direct_packets_stat [0-9]*//'",
-    # Only where a queue can have any: each tc is a process, and a busy host has many interfaces.
-    "classes": f"for d in $({_CONFIGURED}); do tc class show dev $d; done",
-    "filters": f"for d in $({_CONFIGURED}); do tc filter show dev $d; done",
-}
-"""The state of the packet path, in the words of the tools themselves; compared byte by byte after heal."""
+
+def _dump(indices: Iterable[int]) -> dict[str, str]:
+    """Questions for the state of the packet path, in the words of the tools themselves; compared byte by byte after
+    heal. Queues are those of our interfaces, whatever they are called by then: others come and go as they like."""
+    each = "".join(f'd={named(index)}; [ -z "$d" ] || tc %s show dev $d\n' for index in indices)
+    return {
+        "nft": "nft -s list ruleset",
+        # Without the one counter that tc shows unasked, of somebody else's htb.
+        "qdiscs": f"{{ {each % (('qdisc',) * each.count('%s'))} }} | sed 's/direct_packets_stat [0-9]*//'",
+        "classes": each % (("class",) * each.count("%s")),
+        "filters": each % (("filter",) * each.count("%s")),
+    }
 
 
 class TrafficFault(Fault):
@@ -39,7 +42,7 @@ class TrafficFault(Fault):
     ports: list[int] = Field(default=[], description="Ports of either side; empty means all")
     protocol: Protocol = "any"
     direction: Direction = "both"
-    device: str = Field(default="", pattern=DEVICE, description="Interface; empty is the one that leads to the peers")
+    device: str = Field(default="", pattern=DEVICE, description="Interface; empty: all that lead to the peers")
     probe: str = Field(
         default="", pattern=ADDRESS, description="Whom to measure against: address or address:port; default, first peer"
     )
@@ -75,18 +78,21 @@ class TrafficFault(Fault):
         flow = self.flow(target)
         probe = self._probe(flow)
         need(shell, *self.tools, *probe.tools())
-        scene = self._scene(shell, context, probe)
-        means = self.means(shell, flow, scene)
+        scene = self._scene(shell, context, probe, flow)
+        means, indices = self.means(shell, flow, scene), [device.index for device in scene.devices]
         return FaultPlan(
             lease=self.lease(context, Undo(script=PATH + means.undo, residue_script=PATH + means.residue)),
             affected=[self.target],
-            snapshot=dict(ask(shell, DUMP)),
+            snapshot=dict(ask(shell, _dump(indices))),
             baseline=self.measure(shell, probe)[0],
             mechanism=means.mechanism,
-            data={"inject": means.inject, "probe": str(probe)},
+            data={"inject": means.inject, "probe": str(probe), "devices": indices},
         )
 
     def inject(self, target: Target, plan: FaultPlan) -> None:
+        now = devices_to(target.capability(Shell), self.flow(target), str(plan.data["probe"]), self.device)
+        if fresh := [device.name for device in now if device.index not in plan.data["devices"]]:
+            raise Refused(f"since the plan {', '.join(fresh)} leads to the peers as well; plan again")
         guarded(target, plan.lease, str(plan.data["inject"]))
 
     def attest(self, target: Target, plan: FaultPlan) -> Bite:
@@ -95,7 +101,7 @@ class TrafficFault(Fault):
         return Bite(fault=self.kind, target=self.target, bit=bit, baseline=plan.baseline, during=during, why=why)
 
     def snapshot(self, target: Target, plan: FaultPlan) -> dict[str, Any]:
-        return dict(ask(target.capability(Shell), DUMP))
+        return dict(ask(target.capability(Shell), _dump(plan.data["devices"])))
 
     def measure(self, shell: Shell, probe: Probe) -> tuple[Reading, int]:
         """Ask the peer, and how many times; the injector has no part in it."""
@@ -113,15 +119,7 @@ class TrafficFault(Fault):
                 return Probe(peer, flow.ports[0] if flow.ports and self.protocol != "udp" else 0)
         raise UsageError(f"{self.kind} has nothing to measure itself against: set probe to an address or address:port")
 
-    def _scene(self, shell: Shell, context: PlanContext, probe: Probe) -> Scene:
+    def _scene(self, shell: Shell, context: PlanContext, probe: Probe, flow: Flow) -> Scene:
         # Asked without sudo, which would strip SSH_CONNECTION from the environment.
         control = Control.parse(shell.run('echo "$SSH_CONNECTION"').out)
-        device = self.device
-        if not device:
-            route = ask(shell, {"route": f"ip -o route get {quote(probe.host)}"})["route"].split()
-            if "dev" not in route:
-                raise CapabilityMissing(f"the target has no route to {probe.host}; set device or probe")
-            device = said("network interface", route[route.index("dev") + 1], DEVICE)
-        elif not ask(shell, {"link": f"ip -o link show dev {quote(device)}"})["link"]:
-            raise UsageError(f"the target has no interface {device!r}")
-        return Scene(context.lease_id, control, device, context.seed)
+        return Scene(context.lease_id, control, devices_to(shell, flow, str(probe), self.device), context.seed)

@@ -129,8 +129,8 @@ def share_tries(share: float) -> int:
 def answer(route: Route, patience_s: float, count: int = 1) -> Reading:
     """The median of ``count`` waits for an answer; one that did not come counts as ``patience_s`` waited."""
     waits = [route.probe(patience_s) for _ in range(count)]
-    shown = median(patience_s if wait is None else wait for wait in waits) * 1000
-    return Reading(value=shown, unit="ms", by=ANSWER_BY)
+    shown = sorted((patience_s if wait is None else wait) * 1000 for wait in waits)
+    return Reading(value=median(shown), least=shown[0] if count > 1 else None, unit="ms", by=ANSWER_BY)
 
 
 def _standing(route: Route) -> dict[str, Any]:
