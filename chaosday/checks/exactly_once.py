@@ -15,11 +15,12 @@ from chaosday.model.finding import Anomaly, Finding, judged
 
 
 class ExactlyOnce(Check):
-    """Judges the attempts of a pipeline drill, by the crash states in which they left the pipeline.
+    """Judges the attempts of a pipeline drill, by the crash states in which they left the pipeline, and by the points
+    at which it was disturbed in a way that it outlived.
 
     An anomaly is one kind of damage (lost, duplicated, changed, orphan, never recovers, stuck) to one output; it counts
-    the states that lead to it, and its keys are their points. A drill of which a planted damage was not told, a sampled
-    point did not agree with its state, or a connection was not covered, is never better than inconclusive.
+    the states or points that lead to it, and its keys are their points. A drill of which a planted damage was not told,
+    a sampled point did not agree with its state, or a connection was not covered, is never better than inconclusive.
     """
 
     kind: Literal["exactly_once"] = "exactly_once"
@@ -37,24 +38,28 @@ class ExactlyOnce(Check):
         said = evidence.observation(self.observation)
         try:
             hit = [each for each in said["attempts"] if each["hit"]]
-            states = {each["state"] for each in hit}
+            places = _places(hit)
             damage = _damage(hit)
             doubts = _doubts(said)
         except (KeyError, TypeError, AttributeError):
             raise MalformedInput(f"observation {self.observation} is not what a pipeline drill saw") from None
         anomalies = [
             Anomaly(
-                name=f"of {len(states)} crash states leave {output} {kind}" if kind in _LEFT else f"{kind} ({output})",
-                count=len({each["state"] for each in found}),
+                name=f"of {len(places[what])} {what} leave {output} {kind}" if kind in _LEFT else f"{kind} ({output})",
+                count=len(_places(found)[what]),
                 keys=[each["point"] for each in found],
-                detail=[each for each in said.get("causes", []) if [output, kind] in each["damage"]],
+                detail=[
+                    each
+                    for each in said.get("causes", [])
+                    if [output, kind] in each["damage"] and each.get("what", CRASHES) == what
+                ],
             )
-            for (output, kind), found in damage.items()
+            for (what, output, kind), found in damage.items()
         ]
         return judged(
             self.kind,
-            examined=len(states),
-            unit="crash states",
+            examined=sum(map(len, places.values())),
+            unit=CRASHES if set(places) <= {CRASHES} else "states and points",
             anomalies=anomalies,
             reasons=[*said.get("words", [])],
             unsure=doubts,
@@ -64,13 +69,26 @@ class ExactlyOnce(Check):
 
 
 _LEFT = ("lost", "duplicated", "changed", "orphan")
+CRASHES = "crash states"
+DISTURBED = {"cut": "cut connections", "late": "late messages", "zombie": "zombies"}
+"""What one attempt of a way is called; those of all other ways are told by their crash states."""
 
 
-def _damage(attempts: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], list[Mapping[str, Any]]]:
-    found: dict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
+def _places(attempts: Sequence[Mapping[str, Any]]) -> dict[str, set[Any]]:
+    """By what they are called, what counts as one each: all attempts of one crash state, each point of another way."""
+    found: dict[str, set[Any]] = defaultdict(set)
     for attempt in attempts:
+        what = DISTURBED.get(attempt.get("way", ""), CRASHES)
+        found[what].add(attempt["state"] if what == CRASHES else attempt["point"])
+    return found
+
+
+def _damage(attempts: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str, str], list[Mapping[str, Any]]]:
+    found: dict[tuple[str, str, str], list[Mapping[str, Any]]] = defaultdict(list)
+    for attempt in attempts:
+        what = DISTURBED.get(attempt.get("way", ""), CRASHES)
         for difference in attempt["differences"]:
-            found[difference["output"], difference["kind"]].append(attempt)
+            found[what, difference["output"], difference["kind"]].append(attempt)
     return dict(sorted(found.items()))
 
 

@@ -116,17 +116,29 @@ class Copies:
                 (by,),
             )
 
-    def wait_until_alone(self, patience_s: float) -> list[str]:
-        """Wait until nobody but us is connected; then, what still was at it, which is ended."""
+    def wait_until_alone(self, patience_s: float, beside: Sequence[int] = ()) -> list[str]:
+        """Wait until nobody but us is connected, and who comes from the ports ``beside``; then, what still was at it,
+        which is ended."""
         until = time.monotonic() + patience_s
-        while others := self._others():
+        while others := self._others(beside):
             if time.monotonic() > until:
                 self.control.execute(
-                    "select pg_terminate_backend(pid) from pg_stat_activity where datname = any(%s)", (self.databases,)
+                    "select pg_terminate_backend(pid) from pg_stat_activity where datname = any(%s)"
+                    " and client_port <> all(%s)",
+                    (self.databases, list(beside)),
                 )
                 return others
             time.sleep(0.002)
         return []
+
+    def wait_for(self, ports: Sequence[int]) -> bool:
+        """Whether somebody waits for a lock of those who come from these ports."""
+        ((found,),) = self.control.execute(
+            "select exists (select from pg_stat_activity waiting, unnest(pg_blocking_pids(waiting.pid)) blocker"
+            " join pg_stat_activity other on other.pid = blocker where other.client_port = any(%s))",
+            (list(ports),),
+        ).fetchall()
+        return bool(found)
 
     def connect(self, database: str) -> Any:
         """A connection of ours, past every proxy."""
@@ -168,10 +180,11 @@ class Copies:
         left = [str(self.folder)] if self.folder.exists() else []
         return [*left, f"process {server.pid}"] if is_running(server) else left
 
-    def _others(self) -> list[str]:
+    def _others(self, beside: Sequence[int]) -> list[str]:
         found = self.control.execute(
-            "select left(query, 80) from pg_stat_activity where datname = any(%s) and backend_type = 'client backend'",
-            (self.databases,),
+            "select left(query, 80) from pg_stat_activity where datname = any(%s) and backend_type = 'client backend'"
+            " and client_port <> all(%s)",
+            (self.databases, list(beside)),
         ).fetchall()
         return [str(query) for (query,) in found]
 

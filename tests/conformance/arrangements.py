@@ -32,7 +32,7 @@ from tests.broken.server import Broken
 FULL = "the disk is full"
 LONG_S = 600
 """A wait that only a stop ends."""
-HURT = {"attested", "backup_ended", "killing"}
+HURT = {"attested", "backup_ended", "disturbing"}
 """What a journal holds once a run is in the middle of what it does."""
 
 

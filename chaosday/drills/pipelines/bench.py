@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import shutil
 import socket
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 from urllib.parse import quote
 
 from chaosday.drills.pipelines.drill import Day, PipelineDrill
-from chaosday.drills.pipelines.points import Left
+from chaosday.drills.pipelines.folders import carry, digest
+from chaosday.drills.pipelines.points import Aim, Left
 from chaosday.errors import UsageError
 from chaosday.mechanisms.proxy.addresses import joined
 from chaosday.mechanisms.wire.conversation import Gate
@@ -27,6 +27,7 @@ from chaosday.servers.janitor import Janitor, end_server
 
 _TICK_S = 0.005
 _QUIET_S = 120.0
+_LOOK_S = 0.2
 _SEQUENCES_BY = 1009
 _POSTGRESQL_PORT = ":5432"
 _LIBPQ = ("PGHOST", "PGHOSTADDR", "PGPORT", "PGUSER", "PGDATABASE", "PGPASSWORD", "PGSERVICE")
@@ -65,6 +66,44 @@ class Ran:
         return " / ".join(self.output.splitlines()) or "it printed nothing"
 
 
+@dataclass
+class Held:
+    """A run that stands still at its point, or is dead while its last message is on the way; see ``Bench.held``."""
+
+    bench: Bench
+    tree: Tree
+    ran: Ran
+    over: Callable[[], bool]
+    dead: bool = False
+    gone_on: bool = False
+    in_the_way: bool = False
+    """Whether it went on because another run waited for its locks."""
+    _looked_s: float = 0
+
+    def let_through(self) -> None:
+        """Go on if somebody waits for a lock of it: no server would have them wait for longer than it takes."""
+        if self.gone_on or time.monotonic() - self._looked_s < _LOOK_S:
+            return
+        self._looked_s = time.monotonic()
+        if self.bench.copies.wait_for(self.bench.proxy.ports_aside()):
+            self.in_the_way = True
+            self._release()
+
+    def go_on(self) -> Ran:
+        """Let it go on to its end: the message arrives, the process does what it would have done; how it ended."""
+        if not self.gone_on:
+            self._release()
+        if not self.dead and self.ran.code is None:
+            self.bench.until(self.tree, self.ran, self.over)
+        self.ran.in_flight = self.bench.copies.wait_until_alone(0 if self.over() else _QUIET_S)
+        return self.ran
+
+    def _release(self) -> None:
+        self.gone_on = True
+        self.tree.go_on()
+        self.bench.proxy.release()
+
+
 class Bench:
     """Everything of one drill on this machine; it lies in ``scratch``, a folder of its own, and goes with ``close``."""
 
@@ -77,6 +116,7 @@ class Bench:
         self.runs = 0
         self._stack = contextlib.ExitStack()
         self._left: list[str] = []
+        self._beside: Held | None = None
         # Here already: a signal may come before anything is started in it.
         self._stack.callback(shutil.rmtree, scratch, ignore_errors=True)
         self._kept_off = _originals(value)
@@ -115,12 +155,12 @@ class Bench:
         self.copies.keep(name)
         kept = self.scratch / "kept" / name
         shutil.rmtree(kept, ignore_errors=True)
-        _carry(self.work, kept, self.value.state)
+        carry(self.work, kept, self.value.state)
 
     def restore(self, name: str) -> None:
         """Stores and state as they were kept."""
         self.copies.restore(name)
-        _carry(self.scratch / "kept" / name, self.work, self.value.state)
+        carry(self.scratch / "kept" / name, self.work, self.value.state)
 
     def let_sequences_go_on(self) -> None:
         """Move the sequences of all stores on, as lost transactions move them."""
@@ -145,28 +185,63 @@ class Bench:
 
         ``settled`` is called once nothing of a killed run is left, the server included, before anything is let go.
         """
-        self.runs += 1
-        self._lay_out()
-        self.proxy.reset(gate)
-        log = self.scratch / f"log-{self.runs}"
-        mark = f"{self.token}-{self.runs}"
-        tree = Tree(self._filled(self.value.command), self.work, self._variables(day), log, mark)
-        began = time.monotonic()
+        tree = self._tree(gate, day)
         ran = Ran(None, 0, "")
         try:
             tree.start(self._refused)
-            while (code := tree.code) is None and not reached() and not over():
-                if time.monotonic() - began > self.value.timeout_s:
-                    ran.timed_out = True
-                    break
-                time.sleep(_TICK_S)
-            # A run that is at its point and has ended by itself in the same moment was not killed there.
-            ran.code = code if code is not None else tree.code
-            ran.seconds = time.monotonic() - began
+            self.until(tree, ran, lambda: reached() or over())
             ran.daemons = len(tree.end()) if ran.code is not None else 0
         finally:
             tree.kill()
+        if self._beside is not None and self._beside.gone_on:
+            # Which of the connections are whose nobody knows any more: both have to come to their end.
+            self._beside.go_on()
         self._settle(ran, settled, in_vain=ran.timed_out or over())
+        return self._told(ran, tree)
+
+    @contextlib.contextmanager
+    def held(self, aim: Aim, day: Day, *, dead: bool, over: Callable[[], bool] = lambda: False) -> Iterator[Held]:
+        """Run the command until ``aim`` holds it at its point; there it stands still, or is ``dead`` with its last
+        message on the way. Other runs may come and go meanwhile; what is left of it in the end is ended."""
+        tree = self._tree(aim, day)
+        held = Held(self, tree, Ran(None, 0, ""), over)
+        try:
+            tree.start(self._refused)
+            self.until(tree, held.ran, lambda: aim.reached.is_set() or over())
+            tree.kill() if dead or held.ran.code is not None else tree.stop()
+            held.dead = dead
+            self.proxy.set_aside()
+            self._set_aside()
+            self._beside = held
+            yield held
+        finally:
+            self._beside = None
+            tree.kill()
+            self.proxy.drop()
+            self._told(held.ran, tree)
+
+    def _tree(self, gate: Gate, day: Day) -> Tree:
+        self.runs += 1
+        self._lay_out()
+        self.proxy.reset(gate)
+        log, mark = self.scratch / f"log-{self.runs}", f"{self.token}-{self.runs}"
+        return Tree(self._filled(self.value.command), self.work, self._variables(day), log, mark)
+
+    def until(self, tree: Tree, ran: Ran, enough: Callable[[], bool]) -> None:
+        """Wait until it ends, or it is enough, or too long."""
+        began = time.monotonic()
+        while (code := tree.code) is None and not enough():
+            if time.monotonic() - began > self.value.timeout_s:
+                ran.timed_out = True
+                break
+            if self._beside is not None:
+                self._beside.let_through()
+            time.sleep(_TICK_S)
+        # A run that is at its point and has ended by itself in the same moment was not killed there.
+        ran.code = code if code is not None else tree.code
+        ran.seconds += time.monotonic() - began
+
+    def _told(self, ran: Ran, tree: Tree) -> Ran:
         ran.output = tree.output()
         ran.uncovered = Counter({a: n for a, n in tree.gate.opened.items() if self._is_uncovered(a)})
         ran.kept_off = tree.gate.kept_off
@@ -198,7 +273,13 @@ class Bench:
             time.sleep(_TICK_S)
         settled()
         self.proxy.reset()
-        ran.in_flight = self.copies.wait_until_alone(patience_s)
+        ran.in_flight = self.copies.wait_until_alone(patience_s, self.proxy.ports_aside())
+
+    def _set_aside(self) -> None:
+        """The folder of a run that stands still is its own; the next one finds a copy of its state."""
+        aside = self.scratch / f"aside-{self.runs}"
+        self.work.rename(aside)
+        carry(aside, self.work, self.value.state)
 
     def _lay_out(self) -> None:
         """The folder as a new run finds it: the user's, fresh, and the state of the run before."""
@@ -209,7 +290,7 @@ class Bench:
         else:
             fresh.mkdir()
         if self.work.exists():
-            _carry(self.work, fresh, self.value.state)
+            carry(self.work, fresh, self.value.state)
             shutil.rmtree(self.work, ignore_errors=True)
         fresh.rename(self.work)
 
@@ -252,72 +333,6 @@ class Bench:
     def _is_uncovered(self, address: str) -> bool:
         ours = address == f"127.0.0.1:{self.proxy.port}" or address.startswith(_HARMLESS)
         return not ours and not any(fnmatchcase(address, pattern) for pattern in self.value.reads_from)
-
-
-def digest(folder: Path, names: list[str]) -> str:
-    """What is in these files and folders; empty where none is named."""
-    if not names:
-        return ""
-    said = hashlib.sha256()
-    for path in sorted(_files(folder, names)):
-        said.update(str(path.relative_to(folder)).encode() + b"\0")
-        with contextlib.suppress(OSError):
-            said.update(hashlib.sha256(path.read_bytes()).digest())
-    return said.hexdigest()
-
-
-def stamps(folder: Path | None) -> dict[str, tuple[int, int]]:
-    """Size and time of change of every file: by these it is seen that somebody's folder was left alone."""
-    if folder is None or not folder.is_dir():
-        return {}
-    found = {}
-    for path in folder.rglob("*"):
-        with contextlib.suppress(OSError):
-            status = path.lstat()
-            found[str(path)] = (status.st_size, status.st_mtime_ns)
-    return {name: stamp for name, stamp in found.items() if not Path(name).is_dir()}
-
-
-def written(work: Path, original: Path | None) -> list[str]:
-    """What a run left in its folder that was not there, or is changed: as paths that ``state`` takes."""
-    found = set()
-    for path in sorted(each for each in work.rglob("*") if each.is_file()):
-        name = path.relative_to(work)
-        before = original / name if original else None
-        if "__pycache__" in name.parts or (before and before.is_file() and _same(before, path)):
-            continue
-        # A folder that is all new is named as one.
-        whole = next((p for p in reversed(name.parents[:-1]) if original is None or not (original / p).exists()), None)
-        found.add(f"{whole}/" if whole else str(name))
-    return sorted(found)
-
-
-def _same(one: Path, other: Path) -> bool:
-    return one.stat().st_size == other.stat().st_size and one.read_bytes() == other.read_bytes()
-
-
-def _files(folder: Path, names: list[str]) -> set[Path]:
-    found: set[Path] = set()
-    for name in names:
-        path = folder / name
-        found |= {path} if path.is_file() else {each for each in path.rglob("*") if each.is_file()}
-    return found
-
-
-def _carry(source: Path, destination: Path, names: list[str]) -> None:
-    """Make the named files and folders of one folder those of another: what is not there goes."""
-    destination.mkdir(parents=True, exist_ok=True)
-    for name in names:
-        old, new = source / name, destination / name
-        if new.is_dir() and not new.is_symlink():
-            shutil.rmtree(new)
-        else:
-            new.unlink(missing_ok=True)
-        new.parent.mkdir(parents=True, exist_ok=True)
-        if old.is_dir() and not old.is_symlink():
-            shutil.copytree(old, new, symlinks=True)
-        elif old.is_symlink() or old.exists():
-            shutil.copy2(old, new, follow_symlinks=False)
 
 
 def _originals(value: PipelineDrill) -> set[str]:

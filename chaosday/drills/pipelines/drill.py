@@ -12,7 +12,8 @@ from chaosday.model.base import Model
 from chaosday.model.experiment import ENVIRONMENT, Guard, any_of
 from chaosday.targets.postgresql import PostgreSQL
 
-POINT = r"^(\d+\.(before|after)|end|)$"
+POINT = r"^(\d+\.(before|after)(\.(cut|late|zombie))?|end|)$"
+Way = Literal["kill", "end", "cut", "late", "zombie"]
 FORM = "postgresql://user@host:5432/database, a dump (pg_dump -Fc), a file *.sql, or nothing for an empty database"
 
 
@@ -99,16 +100,18 @@ class PipelineDrill(Model):
     days: list[Day] = [Day(), Day()]
     """The runs in order; the last one is the one that is killed."""
     schedule: Schedule = Schedule()
-    ways: list[Literal["kill", "end"]] = ["kill", "end"]
+    ways: list[Way] = ["kill", "end", "cut", "late", "zombie"]
     """``kill`` is SIGKILL before and after the server has done what it was asked; ``end`` a run that ended well, of
-    which the scheduler never heard."""
+    which the scheduler never heard; ``cut`` the end of one connection, which the process outlives; ``late`` a kill
+    whose last message arrives when the run has been repeated; ``zombie`` a run that stands still, is taken for dead and
+    run again, and goes on."""
     audit: int = Field(default=8, ge=0, le=100_000)
     """How many points are run that by their state need not be, to see that they agree."""
     budget: Budget = Budget()
     timeout_s: float = Field(default=600, gt=0, le=86_400)
     """How long one run of the command may take; a longer one is stuck."""
     only: str = Field(default="", pattern=POINT)
-    """The one point to run, as a report names it: ``17.after``; no verdict comes of it."""
+    """The one point to run, as a report names it: ``17.after``, ``17.after.cut``; no verdict comes of it."""
     targets: dict[str, any_of("targets")] = {}  # type: ignore[valid-type]
     """What the guards look at."""
     guards: list[Guard] = []

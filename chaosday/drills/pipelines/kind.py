@@ -8,13 +8,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
-from chaosday.checks.exactly_once import ExactlyOnce
+from chaosday.checks.exactly_once import CRASHES, ExactlyOnce
 from chaosday.drills.leftovers import COPY
-from chaosday.drills.pipelines.attempts import END, Attempt, Attempts
-from chaosday.drills.pipelines.bench import Bench, stamps
+from chaosday.drills.pipelines.attempts import END, KILL, Attempt, Attempts
+from chaosday.drills.pipelines.bench import Bench
 from chaosday.drills.pipelines.drill import Budget, PipelineDrill
+from chaosday.drills.pipelines.folders import stamps
 from chaosday.drills.pipelines.golden import Golden, Undisturbed
-from chaosday.drills.pipelines.points import Point, audited
+from chaosday.drills.pipelines.planning import Planned, left_out, one, plan
 from chaosday.drills.pipelines.starting import look, text
 from chaosday.drills.pipelines.story import causes, coverage, words
 from chaosday.errors import CapabilityMissing, UsageError
@@ -45,8 +46,7 @@ class PipelineKind(Kind):
         super().__init__(value)
         self.golden = Golden()
         self.attempts: list[Attempt] = []
-        self.planned: list[tuple[Point | None, bool]] = []
-        """Each point that is to be run, whether it is a sample of those that need not be; None is the end."""
+        self.planned: list[Planned] = []
         self.doubts: list[str] = []
         self._bench: Bench | None = None
         self._began_ns = 0
@@ -102,7 +102,7 @@ class PipelineKind(Kind):
                 "fault": {"kind": ACT, "target": TARGET, "command": " ".join(self.value.command)},
                 "affects": [f"a copy of {store.source or 'nothing'}, as {name}" for name, store in
                             self.value.stores.items()],
-                "mechanism": "SIGKILL at an ask, on copies",
+                "mechanism": f"{', '.join(self.value.ways)} at an ask, on copies",
                 "undo": "throw the copies away",
                 "ends_by_itself_after_s": 0,
                 "lasting": {},
@@ -115,18 +115,22 @@ class PipelineKind(Kind):
         for reason in self.golden.shortfalls:
             run.fall_short(reason)
         if run.ready and not run.over():
-            self.planned = self._plan()
+            if self.value.only:
+                self.doubts.append(f"only point {self.value.only} was run")
+                self.planned = [one(self.value.only, self.golden)]
+            else:
+                self.planned = plan(self.value, self.golden)
             self._fits(run)
 
     def inject(self, run: LiveRun) -> None:
         """Each state in turn, while there is time, and the end."""
         self._began_ns = run.clock.monotonic_ns()
-        self._attempt(run, "inject", [each for each in self.planned if not each[1]])
+        self._attempt(run, "inject", [each for each in self.planned if not each.audit])
 
     def observe(self, run: LiveRun) -> None:
         """Points that by their state need not be run: that they agree is the proof that states hold."""
         run.say("observe", "points that should be like others")
-        self._attempt(run, "observe", [each for each in self.planned if each[1]])
+        self._attempt(run, "observe", [each for each in self.planned if each.audit])
 
     def wind_down(self, run: LiveRun) -> None:
         """Take the copies away, and look: no process, no copy, and the user's folder as it was."""
@@ -169,7 +173,7 @@ class PipelineKind(Kind):
             {
                 "after": each["after"] or "nothing was committed",
                 "leaves": ", ".join(f"{output} {kind}" for output, kind in each["damage"]),
-                "crash states": len(each["states"]),
+                "how often": _often(each),
                 "first": each["points"][0],
             }
             for each in evidence.observation("pipeline")["causes"]
@@ -229,29 +233,9 @@ class PipelineKind(Kind):
     def _undisturbed(self, run: LiveRun) -> None:
         self.golden = Undisturbed(self._started(run), partial(run.say, "baseline"), run.over).take()
 
-    def _plan(self) -> list[tuple[Point | None, bool]]:
-        value, golden = self.value, self.golden
-        if value.only:
-            self.doubts.append(f"only point {value.only} was run")
-            if value.only == END:
-                return [(None, False)]
-            found = [point for point in golden.points if point.name == value.only]
-            if not found:
-                last = golden.points[-1].name
-                raise UsageError(f"only: there is no point {value.only}; the last one is {last}, and then end")
-            return [(found[0], False)]
-        plan: list[tuple[Point | None, bool]] = []
-        if "kill" in value.ways:
-            plan += [(point, False) for point in golden.states]
-        if END in value.ways:
-            plan.append((None, False))
-        if "kill" in value.ways:
-            plan += [(point, True) for point in audited(golden.points, value.audit, value.seed)]
-        return plan
-
     def _fits(self, run: LiveRun) -> None:
         """One round of all states has to fit into the budget, as far as can be known."""
-        rounds = [each for each in self.planned if not each[1]]
+        rounds = [each for each in self.planned if each.way in (KILL, END) and not each.audit]
         need_s, has_s = self.golden.estimate_s(len(rounds)), self.value.budget.minutes * 60
         if need_s > has_s:
             run.fall_short(
@@ -259,12 +243,12 @@ class PipelineKind(Kind):
                 f" allowed; give it at least {need_s / 60 + 0.1:.1f} minutes"
             )
 
-    def _attempt(self, run: LiveRun, phase: str, planned: list[tuple[Point | None, bool]]) -> None:
+    def _attempt(self, run: LiveRun, phase: str, planned: list[Planned]) -> None:
         if self._bench is None:
             return
         attempts = Attempts(self._bench, self.golden, run.over)
         attempts.doubts = self.doubts
-        for point, audit in planned:
+        for each in planned:
             number, gone_s = len(self.attempts), (run.clock.monotonic_ns() - self._began_ns) / 1e9
             if run.over():
                 return
@@ -274,8 +258,8 @@ class PipelineKind(Kind):
                 return
             self._tell(run, phase, number, gone_s)
             run.injected = True
-            run.journal.append("killing", point=point.name if point else END, audit=audit)
-            attempt = attempts.kill(point, audit=audit) if point else attempts.end()
+            run.journal.append("disturbing", point=each.name, way=each.way, audit=each.audit)
+            attempt = attempts.by(each.way, each.point, audit=each.audit)
             if attempt is not None:
                 self.attempts.append(attempt)
                 run.journal.append("attempted", point=attempt.point, hit=attempt.hit, damage=attempt.classes)
@@ -309,11 +293,13 @@ class PipelineKind(Kind):
             not_covered |= Counter(attempt.uncovered)
         if golden.unseen:
             not_covered["a replication stream"] += golden.unseen
-        by_state = {each.state: each.classes for each in self.attempts if each.hit and not each.audit}
+        by_state = {
+            each.state: each.classes for each in self.attempts if each.hit and each.way == KILL and not each.audit
+        }
         sampled = [each for each in self.attempts if each.audit and each.hit]
         differing = [each.point for each in sampled if by_state.get(each.state, each.classes) != each.classes]
         hit = [each for each in self.attempts if each.hit]
-        covered = coverage(golden, stores, dict(not_covered))
+        covered = [*coverage(golden, stores, dict(not_covered)), *left_out(self.value, golden, self.planned)]
         return {
             "points": len(golden.points),
             "states": len(golden.states),
@@ -326,6 +312,11 @@ class PipelineKind(Kind):
             "words": [*words(self.attempts), *covered],
             "doubts": self.doubts,
         }
+
+
+def _often(cause: dict[str, Any]) -> str:
+    what = cause.get("what", CRASHES)
+    return f"{len(cause['states' if what == CRASHES else 'points'])} {what}"
 
 
 def _scratch(directory: RunDirectory) -> Path:

@@ -72,7 +72,7 @@ class Recorder(Gate):
         self.points.append(point)
         return Leave.GO
 
-    def answered(self, ask: Ask) -> bool:
+    def answered(self, ask: Ask) -> Leave:
         before = self._open[ask.connection]
         left = self.look()
         if left != before.left:
@@ -80,7 +80,7 @@ class Recorder(Gate):
         self.points.append(
             Point(before.number, AFTER, ask.text, before.occurrence, left, ask.transaction, self._last_commit)
         )
-        return True
+        return Leave.GO
 
     def passed_unseen(self, connection: int) -> None:
         self.unseen += 1
@@ -88,9 +88,12 @@ class Recorder(Gate):
 
 @dataclass
 class Aim(Gate):
-    """Stops the run at one point."""
+    """Stops the run at one point, cuts the connection there, or holds it; ``look`` is asked what is left then."""
 
     point: Point
+    how: Leave = Leave.STOP
+    look: Callable[[], Left] = Left
+    left: Left | None = None
     reached: threading.Event = field(default_factory=threading.Event)
     _counts: Counter[str] = field(default_factory=Counter)
     _aimed: Ask | None = None
@@ -105,16 +108,17 @@ class Aim(Gate):
         if same != self._kin or self._counts[same] != self.point.occurrence:
             return Leave.GO
         if self.point.side == BEFORE:
-            self.reached.set()
-            return Leave.STOP
+            return self._hit()
         self._aimed = ask
         return Leave.WITHHOLD
 
-    def answered(self, ask: Ask) -> bool:
-        if ask is not self._aimed:
-            return True
+    def answered(self, ask: Ask) -> Leave:
+        return self._hit() if ask is self._aimed else Leave.GO
+
+    def _hit(self) -> Leave:
+        self.left = self.look()
         self.reached.set()
-        return False
+        return self.how
 
 
 def states(points: Sequence[Point]) -> list[Point]:
@@ -123,6 +127,12 @@ def states(points: Sequence[Point]) -> list[Point]:
     for point in points:
         first.setdefault(point.left, point)
     return list(first.values())
+
+
+def leaving(points: Sequence[Point]) -> list[Point]:
+    """The arrivals of asks that leave something: what of a message that comes late could be seen."""
+    after = {point.number: point.left for point in points if point.side == AFTER}
+    return [point for point in points if point.side == BEFORE and after.get(point.number, point.left) != point.left]
 
 
 def audited(points: Sequence[Point], count: int, seed: int) -> list[Point]:

@@ -11,9 +11,10 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from chaosday.drills.pipelines.bench import Bench, Ran, written
+from chaosday.drills.pipelines.bench import Bench, Ran
 from chaosday.drills.pipelines.comparing import Comparator
 from chaosday.drills.pipelines.drill import PipelineDrill
+from chaosday.drills.pipelines.folders import written
 from chaosday.errors import Refused, UsageError
 from chaosday.mechanisms.wire.conversation import Gate
 from chaosday.model.experiment import validated
@@ -29,6 +30,7 @@ _NOTES = {
     "outputs": "Tables that it wrote to.",
     "ignore": "Columns that differ by themselves between two runs.",
     "days": "One run each; the last one is killed. Give it something new to load: variables, or SQL that arrives.",
+    "ways": "What is done to the last run, at each of its points (docs/pipelines); kill and end alone are quicker.",
     "schedule": "What the scheduler does after a run that did not end well.",
 }
 
@@ -95,6 +97,7 @@ def text(value: PipelineDrill, seen: Seen) -> str:
         "outputs": seen.outputs or ["*"],
         **({"ignore": seen.ignore} if seen.ignore else {}),
         "days": [{}, {}],
+        "ways": value.ways,
         "schedule": value.schedule.model_dump(mode="json"),
         "budget": value.budget.model_dump(mode="json"),
     }

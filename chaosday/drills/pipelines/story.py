@@ -7,22 +7,29 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chaosday.drills.pipelines.attempts import END, Attempt
+from chaosday.checks.exactly_once import CRASHES, DISTURBED
+from chaosday.drills.pipelines.attempts import CUT, END, KILL, LATE, ZOMBIE, Attempt
 from chaosday.drills.pipelines.golden import Golden
+from chaosday.drills.pipelines.points import BEFORE
 
 _TEXT = 90
+_HOW = {KILL: "killed", CUT: "its connection was cut", LATE: "killed", ZOMBIE: "it stood still"}
+_WENT_ON = {LATE: "what the dead one had asked arrived", ZOMBIE: "the first run went on"}
 
 
 @dataclass(frozen=True)
 class Cause:
     """Attempts that fail in the same way after the same commit: most likely one mistake."""
 
+    what: str
+    """What its attempts are: crash states, or what one of another way is called."""
     last_commit: str
     damage: tuple[tuple[str, str], ...]
     attempts: tuple[Attempt, ...]
 
     def to_dict(self) -> dict[str, Any]:
         return {
+            "what": self.what,
             "after": self.last_commit,
             "damage": [list(each) for each in self.damage],
             "points": [each.point for each in self.attempts],
@@ -30,12 +37,23 @@ class Cause:
             "story": self.story(),
         }
 
+    @property
+    def count(self) -> int:
+        """How many crash states, or points, lead to it."""
+        return len({each.place for each in self.attempts})
+
     def story(self) -> list[str]:
         """The first attempt of it, step by step."""
         first = self.attempts[0]
-        lines = [_killed(first)]
+        lines = [_disturbed(first)]
+        if first.ended and first.way == CUT:
+            lines.append(f"it ended with {first.ended}" + ("" if first.reruns else ", and nobody ran it again"))
         if first.reruns:
             lines.append(f"it was run again: {', then '.join(first.reruns)}")
+        if first.way in _WENT_ON:
+            when = "while that waited for its locks" if first.in_the_way else "after that"
+            ended = f", and ended with {first.ended}" if first.ended else ""
+            lines.append(f"{_WENT_ON[first.way]} {when}{ended}")
         for each in first.differences:
             rows = f"{each.rows:,} row{'s' if each.rows != 1 else ''} {each.kind}"
             sample = f": {'; '.join(each.sample)}" if each.sample else ""
@@ -47,25 +65,27 @@ class Cause:
 
 def causes(attempts: Sequence[Attempt]) -> list[Cause]:
     """Every attempt that went wrong, by the last commit before it and what is wrong; the first ones first."""
-    found: dict[tuple[str, tuple[tuple[str, str], ...]], list[Attempt]] = defaultdict(list)
+    found: dict[tuple[str, str, tuple[tuple[str, str], ...]], list[Attempt]] = defaultdict(list)
     for attempt in attempts:
         if attempt.differences:
-            found[attempt.last_commit, tuple(attempt.classes)].append(attempt)
-    return [Cause(commit, damage, tuple(of)) for (commit, damage), of in found.items()]
+            found[_what(attempt), attempt.last_commit, tuple(attempt.classes)].append(attempt)
+    return [Cause(*common, tuple(of)) for common, of in found.items()]
 
 
 def words(attempts: Sequence[Attempt]) -> list[str]:
     """One line a cause, then what was covered."""
     hit = [each for each in attempts if each.hit]
-    states = len({each.state for each in hit})
+    places: dict[str, set[object]] = defaultdict(set)
+    for each in hit:
+        places[_what(each)].add(each.place)
     lines = []
     for cause in causes(hit):
         damage = " and ".join(f"{output} {kind}" for output, kind in cause.damage)
-        count = len({each.state for each in cause.attempts})
         after = f"after «{short(cause.last_commit)}»" if cause.last_commit else "before anything was committed"
-        lines.append(f"{count} of {states} crash states leave {damage}: {after}")
+        lines.append(f"{cause.count} of {len(places[cause.what])} {cause.what} leave {damage}: {after}")
         lines += [f"  {line}" for line in cause.story()]
-    return lines or [f"0 of {states} crash states leave anything but what an undisturbed run leaves"]
+    sound = {what: len(of) for what, of in places.items() if what not in {cause.what for cause in causes(hit)}}
+    return lines + [f"0 of {n} {what} leave anything but what an undisturbed run leaves" for what, n in sound.items()]
 
 
 def coverage(golden: Golden, stores: Sequence[str], not_covered: dict[str, int]) -> list[str]:
@@ -84,9 +104,14 @@ def short(text: str) -> str:
     return line if len(line) <= _TEXT else f"{line[:_TEXT]}..."
 
 
-def _killed(attempt: Attempt) -> str:
+def _what(attempt: Attempt) -> str:
+    return DISTURBED.get(attempt.way, CRASHES)
+
+
+def _disturbed(attempt: Attempt) -> str:
     if attempt.way == END:
         return "the run ended well, and its scheduler did not hear of it"
-    side = "when it was asked, before the server had" if attempt.point.endswith("before") else "after the server had"
-    done = "done anything of it" if attempt.point.endswith("before") else "done it, before the client knew"
-    return f"killed at point {attempt.point}, «{short(attempt.text)}»: {side} {done}"
+    before = attempt.point.split(".")[1] == BEFORE
+    side = "when it was asked, before the server had" if before else "after the server had"
+    done = "done anything of it" if before else "done it, before the client knew"
+    return f"{_HOW[attempt.way]} at point {attempt.point}, «{short(attempt.text)}»: {side} {done}"

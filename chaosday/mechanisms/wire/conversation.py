@@ -21,13 +21,17 @@ _BUFFERED_AT_MOST_BYTES = 16 << 20
 
 
 class Leave(Enum):
-    """What is to become of an ask that has arrived."""
+    """What is to become of an ask that has arrived, or has been answered."""
 
     GO = "go"
     STOP = "stop"
     """Nothing of it reaches the server."""
     WITHHOLD = "withhold"
-    """The server does it, and the client does not learn of it."""
+    """The server does it, and the client does not learn of it before the gate is asked about the answer."""
+    CUT = "cut"
+    """The connection ends there, on both sides; what else the client does goes on."""
+    HOLD = "hold"
+    """It waits there, and so do all other connections, until they are released."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +50,9 @@ class Gate:
         """An ask is there, and nothing of it has reached the server."""
         return Leave.GO
 
-    def answered(self, ask: Ask) -> bool:
-        """The server has answered, and what is left of the answer has not been handed on; False stops everything."""
-        return True
+    def answered(self, ask: Ask) -> Leave:
+        """The server has answered, and what is left of the answer has not been handed on."""
+        return Leave.GO
 
     def passed_unseen(self, connection: int) -> None:
         """A connection's messages are passed on without being understood: it replicates."""
@@ -65,6 +69,10 @@ class Conversation:
     awaiting: Ask | None = None
     stopped: bool = False
     """Nothing is handed on any more, in either direction."""
+    cut: bool = False
+    """It is to be ended on both sides."""
+    held: bool = False
+    """Nothing that is asked is handed on until ``resume``."""
     unseen: bool = False
     """Whether its messages are passed on without being understood: a replication stream."""
     transaction: str = IDLE
@@ -77,6 +85,10 @@ class Conversation:
     _server: Framer = field(default_factory=Framer)
     _ready: bool = False
     _withholding: bool = False
+    _kept: bytearray = field(default_factory=bytearray)
+    """What was withheld of an answer."""
+    _waiting: tuple[Message, Ask] | None = None
+    """What was held as it arrived."""
     _copying: str = ""
     """The statement whose rows the client sends now."""
     _copy_is_simple: bool = True
@@ -104,7 +116,9 @@ class Conversation:
             done = self._heard(message)
             if done is not None and not self._finish(done):
                 return
-            if not (self._withholding or self.stopped):
+            if self._withholding:
+                self._kept += message.raw
+            elif not self.stopped:
                 passed += message.raw
         if passed:
             self.to_client(bytes(passed))
@@ -112,8 +126,20 @@ class Conversation:
 
     def go_on(self) -> None:
         """Hand on what may be handed on."""
-        while self._queue and self.awaiting is None and not self.stopped:
+        while self._queue and self.awaiting is None and not (self.stopped or self.held):
             self._take(self._queue.popleft())
+
+    def resume(self) -> None:
+        """Go on where it was held."""
+        self.held = False
+        if self._kept:
+            self.to_client(bytes(self._kept))
+            self._kept.clear()
+            self._withholding = False
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            self._send(*waiting)
+        self.go_on()
 
     @property
     def quiet(self) -> bool:
@@ -123,7 +149,7 @@ class Conversation:
     @property
     def drained(self) -> bool:
         """Whether all that the client said has been handed on and answered."""
-        return not self._queue and self.awaiting is None
+        return not self._queue and self.awaiting is None and self._waiting is None
 
     @property
     def queued(self) -> int:
@@ -189,11 +215,17 @@ class Conversation:
         ask = Ask(self.number, text, self.transaction)
         # A Sync alone asks for nothing.
         leave = self.gate.arrived(ask) if text.strip() else Leave.GO
-        if leave is Leave.STOP:
-            self.stopped = True
-            return
-        self._withholding = leave is Leave.WITHHOLD
         self._texts = []
+        self._withholding = leave is Leave.WITHHOLD
+        self._kept.clear()
+        if leave is Leave.HOLD:
+            self.held, self._waiting = True, (message, ask)
+        elif leave in (Leave.STOP, Leave.CUT):
+            self.stopped, self.cut = True, leave is Leave.CUT
+        else:
+            self._send(message, ask)
+
+    def _send(self, message: Message, ask: Ask) -> None:
         self.awaiting = ask
         self._hand_on(message)
 
@@ -224,7 +256,8 @@ class Conversation:
         self.awaiting = None
         if self.stopped:
             return False
-        if ask.text.strip() and not self.gate.answered(ask):
-            self.stopped = True
-            return False
-        return True
+        leave = self.gate.answered(ask) if ask.text.strip() else Leave.GO
+        # Another connection's ask may have held this one meanwhile.
+        self.held = self.held or leave is Leave.HOLD
+        self.stopped, self.cut = leave in (Leave.STOP, Leave.CUT), leave is Leave.CUT
+        return not self.stopped

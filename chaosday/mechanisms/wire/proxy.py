@@ -89,7 +89,9 @@ class _Link:
         transport = self.client.transport
         if transport is not None and not transport.is_closing() and transport.is_reading() != reading:
             transport.resume_reading() if reading else transport.pause_reading()
-        if self.client_gone and self.conversation.drained and not self.proxy.stopped:
+        if self.conversation.cut:
+            self.abort()
+        elif self.client_gone and self.conversation.drained and not self.proxy.stopped:
             self._close_server()
 
     def lost(self, side: _Side) -> None:
@@ -104,6 +106,12 @@ class _Link:
                 self.client.transport.close()
         if self.client.transport is None and self.server.transport is None:
             self.proxy.links.discard(self)
+
+    @property
+    def port(self) -> int:
+        """From which it reaches the server; 0 before it does and after."""
+        transport = self.server.transport
+        return int(transport.get_extra_info("sockname")[1]) if transport is not None else 0
 
     def abort(self) -> None:
         """End it with a reset on both sides."""
@@ -142,15 +150,18 @@ class _Link:
 class WireProxy:
     """Listens on a port of loopback from ``start`` to ``close``, in a thread of its own.
 
-    Once the gate has stopped an ask nothing is handed on in any connection, and new ones wait. ``upstream`` is host and
-    port of the server.
+    Once the gate has stopped an ask nothing is handed on in any connection, and new ones wait. Once it holds one all
+    connections wait; they are set aside by ``set_aside``, after which others come and go until ``release``.
+    ``upstream`` is host and port of the server.
     """
 
     def __init__(self, upstream: tuple[str, int], gate: Gate | None = None) -> None:
         self.upstream = upstream
         self.gate = _Stopping(self, gate or Gate())
         self.links: set[_Link] = set()
+        self.aside: set[_Link] = set()
         self.stopped = False
+        self.holding = False
         self.accepted = 0
         self.port = 0
         self._loop = asyncio.new_event_loop()
@@ -179,8 +190,24 @@ class WireProxy:
         return self._call(lambda: all(link.conversation.quiet for link in self.links))
 
     def reset(self, gate: Gate | None = None) -> None:
-        """End every connection, and begin anew with another gate."""
-        self._call(lambda: self._reset(gate))
+        """End every connection but those set aside, and begin anew with another gate."""
+        self._call(lambda: self._reset(gate, self.links - self.aside))
+
+    def set_aside(self) -> None:
+        """Take all connections that there are for held ones; new ones are not."""
+        self._call(self._set_aside)
+
+    def release(self) -> None:
+        """Let those go on that were set aside."""
+        self._call(self._release)
+
+    def drop(self) -> None:
+        """End those that were set aside."""
+        self._call(lambda: self._reset(None, self.aside))
+
+    def ports_aside(self) -> list[int]:
+        """By which ports the server knows the connections that were set aside and are still there."""
+        return self._call(lambda: [link.port for link in self.aside & self.links if link.port])
 
     def close(self) -> None:
         """End every connection and stop listening; any number of times."""
@@ -189,24 +216,42 @@ class WireProxy:
         if self._thread.is_alive():
             if self._server is not None:
                 self._call(self._server.close)
-            self._call(lambda: self._reset(None))
+            self._call(lambda: self._reset(None, self.links))
             # One turn of the loop more: the sockets of aborted transports are closed in it.
             self._await(asyncio.sleep(0))
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
         self._loop.close()
 
-    def _reset(self, gate: Gate | None) -> None:
-        for link in list(self.links):
+    def _reset(self, gate: Gate | None, ended: set[_Link]) -> None:
+        for link in list(ended):
             link.abort()
-        self.links.clear()
-        self.stopped = False
+            self.links.discard(link)
+            self.aside.discard(link)
+        self.stopped = self.holding = False
         self.accepted = 0
         self.gate.inner = gate or Gate()
 
+    def hold(self) -> None:
+        """All wait, also those that are yet to come; called by the proxy's own thread."""
+        self.holding = True
+        for link in self.links:
+            link.conversation.held = True
+
+    def _set_aside(self) -> None:
+        self.aside = set(self.links)
+        self.holding = False
+
+    def _release(self) -> None:
+        for link in list(self.aside):
+            link.conversation.resume()
+            link.looked()
+
     def _new(self) -> _Side:
         self.accepted += 1
-        return _Link(self, self.accepted).client
+        link = _Link(self, self.accepted)
+        link.conversation.held = self.holding
+        return link.client
 
     async def _listen(self) -> asyncio.Server:
         return await asyncio.get_running_loop().create_server(self._new, "127.0.0.1", 0)
@@ -231,18 +276,17 @@ class _Stopping(Gate):
     def arrived(self, ask: Ask) -> Leave:
         if self.proxy.stopped:
             return Leave.STOP
-        leave = self.inner.arrived(ask)
+        return self._for_all(self.inner.arrived(ask))
+
+    def answered(self, ask: Ask) -> Leave:
+        return Leave.STOP if self.proxy.stopped else self._for_all(self.inner.answered(ask))
+
+    def _for_all(self, leave: Leave) -> Leave:
         if leave is Leave.STOP:
             self.proxy.stopped = True
+        elif leave is Leave.HOLD:
+            self.proxy.hold()
         return leave
-
-    def answered(self, ask: Ask) -> bool:
-        if self.proxy.stopped:
-            return False
-        if not self.inner.answered(ask):
-            self.proxy.stopped = True
-            return False
-        return True
 
     def passed_unseen(self, connection: int) -> None:
         self.inner.passed_unseen(connection)

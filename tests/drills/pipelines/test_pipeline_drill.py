@@ -51,6 +51,7 @@ def ran(folder: Path, *words: str, **changed: Any) -> tuple[Any, dict[str, Any]]
         "stores": {"shop": {"from": str(folder / "shop.sql")}},
         "days": [{"variables": {"DAY": "monday"}}, {"variables": {"DAY": "tuesday"}}],
         "audit": 2,
+        "ways": ["kill", "end"],
     }
     directory = RunDirectory.create(folder / "runs", "drill", SystemClock())
     with Run(parse_run(data | changed), directory) as run:
@@ -91,7 +92,7 @@ def test_its_sound_twins_are_exactly_once(folder: Path, words: tuple[str, ...]) 
 @pytest.mark.timeout(600)
 def test_one_transaction_is_no_key(folder: Path) -> None:
     """All or nothing, and yet twice where the run's end was not heard; killed earlier it is whole."""
-    verdict, seen = ran(folder, "together", ways=["kill", "end"], audit=0)
+    verdict, seen = ran(folder, "together", audit=0)
     assert verdict.outcome is Outcome.VIOLATED
     assert [cause["points"] for cause in seen["causes"]] == [["4.after", "end"]] or [
         cause["points"] for cause in seen["causes"]
@@ -102,10 +103,11 @@ def test_one_transaction_is_no_key(folder: Path) -> None:
 @pytest.mark.timeout(600)
 def test_one_point_alone_is_no_verdict(folder: Path) -> None:
     """It is run, and shows what it showed; that the others are sound nobody says."""
-    verdict, seen = ran(folder, "key", only="1.before")
+    verdict, seen = ran(folder, "key", only="1.before.cut")
     assert verdict.outcome is Outcome.INCONCLUSIVE
-    assert [each["point"] for each in seen["attempts"]] == ["1.before"]
-    assert any("only point 1.before was run" in reason for reason in verdict.reasons)
+    assert [(each["point"], each["ended"]) for each in seen["attempts"]] == [("1.before.cut", "exit 1")]
+    assert any("only point 1.before.cut was run" in reason for reason in verdict.reasons)
+    assert "0 of 1 cut connections leave anything but what an undisturbed run leaves" in seen["words"]
 
 
 @pytest.mark.lab
@@ -127,6 +129,7 @@ def test_a_budget_that_is_too_small_is_said_before_anything_is_killed(folder: Pa
         ({"state": ["../elsewhere"]}, "has to lie in the folder"),
         ({"days": [{}, {"arrives": {"shp": "x.sql"}}]}, "no store is called 'shp'"),
         ({"only": "somewhere"}, "only"),
+        ({"only": "3.after.struck"}, "only"),
     ],
 )
 def test_a_file_that_cannot_be_is_refused(changed: dict[str, Any], words: str) -> None:

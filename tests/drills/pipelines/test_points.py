@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
-from chaosday.drills.pipelines.points import AFTER, BEFORE, Aim, Left, Point, Recorder, audited, states
+from chaosday.drills.pipelines.golden import Golden
+from chaosday.drills.pipelines.planning import left_out, plan
+from chaosday.drills.pipelines.points import AFTER, BEFORE, Aim, Left, Point, Recorder, audited, leaving, states
 from chaosday.mechanisms.wire.conversation import Ask, Leave
+from tests.drills.pipelines.conftest import drill
 
 pytestmark = pytest.mark.kernel
 ASKS = [Ask(1, "begin"), Ask(1, "insert 1", "T"), Ask(2, "insert 2"), Ask(1, "insert 3", "T"), Ask(1, "commit", "T")]
@@ -19,7 +24,7 @@ def recorded() -> list[Point]:
     for ask in ASKS:
         assert recorder.arrived(ask) is Leave.GO
         done[0] += COMMITS.get(ask.text, 0)
-        assert recorder.answered(ask)
+        assert recorder.answered(ask) is Leave.GO
     return recorder.points
 
 
@@ -34,6 +39,11 @@ def test_points_that_leave_the_same_are_one_state() -> None:
     ]
 
 
+def test_what_comes_late_could_be_seen_where_something_was_left() -> None:
+    """The arrivals of those asks alone that commit."""
+    assert [point.name for point in leaving(recorded())] == ["3.before", "5.before"]
+
+
 def test_the_audit_takes_what_states_leave_out() -> None:
     """A seeded sample, in order, and all of it where that is asked for."""
     points = recorded()
@@ -41,6 +51,27 @@ def test_the_audit_takes_what_states_leave_out() -> None:
     everything = [point.name for point in audited(points, 1000, 1)]
     assert everything == [point.name for point in points if point.name not in chosen]
     assert audited(points, 3, 5) == audited(points, 3, 5) and len(audited(points, 3, 5)) == 3
+
+
+@pytest.mark.parametrize(
+    ("minutes", "made", "words"),
+    [
+        (10, {"kill": 5, "end": 1, "late": 2, "cut": 10, "zombie": 10}, []),
+        (0.2, {"kill": 5, "end": 1, "late": 1}, ["1 of 2 late messages", "0 of 10 cut connections", "0 of 10 zombies"]),
+        (0.3, {"kill": 5, "end": 1, "late": 2, "cut": 2, "zombie": 1}, ["2 of 10 cut connections", "1 of 10 zombies"]),
+    ],
+)
+def test_what_a_run_outlives_is_sampled_where_the_budget_is_small(
+    minutes: float, made: dict[str, int], words: list[str]
+) -> None:
+    """Crash states are never left out; what is, is said."""
+    value = drill({"shop": {}}, budget={"minutes": minutes}, audit=2)
+    golden = Golden(points=recorded(), seconds=0.6, restore_s=0.2)
+    planned = plan(value, golden)
+    assert Counter(each.way for each in planned) == made
+    said = left_out(value, golden, planned)
+    assert [line.partition(" were")[0] for line in said] == words
+    assert len({(each.way, each.name) for each in planned}) == len(planned)
 
 
 @pytest.mark.parametrize(("side", "leave"), [(BEFORE, Leave.STOP), (AFTER, Leave.WITHHOLD)])
@@ -53,5 +84,5 @@ def test_a_point_is_found_by_what_it_says(side: str, leave: Leave) -> None:
     assert met == [Leave.GO, Leave.GO, Leave.GO, leave, Leave.GO]
     if side == AFTER:
         assert not aim.reached.is_set()
-        assert aim.answered(said[2]) and not aim.answered(said[3])
+        assert (aim.answered(said[2]), aim.answered(said[3])) == (Leave.GO, Leave.STOP)
     assert aim.reached.is_set()

@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from chaosday.drills.kinds import parse_run
-from chaosday.drills.pipelines.bench import Bench, written
+from chaosday.drills.pipelines.bench import Bench
+from chaosday.drills.pipelines.folders import written
 from chaosday.drills.pipelines.starting import first_drill, look, text
 from chaosday.errors import ChaosdayError, Refused, UsageError
 from tests.drills.pipelines.conftest import psql

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,29 +19,31 @@ from chaosday.servers.postgres import Node
 
 pytestmark = pytest.mark.lab
 PATIENCE_S = 60.0
+WHERE = "host='127.0.0.1', user='postgres', dbname='postgres'"
+INSERT = "insert into wired values (1, 'a')"
 
 
 class Noting(Gate):
     """Notes every ask, and stops the one whose text holds ``at``."""
 
-    def __init__(self, at: str = "", leave: Leave = Leave.GO) -> None:
+    def __init__(self, at: str = "", leave: Leave = Leave.GO, then: Leave = Leave.STOP) -> None:
         self.asks: list[Ask] = []
-        self.at, self.leave = at, leave
+        self.at, self.leave, self.then = at, leave, then
         self.reached = threading.Event()
 
     def arrived(self, ask: Ask) -> Leave:
         self.asks.append(ask)
         if not self.at or self.at not in ask.text:
             return Leave.GO
-        if self.leave is Leave.STOP:
+        if self.leave is not Leave.WITHHOLD:
             self.reached.set()
         return self.leave
 
-    def answered(self, ask: Ask) -> bool:
+    def answered(self, ask: Ask) -> Leave:
         if self.leave is Leave.WITHHOLD and self.at in ask.text:
             self.reached.set()
-            return False
-        return True
+            return self.then
+        return Leave.GO
 
 
 @pytest.fixture
@@ -210,3 +213,54 @@ def test_an_ask_is_stopped_on_the_side_that_was_said(
     until = time.monotonic() + PATIENCE_S
     while rows(node) != expected:
         assert time.monotonic() < until
+
+
+@pytest.mark.parametrize(("leave", "expected"), [(Leave.CUT, 0), (Leave.WITHHOLD, 1)])
+def test_a_connection_is_cut_and_others_go_on(leave: Leave, expected: int, node: Node) -> None:
+    """On the side that was said; the client knows only that its connection has ended, and may come again."""
+    gate = Noting("insert", leave, Leave.CUT)
+    with WireProxy(("127.0.0.1", node.port), gate) as proxy, straight(node, proxy.port) as other:
+        with straight(node, proxy.port) as sql, pytest.raises(psycopg.OperationalError):
+            sql.execute("insert into wired values (1, 'a')")
+        assert other.execute("select count(*) from wired").fetchone() == (expected,)
+
+
+@pytest.mark.parametrize("leave", [Leave.HOLD, Leave.WITHHOLD])
+def test_an_ask_is_held_while_others_come_and_go(leave: Leave, node: Node) -> None:
+    """On either side; once released it is done and answered as if nothing had been, its client's death apart."""
+    gate, answers = Noting("insert", leave, Leave.HOLD), []
+    with WireProxy(("127.0.0.1", node.port), gate) as proxy:
+
+        def ask() -> None:
+            with straight(node, proxy.port) as sql:
+                answers.append(sql.execute("insert into wired values (1, 'a') returning n").fetchone())
+
+        thread = threading.Thread(target=ask, daemon=True)
+        thread.start()
+        assert gate.reached.wait(PATIENCE_S)
+        proxy.set_aside()
+        proxy.reset()
+        assert len(proxy.ports_aside()) == 1 and answers == []
+        with straight(node, proxy.port) as other:
+            assert other.execute("select count(*) from wired").fetchone() == (0 if leave is Leave.HOLD else 1,)
+        proxy.release()
+        thread.join(PATIENCE_S)
+        assert answers == [(1,)] and rows(node) == 1
+
+
+def test_what_a_dead_client_had_said_arrives_late(node: Node) -> None:
+    """Its connection is kept until the ask is released and done, and ends then."""
+    gate = Noting("COMMIT", Leave.HOLD)
+    script = f'import psycopg\nwith psycopg.connect(port={{}}, {WHERE}) as sql: sql.execute("{INSERT}")'
+    with WireProxy(("127.0.0.1", node.port), gate) as proxy:
+        client = subprocess.Popen([sys.executable, "-c", script.format(proxy.port)], env={"PGPASSWORD": node.password})
+        assert gate.reached.wait(PATIENCE_S)
+        client.kill()
+        client.wait()
+        proxy.set_aside()
+        assert rows(node) == 0 and len(proxy.ports_aside()) == 1
+        proxy.release()
+        until = time.monotonic() + PATIENCE_S
+        while proxy.ports_aside():
+            assert time.monotonic() < until
+        assert rows(node) == 1

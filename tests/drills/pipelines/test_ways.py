@@ -1,0 +1,83 @@
+"""What a run outlives: a connection that is cut, a message that comes late, a second run beside it."""
+
+from __future__ import annotations
+
+import pytest
+
+from chaosday.drills.pipelines.attempts import CUT, KILL, LATE, ZOMBIE, Attempts
+from chaosday.drills.pipelines.bench import Bench
+from chaosday.drills.pipelines.golden import BASE, Golden
+from chaosday.drills.pipelines.points import Point, Recorder
+from chaosday.drills.pipelines.sighting import GOLDEN
+from chaosday.drills.pipelines.story import causes
+from tests.drills.pipelines.conftest import psql
+
+pytestmark = pytest.mark.lab
+LEDGER = (
+    "insert into notes select unnest(array['row', 'done']) where not exists (select from notes where said = 'done')"
+)
+KEYED = (
+    "with taken as (insert into orders (n) values (1000) on conflict do nothing returning n)"
+    " insert into notes select 'row' from taken"
+)
+APPEND = "insert into notes values ('row')"
+UNKEYED, SOUND = psql("begin", LEDGER, "commit"), psql("begin", KEYED, "commit")
+IMPATIENT = ["sh", "-c", '"$@" || exec "$@"', "x", *psql(APPEND)]
+"""One that tries again by itself."""
+
+
+def known(bench: Bench, command: list[str], **changed: object) -> Attempts:
+    """Attempts on a bench on which the command was run undisturbed."""
+    bench.copies.restore("origin")
+    settings = {"command": command, "ignore": {"*": ["id"]}, "outputs": ["*"], "variables": {}, **changed}
+    bench.value = bench.value.model_copy(update=settings)
+    bench.keep(BASE)
+    recorder, day = Recorder(bench.watch()), bench.value.days[-1]
+    assert bench.run(recorder, day).well
+    golden = Golden(points=recorder.points, end=recorder.look())
+    bench.keep(GOLDEN)
+    return Attempts(bench, golden, lambda: False)
+
+
+def point(attempts: Attempts, text: str, side: str) -> Point:
+    return next(each for each in attempts.golden.points if text in each.text and each.side == side)
+
+
+@pytest.mark.parametrize(
+    ("command", "way", "text", "side", "damage", "reruns", "words"),
+    [
+        (UNKEYED, KILL, "commit", "before", [], ["exit 0"], ""),
+        (UNKEYED, LATE, "commit", "before", ["duplicated"], ["exit 0"], "what the dead one had asked arrived after"),
+        (UNKEYED, ZOMBIE, "commit", "before", ["duplicated"], ["exit 0"], "went on after that, and ended with exit 0"),
+        (UNKEYED, ZOMBIE, "commit", "after", [], ["exit 0"], ""),
+        (SOUND, LATE, "commit", "before", [], ["exit 0"], "waited"),
+        (SOUND, ZOMBIE, "commit", "before", [], ["exit 0"], "waited"),
+        (IMPATIENT, CUT, "insert", "before", [], [], ""),
+        (IMPATIENT, CUT, "insert", "after", ["duplicated"], [], "ended with exit 0, and nobody ran it again"),
+        (psql(APPEND), CUT, "insert", "after", ["duplicated"], ["exit 0"], "it ended with exit 2"),
+    ],
+    ids=lambda each: "" if isinstance(each, list) else str(each)[:20],
+)
+def test_a_ledger_without_a_key_is_sound_for_kills_alone(
+    bench: Bench, command: list[str], way: str, text: str, side: str, damage: list[str], reruns: list[str], words: str
+) -> None:
+    """Two runs that look before they write both find nothing; with a key the second one waits for the first."""
+    attempts = known(bench, command)
+    attempt = attempts.by(way, point(attempts, text, side))
+    assert attempt is not None and attempt.hit, attempt
+    assert ([each.kind for each in attempt.differences], attempt.reruns) == (damage, reruns), attempt
+    assert attempts.doubts == []
+    if words == "waited":
+        assert attempt.in_the_way
+    elif words:
+        (cause,) = causes([attempt])
+        assert any(words in line for line in cause.story()), cause.story()
+
+
+def test_a_file_that_is_written_last_makes_a_state_of_the_end(bench: Bench) -> None:
+    """The end is a state of its own then, and is not counted as that of the last ask."""
+    attempts = known(bench, ["sh", "-c", '"$@" && echo done > mark', "x", *psql(APPEND)], state=["mark"])
+    attempt = attempts.end()
+    bench.value = bench.value.model_copy(update={"state": []})
+    assert attempt is not None and attempt.hit
+    assert attempt.state == len(attempts.golden.states) + 1
