@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 import psutil
 
@@ -27,6 +27,7 @@ App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
 LOGIN_PATH = "/chaosday/login"
 TICKET, REPORTS_TICKET = "prefect", "reports"
+HTTP_PORT = 80
 EVERYWHERE = ("0.0.0.0", "::", "")
 LOGIN_POLICY = "default-src 'none'; script-src 'unsafe-inline'; connect-src 'self'"
 USED_UP = "this link was good once; chaosday serve prints a new one when it starts"
@@ -54,9 +55,14 @@ class Door:
         """Why a request with these headers is not answered, or nothing."""
         if len(hosts) != 1 or hosts[0].lower() not in self.names:
             return "this server is not called so: a name that leads here is not always ours"
-        if any(urlsplit(origin).netloc.lower() not in self.names for origin in origins):
+        if any(origin.lower() not in self.origins for origin in origins):
             return "a page from elsewhere asks, and only our own may"
         return ""
+
+    @property
+    def origins(self) -> list[str]:
+        """Where our own pages are, as a browser says it."""
+        return [f"http://{name}" for name in self.names]
 
     def takes(self, name: str, query: str) -> bool:
         """Whether a query brings the ticket of that name, which is used up by that."""
@@ -71,7 +77,11 @@ def names_of(host: str, port: int) -> list[str]:
     if host in EVERYWHERE:
         addresses = [each.address for card in psutil.net_if_addrs().values() for each in card]
         names = {"localhost", socket.gethostname().lower(), socket.getfqdn().lower(), *addresses}
-    return sorted(joined(name, port) for name in names)
+    called = {joined(name, port) for name in names}
+    if port == HTTP_PORT:
+        # What goes without saying is not said.
+        called |= {name.removesuffix(f":{port}") for name in called}
+    return sorted(called)
 
 
 def is_loopback(host: str) -> bool:
@@ -157,7 +167,7 @@ def app() -> Guarded:
     door = Door.told()
     own = {
         settings.PREFECT_SERVER_API_AUTH_STRING: door.words,
-        settings.PREFECT_SERVER_CORS_ALLOWED_ORIGINS: ",".join(f"http://{name}" for name in door.names),
+        settings.PREFECT_SERVER_CORS_ALLOWED_ORIGINS: ",".join(door.origins),
     }
     settle(own)
     return Guarded(create_app(final=True), door)

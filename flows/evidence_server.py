@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import base64
 import hmac
+import socket
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 import click
 
@@ -28,6 +29,8 @@ TYPES = {
 }
 RUNS, DOCS, REPORT = "runs", "docs", "report.html"
 LOGIN, LOGGED_IN = "/login", "/login/done"
+SILENT_S = 60
+"""Whoever connects and says nothing holds a thread so long."""
 REALM = 'Basic realm="chaosday", charset="UTF-8"'
 # A report runs its own few lines of script and loads nothing.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src 'self' data:"
@@ -40,17 +43,20 @@ def report_of(runs: Path, rest: str) -> bytes | None:
         return None
     try:
         return read_owned(runs / run / name)
-    except (EvidenceMissing, Refused):
-        return None
+    except (EvidenceMissing, Refused, ValueError):
+        return None  # ValueError: no name of a file (a NUL in it)
 
 
 def document_of(docs: Path, rest: str) -> Path | None:
     """The page or picture of the documentation that a request path means; None for everything else."""
     if any(part.startswith(".") for part in rest.split("/")):
         return None
-    found = (docs / rest).resolve()
-    inside = found.is_relative_to(docs.resolve())
-    return found if inside and found.is_file() and found.suffix in TYPES else None
+    try:
+        found = (docs / rest).resolve()
+        inside = found.is_relative_to(docs.resolve())
+        return found if inside and found.is_file() and found.suffix in TYPES else None
+    except (OSError, ValueError):
+        return None  # no name of a file: too long, or a NUL in it
 
 
 def server(host: str, port: int, folders: dict[str, Path], door: Door) -> ThreadingHTTPServer:
@@ -59,11 +65,15 @@ def server(host: str, port: int, folders: dict[str, Path], door: Door) -> Thread
     class Handler(_Reports):
         runs, docs = folders[RUNS], folders[DOCS]
 
+    class Server(ThreadingHTTPServer):
+        address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+
     Handler.door = door
-    return ThreadingHTTPServer((host, port), Handler)
+    return Server((host, port), Handler)
 
 
 class _Reports(BaseHTTPRequestHandler):
+    timeout = SILENT_S
     runs: Path
     docs: Path
     door: Door
@@ -73,17 +83,17 @@ class _Reports(BaseHTTPRequestHandler):
         if why := self.door.refuses(said.get_all("Host", []), said.get_all("Origin", [])):
             self._say(403, why.encode())
             return
-        address = urlsplit(self.path)
-        if address.path == LOGIN:
-            self._log_in(address.query)
+        path, _, query = self.path.partition("?")
+        if path == LOGIN and self.command == "GET":
+            self._log_in(query)
             return
-        first, _, rest = unquote(address.path).lstrip("/").partition("/")
+        first, _, rest = unquote(path).lstrip("/").partition("/")
         if first == DOCS:
             document = document_of(self.docs, rest)
             self._say(200, document.read_bytes(), TYPES[document.suffix]) if document else self._say(404)
         elif not self._knows_the_login():
             self._say(401, b"this takes the login of chaosday serve", more={"WWW-Authenticate": REALM})
-        elif address.path == LOGGED_IN:
+        elif path == LOGGED_IN:
             self._say(200)
         else:
             report = report_of(self.runs, rest) if first == RUNS else None

@@ -6,6 +6,7 @@ never through an environment, which every grandchild would inherit.
 
 from __future__ import annotations
 
+import fcntl
 import hmac
 import os
 import secrets
@@ -74,10 +75,24 @@ class Login:
         _write(self.folder / f"{name}.ticket", ticket)
         return ticket
 
-    def forget(self) -> None:
-        """Take away what is good for a server that runs: whoever takes its port next is told no login."""
-        for path in (self.profiles, *self.folder.glob("*.ticket")):
-            path.unlink(missing_ok=True)
+    @contextmanager
+    def served(self) -> Iterator[None]:
+        """While the block lasts nobody else serves from this home; ``Unavailable`` where somebody does.
+
+        What is good for a server that runs goes with it: whoever takes its port next is told no login.
+        """
+        handle = os.open(self.folder / "serving", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        with os.fdopen(handle) as held:
+            try:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                words = f"chaosday serve runs from {self.folder.parent} already"
+                raise Unavailable(f"{words}: end that one, or give this one a PREFECT_HOME of its own") from None
+            try:
+                yield
+            finally:
+                for path in (self.profiles, *self.folder.glob("*.ticket")):
+                    path.unlink(missing_ok=True)
 
 
 def take_ticket(folder: Path, name: str, given: str) -> bool:

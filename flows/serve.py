@@ -8,12 +8,14 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import NoReturn
 
 import click
 
 from chaosday.errors import Unavailable
+from chaosday.processes.umask import OURS_ALONE
 from chaosday.record.run_directory import runs_root
 from flows.children import ROOT, Child
 from flows.login import PROFILES_PATH
@@ -35,12 +37,11 @@ def command(host: str, port: int, evidence_port: int) -> int:
     Both servers take a login, which is made at the first start; the link that is printed logs a browser in, once.
     Ends with Ctrl-C, SIGTERM or SIGHUP, and everything with it."""
     login = login_of(host)
-    # Prefect's database holds what people fill in, and runs hold evidence: for whoever started us alone.
-    os.umask(0o077)
     served = Served(host, port, evidence_port, login, runs_root().resolve())
     environment = served.environment()
-    children: list[Child] = []
-    try:
+    with login.served(), _ending() as children:
+        # Prefect's database holds what people fill in, and runs hold evidence: for whoever started us alone.
+        os.umask(OURS_ALONE)
         click.echo("starting the server (the first start migrates its database, which takes a while)")
         children.append(served.server())
         wait_for(f"{served.api}/health", children[0])
@@ -50,13 +51,20 @@ def command(host: str, port: int, evidence_port: int) -> int:
         children.append(Child("worker", ("flows.sealed", "worker", "start", "--pool", POOL), environment, runs=True))
         _say(served)
         _keep_going(children, environment)
+
+
+@contextmanager
+def _ending() -> Iterator[list[Child]]:
+    """What is put into the list ends with the block, the last first."""
+    children: list[Child] = []
+    try:
+        yield children
     except KeyboardInterrupt:
         click.echo("ending", err=True)
         raise
     finally:
         for child in reversed(children):
             child.end()
-        login.forget()
 
 
 def _say(served: Served) -> None:

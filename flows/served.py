@@ -9,6 +9,7 @@ from pathlib import Path
 
 from chaosday.errors import UsageError
 from chaosday.mechanisms.proxy.addresses import joined
+from chaosday.processes.umask import GIVEN, TOLD
 from flows.children import ROOT, Child
 from flows.door import EVERYWHERE, LOGIN_PATH, TICKET, Door, is_loopback, names_of
 from flows.evidence_server import LOGIN as REPORTS_LOGIN
@@ -70,6 +71,8 @@ class Served:
             "PREFECT_PROFILE": PROFILE,
             # The worker starts each run in a folder of its own choice; all of them keep their evidence in this one.
             "CHAOSDAY_RUNS": str(self.runs),
+            # We are strict, and so are they; what a run gives to others is as open as whoever started us lets it be.
+            TOLD: f"{GIVEN:03o}",
         }
         return {name: value for name, value in self._shared().items() if not name.startswith(DATABASE)} | ours
 

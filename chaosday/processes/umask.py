@@ -8,13 +8,25 @@ with us gets its mode by name.
 from __future__ import annotations
 
 import os
+import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
 OURS_ALONE = 0o077
+
+
+TOLD = "CHAOSDAY_UMASK"
+"""The variable that names, in octal, the umask of whoever started the program that started us, where its own is not
+that one."""
+
+
+def given(environment: Mapping[str, str]) -> int:
+    """The umask that we were started with; a program of ours may have been made strict, and tells whose it was."""
+    told = environment.get(TOLD, "")
+    return int(told, 8) if re.fullmatch("[0-7]{1,4}", told) else _now()
 
 
 def _now() -> int:
@@ -24,8 +36,7 @@ def _now() -> int:
     return now
 
 
-GIVEN = _now()
-"""Ours when this process began."""
+GIVEN = given(os.environ)
 _changing = threading.Lock()
 _strict: list[int] = []
 """What it was before each block that lives; the first is put back when the last ends."""

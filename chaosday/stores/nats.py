@@ -52,6 +52,7 @@ class NatsSession:
             return
         with contextlib.suppress(OSError, TimeoutError, *GARBLED):
             self._runner.run(asyncio.wait_for(client.close(), CLOSE_S))
+        self._runner.run(_cut(client))
         self._runner.close()
 
     async def make(self) -> None:
@@ -73,18 +74,20 @@ class NatsSession:
         return self._runner.run(act)
 
     async def _connect(self, url: str) -> Any:
-        import nats
+        from nats.aio.client import Client
         from nats.errors import Error as NatsError
 
         async def quiet(error: Exception) -> None:
             """The library would print it."""
 
+        client = Client()
+        connecting = client.connect(url, allow_reconnect=False, connect_timeout=2, error_cb=quiet)
         try:
-            return await asyncio.wait_for(
-                nats.connect(url, allow_reconnect=False, connect_timeout=2, error_cb=quiet), self._timeout_s + 2
-            )
+            await asyncio.wait_for(connecting, self._timeout_s + 2)
         except (NatsError, OSError, TimeoutError, *GARBLED) as error:
+            await _cut(client)
             raise TargetUnreachable(f"{url} does not answer: {type(error).__name__}") from None
+        return client
 
     async def _publish(self, value: Any) -> None:
         await self._client.jetstream(timeout=self._timeout_s).publish(self._space, str(value).encode())
@@ -106,6 +109,14 @@ class NatsSession:
             for message in batch:
                 await message.ack()
         return found
+
+
+async def _cut(client: Any) -> None:
+    """Close its socket: the library leaves it open where a server is silent, or takes no more."""
+    writer = getattr(getattr(client, "_transport", None), "_io_writer", None)
+    if writer is not None:
+        writer.transport.abort()
+        await asyncio.sleep(0)  # it is closed in the loop's next turn
 
 
 class NatsStore:

@@ -123,7 +123,8 @@ class PostgreSQL(Target):
             )
         # A server that is none makes libpq and psycopg say what they will.
         except (psycopg.Error, *GARBLED) as error:
-            raise self._explained(error) from None
+            # psycopg's frames hold the error, and the socket: without them both go now, and not some time.
+            raise self._explained(error.with_traceback(None)) from None
         connection.answer_s = answer_s
         return connection
 

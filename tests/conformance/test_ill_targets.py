@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from chaosday.errors import ChaosdayError
@@ -152,7 +153,8 @@ def test_every_target_says_that_it_was_not_reached(ports: dict[tuple[str, str], 
 
 
 def test_every_store_ends_an_operation(ports: dict[tuple[str, str], int]) -> None:
-    """Making, opening, asking and dropping end within their limits; none is taken for done."""
+    """Making, opening, asking and dropping end within their limits; none is taken for done, and no socket is left."""
+    before = connected(ports)
 
     def used(store: Store, f: str) -> list[Any]:
         done: list[Any] = []
@@ -180,7 +182,15 @@ def test_every_store_ends_an_operation(ports: dict[tuple[str, str], int]) -> Non
     for name, outcome in together.outcomes().items():
         assert isinstance(outcome, list), (name, outcome)
         assert not outcome or name.split()[0] in silent_makers, (name, outcome)
+    assert connected(ports) - before == set()
     assert set(STORES) == {kind for kind in NETWORK if Store in ill(kind, 1).capabilities()}
+
+
+def connected(ports: dict[tuple[str, str], int]) -> set[tuple[tuple[str, str], int]]:
+    """The servers to which this process holds a connection, with the descriptor of each."""
+    names = {port: name for name, port in ports.items()}
+    held = psutil.Process().net_connections("tcp")
+    return {(names[each.raddr.port], each.fd) for each in held if each.raddr and each.raddr.port in names}
 
 
 def probe_of(kind: str, port: int, fields: dict[str, Any]) -> Probe:

@@ -56,15 +56,16 @@ class Searching(threading.Thread):
         # Seldom enough to leave the machine to what is searched: what is in an environment stays there.
         while not self.over.wait(1):
             for path in Path("/proc").glob("[0-9]*"):
-                for name in ("cmdline", "environ"):
-                    try:
-                        said = (path / name).read_bytes()
-                    except OSError:
-                        continue  # it has ended
+                try:
+                    command = (path / "cmdline").read_bytes()
+                    both = {"cmdline": command, "environ": (path / "environ").read_bytes()}
+                except OSError:
+                    continue  # it has ended
+                for name, said in both.items():
                     if b"chaosday" in said:
                         self.seen.add(path.name)
                     if any(form in said for form in FORMS):
-                        self.found.add(f"{name}: {(path / 'cmdline').read_bytes()!r}")
+                        self.found.add(f"{name}: {command!r}")
 
 
 @pytest.mark.usefixtures("with_prefect")

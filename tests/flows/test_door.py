@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from chaosday.errors import UsageError
+from chaosday.errors import Unavailable, UsageError
+from chaosday.processes.umask import GIVEN, TOLD
 from flows.door import LOGIN_PATH, TICKET, Door, Guarded, names_of
 from flows.login import CLIENT, PROFILE, SERVER, Login, login_for, take_ticket, without_login
 from flows.serve import command
-from flows.served import login_of
+from flows.served import Served, login_of
 
 WORDS = "chaosday:canary'</script>"
 OWN = "127.0.0.1:4200"
@@ -60,6 +61,8 @@ def asked(
         ({"host": OWN, "origin": "http://rebound.example:4200"}, False),
         ({"host": OWN, "origin": "http://127.0.0.1:8000"}, False),
         ({"host": OWN, "origin": "null"}, False),
+        ({"host": OWN, "origin": f"https://{OWN}"}, False),
+        ({"host": OWN, "origin": "http://["}, False),
         ({"host": OWN, "origin": f"http://{OWN}", "origin_": "null"}, False),
     ],
 )
@@ -70,6 +73,14 @@ def test_only_our_own_names_and_pages(headers: dict[str, str], in_: bool) -> Non
     assert first["status"] == (204 if in_ else 403)
     (first, *_) = asked(door, "websocket", **headers)
     assert first["type"] == ("websocket.accept" if in_ else "websocket.close")
+
+
+def test_a_port_that_goes_without_saying_is_not_said() -> None:
+    """A browser leaves :80 out of what it calls us and of where its page is from, and no other port."""
+    door = Door(WORDS, names_of("::1", 80))
+    for name in ("localhost", "127.0.0.1", "[::1]", "localhost:80"):
+        assert not door.refuses([name], [f"http://{name}"])
+    assert door.refuses(["localhost:4200"], [])
 
 
 def test_a_link_logs_in_once(tmp_path: Path) -> None:
@@ -102,15 +113,18 @@ def test_clients_of_the_served_address_log_in_by_themselves(tmp_path: Path, monk
     monkeypatch.setenv("PREFECT_HOME", str(tmp_path))
     login = Login.of(tmp_path)
     odd = 'a "quoted" \\ line\nand another'
-    login.write_profile({"PREFECT_LOGGING_LEVEL": odd, SERVER: "no:no"}, "http://127.0.0.1:4200/api")
-    profile = tomllib.loads(login.profiles.read_text())["profiles"][PROFILE]
-    assert profile == {
-        "PREFECT_LOGGING_LEVEL": odd, "PREFECT_API_URL": "http://127.0.0.1:4200/api", CLIENT: login.words,
-    }  # fmt: skip
-    assert login_for("http://localhost:4200/api/") == login.words
-    for other in ("http://127.0.0.1:4201/api", "https://127.0.0.1:4200/api", "http://prefect.example:4200/api"):
-        assert login_for(other) is None
-    login.forget()
+    with login.served():
+        login.write_profile({"PREFECT_LOGGING_LEVEL": odd, SERVER: "no:no"}, "http://127.0.0.1:4200/api")
+        profile = tomllib.loads(login.profiles.read_text())["profiles"][PROFILE]
+        assert profile == {
+            "PREFECT_LOGGING_LEVEL": odd, "PREFECT_API_URL": "http://127.0.0.1:4200/api", CLIENT: login.words,
+        }  # fmt: skip
+        # Whoever starts a second one is sent away, and the login of the first stays.
+        second = CliRunner().invoke(command, ["--port", "4205"]).exception
+        assert isinstance(second, Unavailable) and "PREFECT_HOME" in str(second)
+        assert login_for("http://localhost:4200/api/") == login.words
+        for other in ("http://127.0.0.1:4201/api", "https://127.0.0.1:4200/api", "http://prefect.example:4200/api"):
+            assert login_for(other) is None
     assert login_for("http://127.0.0.1:4200/api") is None
 
 
@@ -125,6 +139,11 @@ def test_other_machines_are_not_served_without_a_login(tmp_path: Path, monkeypat
     assert login_of("127.0.0.1").words.startswith("chaosday:")
     monkeypatch.setenv(SERVER, "ann:canary")
     assert login_of("0.0.0.0").words == "ann:canary"
+
+
+def test_a_run_is_told_whose_umask_it_has(tmp_path: Path) -> None:
+    """Ours is strict, and what a run gives to others is as open as whoever started us lets it be."""
+    assert Served("::1", 4200, 4201, Login(tmp_path, WORDS), tmp_path).environment()[TOLD] == f"{GIVEN:03o}"
 
 
 def test_prefects_own_children_are_told_no_login() -> None:

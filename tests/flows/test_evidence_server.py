@@ -94,7 +94,8 @@ def test_a_report_is_shown(client: Client) -> None:
         "/runs/../report.html", "/runs/one/journal.jsonl", "/runs/one/flags.secret.json", "/runs/one/verdict.json",
         "/runs/one/plan.html", "/runs/one/copy/report.html", "/runs/one%2fcopy/report.html",
         "/runs/linked/report.html", "/runs/elsewhere/report.html", "/docs/link.md", "/docs/.secret.md",
-        "/docs/key.pem", "/etc/passwd",
+        "/docs/key.pem", "/etc/passwd", "/runs/one%00/report.html", "/docs/a%00.md",
+        f"/docs/{'x' * 300}.md", "//[/runs",
     ],
 )  # fmt: skip
 def test_nothing_else_is(client: Client, path: str) -> None:
@@ -124,10 +125,17 @@ def test_a_page_from_elsewhere_gets_nothing(client: Client, headers: dict[str, s
         assert "Access-Control-Allow-Origin" not in said
 
 
+def test_it_listens_at_an_address_of_ipv6(folder: Path) -> None:
+    """``serve --host ::1`` is one."""
+    with server("::1", 0, {"runs": folder, "docs": folder}, Door(WORDS, [])) as serving:
+        assert serving.server_address[0] == "::1"
+
+
 def test_a_ticket_is_good_once(client: Client, folder: Path) -> None:
     """The first browser that brings it is told the login; the second one, and one with a wrong one, is not."""
     ticket = Login(folder, WORDS).ticket(REPORTS_TICKET)
     assert client.ask("/login?ticket=wrong", "")[0] == 403
+    assert client.ask(f"/login?ticket={ticket}", "", Method="HEAD")[0] == 401  # somebody looks what there is
     status, body, headers = client.ask(f"/login?ticket={ticket}", "")
     assert (status, b"canary:0f3a" in body, headers["Cache-Control"]) == (200, True, "no-store")
     assert client.ask(f"/login?ticket={ticket}", "")[0] == 403

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from chaosday.processes.umask import GIVEN, appended_as_given, folder_as_given, ours_alone
+from chaosday.processes.umask import GIVEN, TOLD, appended_as_given, folder_as_given, given, ours_alone
 
 pytestmark = pytest.mark.kernel
 
@@ -28,6 +28,12 @@ def test_runs_that_overlap_leave_the_umask_as_it_was(tmp_path: Path) -> None:
     (tmp_path / "afterwards").touch()
     assert mode(tmp_path / "of the other") == 0o600
     assert mode(tmp_path / "afterwards") == 0o666 & ~GIVEN
+
+
+@pytest.mark.parametrize(("told", "is_given"), [("027", 0o27), ("000", 0), ("", GIVEN), ("89", GIVEN), ("-7", GIVEN)])
+def test_a_strict_program_tells_whose_umask_it_was(told: str, is_given: int) -> None:
+    """What its children give to others is as open as whoever started it lets it be; nonsense says nothing."""
+    assert given({TOLD: told} if told else {}) == is_given
 
 
 def test_what_is_shared_has_its_mode_while_a_run_lives(tmp_path: Path) -> None:

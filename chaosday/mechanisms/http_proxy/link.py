@@ -13,7 +13,7 @@ from chaosday.mechanisms.http_proxy.message import Body, Head
 from chaosday.mechanisms.http_proxy.recognise import Asked
 from chaosday.mechanisms.http_proxy.routes import Active, Route
 from chaosday.mechanisms.http_proxy.strand import Over
-from chaosday.mechanisms.http_proxy.wire import Wire
+from chaosday.mechanisms.http_proxy.wire import Lost, Wire
 from chaosday.mechanisms.proxy.sockets import reached
 
 CONNECT_TIMEOUT_S = 10
@@ -121,7 +121,7 @@ class Link:
                     async with asyncio.timeout(CONNECT_TIMEOUT_S):
                         context = place.context(self.protocols)
                         self.agreed = await wire.secure(context, server_side=False, name=place.host)
-            except (OSError, TimeoutError) as error:
+            except (OSError, TimeoutError, Lost) as error:
                 said = error.verify_message if isinstance(error, ssl.SSLCertVerificationError) else str(error)
                 raise Unreachable(f"{place.url}: no TLS: {said or type(error).__name__}") from None
             unless_connected.pop_all()

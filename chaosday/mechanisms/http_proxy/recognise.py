@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import Literal
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote
 
 from chaosday.mechanisms.http_proxy.message import Head
 
@@ -18,6 +18,7 @@ Protocol = Literal["s3", "query", "ec2", "json", "rest-json", "cbor", "http"]
 
 _SCOPE = re.compile(r"(?:Credential=|X-Amz-Credential=)[^/&,]+/\d{8}/[^/]+/([a-z0-9-]+)/aws4_request", re.IGNORECASE)
 _VIRTUAL_HOST = re.compile(r"^(?P<bucket>[a-z0-9][a-z0-9.-]+)\.s3[.-]")
+_ABSOLUTE = re.compile(r"[a-z][a-z0-9+.-]*://[^/?]*", re.IGNORECASE)
 _CBOR = re.compile(r"/service/[^/]+/operation/(\w+)$")
 
 # (method, what the path names, a query parameter or header that has to be there) -> operation, the first that fits.
@@ -72,26 +73,35 @@ class Asked:
 def recognise(head: Head, form: bytes = b"") -> Asked:
     """Read off what ``head`` asks for; ``form`` is the body where it is a form of the query protocol."""
     method, target, _ = head.start
-    parts = urlsplit(target)
-    path = unquote(parts.path) or "/"
-    scope = _SCOPE.search(head.headers.get("authorization", "")) or _SCOPE.search(unquote(parts.query))
+    path, _, query = origin_form(target).partition("?")
+    path = unquote(path) or "/"
+    scope = _SCOPE.search(head.headers.get("authorization", "")) or _SCOPE.search(unquote(query))
     service = scope.group(1).lower() if scope else ""
     if service == "s3":
         bucket, key = _place(head, path)
         operation = _s3_operation(
-            method, bucket, key, {name for name, _ in parse_qsl(parts.query, True)} | head.headers.keys()
+            method, bucket, key, {name for name, _ in parse_qsl(query, True)} | head.headers.keys()
         )
-        return Asked(method, path, parts.query, "s3", operation, bucket, key, "s3")
+        return Asked(method, path, query, "s3", operation, bucket, key, "s3")
     if wanted := head.headers.get("x-amz-target"):
-        return Asked(method, path, parts.query, service, wanted.rsplit(".", 1)[-1], protocol="json")
+        return Asked(method, path, query, service, wanted.rsplit(".", 1)[-1], protocol="json")
     if found := _CBOR.search(path):
-        return Asked(method, path, parts.query, service, found.group(1), protocol="cbor")
-    fields = dict(parse_qsl(parts.query, True)) | dict(parse_qsl(form.decode("utf-8", "replace"), True))
+        return Asked(method, path, query, service, found.group(1), protocol="cbor")
+    fields = dict(parse_qsl(query, True)) | dict(parse_qsl(form.decode("utf-8", "replace"), True))
     if service and (action := fields.get("Action")):
-        return Asked(method, path, parts.query, service, action, protocol="ec2" if service == "ec2" else "query")
+        return Asked(method, path, query, service, action, protocol="ec2" if service == "ec2" else "query")
     operation = "Invoke" if service == "lambda" and path.endswith("/invocations") else ""
     protocol: Protocol = "s3" if service == "route53" else "rest-json" if service else "http"
-    return Asked(method, path, parts.query, service, operation, protocol=protocol)
+    return Asked(method, path, query, service, operation, protocol=protocol)
+
+
+def origin_form(target: str) -> str:
+    """Path and query of a request's target (RFC 9112, 3.2), whatever stands before them where it is absolute."""
+    target = target.partition("#")[0]
+    if absolute := _ABSOLUTE.match(target):
+        target = target[absolute.end() :]
+        return target if target.startswith("/") else f"/{target}"
+    return target
 
 
 def has_form(head: Head) -> bool:

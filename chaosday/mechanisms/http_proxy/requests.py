@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import re
 from contextlib import suppress
-from urllib.parse import urlsplit
 
 from chaosday.mechanisms.http_proxy.answers import gone, render
 from chaosday.mechanisms.http_proxy.canary import CANARY, canned
 from chaosday.mechanisms.http_proxy.link import Closing, Due, Link, Reset, Unreachable, body_passed, passed_on
 from chaosday.mechanisms.http_proxy.message import Body, Head, HeadReader, UntilClose, request_body
-from chaosday.mechanisms.http_proxy.recognise import Asked, has_form, recognise
+from chaosday.mechanisms.http_proxy.recognise import Asked, has_form, origin_form, recognise
 from chaosday.mechanisms.http_proxy.routes import Active
 from chaosday.mechanisms.http_proxy.wire import Wire
 
@@ -225,6 +224,4 @@ def _onward(head: Head, out: bytes, sent: int) -> bytes:
     """In absolute form the client takes us for its proxy; the signature covers the service's own host name."""
     if not head.start[1].lower().startswith("http://"):
         return out
-    parts = urlsplit(head.start[1])
-    target = f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
-    return head.with_target(target).raw[sent:] + out[len(head.raw) - sent :]
+    return head.with_target(origin_form(head.start[1])).raw[sent:] + out[len(head.raw) - sent :]

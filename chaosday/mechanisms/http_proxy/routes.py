@@ -93,11 +93,15 @@ class Upstream:
 
     @classmethod
     def of(cls, url: str, authority_file: str = "") -> Upstream:
-        parts = urlsplit(url if "//" in url else f"http://{url}")
+        wrong = UsageError(f"an upstream is http://host:port or https://host:port, not {url!r}")
+        try:
+            parts = urlsplit(url if "//" in url else f"http://{url}")
+            port = parts.port or (443 if parts.scheme == "https" else 80)
+        except ValueError:
+            raise wrong from None
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise UsageError(f"an upstream is http://host:port or https://host:port, not {url!r}")
-        tls = parts.scheme == "https"
-        return cls(parts.hostname, parts.port or (443 if tls else 80), tls, authority_file)
+            raise wrong
+        return cls(parts.hostname, port, parts.scheme == "https", authority_file)
 
     def context(self, protocols: Sequence[str]) -> ssl.SSLContext:
         """What it is trusted by, offering ``protocols`` (ALPN) until it is asked for again: to be used at once.

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import ssl
 from dataclasses import dataclass, field
 
-from chaosday.mechanisms.http_proxy.wire import Wire
+from chaosday.mechanisms.http_proxy.wire import Lost, Wire
 
 _HELLO_BYTES = 16 << 10
 _ALPN = 16
@@ -32,12 +31,15 @@ class Front:
 
 
 async def offered(client: Wire) -> list[str]:
-    """The protocols that a client offers in its hello, which is left unread; none where it offers none."""
+    """The protocols that a client offers in its hello, which is left unread; none where it offers none.
+
+    ``Lost`` where the client ends before it has said its hello.
+    """
     seen = b""
     while (found := protocols(seen)) is None:
-        before, seen = seen, await client.peek(_HELLO_BYTES)
-        if seen == before:
-            await asyncio.sleep(0.005)
+        before, seen = seen, await client.peek(_HELLO_BYTES, beyond=len(seen))
+        if len(seen) <= len(before):
+            raise Lost(client)
     return found
 
 
@@ -63,6 +65,8 @@ def protocols(hello: bytes) -> list[str] | None:
 def _names(listed: bytes) -> list[str]:
     found, at = [], 0
     while at < len(listed):
-        found.append(listed[at + 1 : at + 1 + listed[at]].decode("latin-1"))
+        name = listed[at + 1 : at + 1 + listed[at]]
+        if name.isascii():  # others (RFC 8701 has clients offer some) are nothing that Python could offer
+            found.append(name.decode())
         at += 1 + listed[at]
     return found

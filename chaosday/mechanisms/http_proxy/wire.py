@@ -171,29 +171,44 @@ class Wire:
                 self._wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self._wire.close()
 
-    async def peek(self, most: int) -> bytes:
-        """The first bytes, left where they are; empty at the end."""
-        while True:
-            try:
-                return self._wire.recv(most, socket.MSG_PEEK)
-            except _LATER:
+    async def peek(self, most: int, *, beyond: int = 0) -> bytes:
+        """The first bytes, left where they are: more than ``beyond``, or no more will come."""
+        try:
+            if beyond:
+                # Not ready before there is more, or an end; what the loop has seen until now is neither.
+                self._unwatch()
+                self._wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, beyond + 1)
                 await self._readable()
-            except OSError:
-                raise Lost(self) from None
+                self._wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
+            while True:
+                try:
+                    return self._wire.recv(most, socket.MSG_PEEK)
+                except _LATER:
+                    await self._readable()
+        except OSError:
+            raise Lost(self) from None
 
     async def secure(self, context: ssl.SSLContext, *, server_side: bool, name: str = "") -> str:
-        """Speak TLS from now on; the protocol that was agreed on, or nothing. ``ssl.SSLError`` where it fails."""
+        """Speak TLS from now on; the protocol that was agreed on, or nothing.
+
+        ``ssl.SSLError`` where the handshake fails, ``Lost`` where the peer breaks it off.
+        """
         self._unwatch()
-        wrapped = context.wrap_socket(
-            self._wire, server_side=server_side, server_hostname=name or None, do_handshake_on_connect=False
-        )
-        self._wire = wrapped
-        while True:
-            try:
-                wrapped.do_handshake()
-                return wrapped.selected_alpn_protocol() or ""
-            except _LATER as reason:
-                await self._ready(reason)
+        try:
+            wrapped = context.wrap_socket(
+                self._wire, server_side=server_side, server_hostname=name or None, do_handshake_on_connect=False
+            )
+            self._wire = wrapped
+            while True:
+                try:
+                    wrapped.do_handshake()
+                    return wrapped.selected_alpn_protocol() or ""
+                except _LATER as reason:
+                    await self._ready(reason)
+        except ssl.SSLError:
+            raise
+        except OSError as error:
+            raise Lost(self) from error
 
     async def _send_rest(self, rest: memoryview) -> None:
         while rest:

@@ -160,6 +160,9 @@ def test_other_services(
         ("POST /b?delete", "h", "DeleteObjects", "b", ""),
         ("GET /k", "bucket.s3.us-east-1.amazonaws.com", "GetObject", "bucket", "k"),
         ("GET http://s3.amazonaws.com/b/k", "s3.amazonaws.com", "GetObject", "b", "k"),
+        ("GET http://[s3/b/k?uploadId=u", "h", "ListParts", "b", "k"),
+        ("GET //b/k?next=http://[", "h", "GetObject", "b", "k"),
+        ("GET http://h?list-type=2", "h", "ListBuckets", "", ""),
     ],
 )
 def test_recognises(line: str, host: str, operation: str, bucket: str, key: str) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import ssl
+import struct
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +19,8 @@ from chaosday.mechanisms.http_proxy.client import HttpProxyProcess
 from chaosday.mechanisms.http_proxy.lab_certificate import LabCertificate, lab_certificate
 from chaosday.mechanisms.http_proxy.routes import Upstream
 from chaosday.mechanisms.http_proxy.rule import Match, Rule
-from chaosday.mechanisms.http_proxy.tls import protocols
+from chaosday.mechanisms.http_proxy.tls import Front, offered, protocols
+from chaosday.mechanisms.http_proxy.wire import Lost, Wire
 from chaosday.targets.http_route import HttpRoute
 from tests.mechanisms.application.conftest import BIG, PAGE
 from tests.mechanisms.application.test_http_proxy import hurt
@@ -49,6 +53,15 @@ def hello(context: ssl.SSLContext) -> bytes:
     with pytest.raises(ssl.SSLWantReadError):
         context.wrap_bio(ssl.MemoryBIO(), out, server_hostname="shop.test").do_handshake()
     return out.read()
+
+
+def pair_of_tcp() -> tuple[socket.socket, Wire]:
+    """A client, and the proxy's side of its connection; to be made in a loop."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        client = socket.create_connection(listening.getsockname())
+        accepted, _ = listening.accept()
+    accepted.setblocking(False)
+    return client, Wire(accepted)
 
 
 def curl(route: HttpRoute, made: LabCertificate, path: str) -> tuple[bytes, str]:
@@ -122,6 +135,56 @@ def test_a_service_is_offered_what_this_client_offers(made: LabCertificate) -> N
     upstream = Upstream.of("https://shop.test", str(made.authority_file))
     for offers in (["h2", "http/1.1"], [], ["http/1.1"], []):
         assert protocols(hello(upstream.context(offers))) == offers
+
+
+def test_a_name_that_is_no_text_is_not_offered(made: LabCertificate) -> None:
+    """Clients offer such names to see who stumbles (RFC 8701); nothing of Python's could offer them on."""
+    upstream = Upstream.of("https://shop.test", str(made.authority_file))
+    said = hello(upstream.context(["h2", "odd"])).replace(b"\x03odd", b"\x03\xca\xca\xca")
+    assert protocols(said) == ["h2"]
+
+
+@pytest.mark.parametrize("said", [0, 3, 100])
+@pytest.mark.parametrize("reset", [False, True])
+def test_a_client_that_goes_in_its_hello_is_lost(made: LabCertificate, said: int, reset: bool) -> None:
+    """At once, by its end or by a reset, while its hello is looked at and while it is answered: no error of ours."""
+    whole = hello(ssl.create_default_context(cafile=str(made.authority_file)))
+    front = Front(str(made.certificate_file), str(made.key_file))
+
+    async def gone(step: Callable[[Wire], Coroutine[Any, Any, Any]]) -> None:
+        client, wire = pair_of_tcp()
+        client.sendall(whole[:said])
+        asyncio.get_running_loop().call_later(0.05, client.close)
+        if reset:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        try:
+            async with asyncio.timeout(60):
+                await step(wire)
+        finally:
+            wire.close()
+
+    with pytest.raises(Lost):
+        asyncio.run(gone(offered))
+    # Without a reset that is an end in the middle of TLS, for which there is a word of its own.
+    with pytest.raises(Lost if reset else (Lost, ssl.SSLError)):
+        asyncio.run(gone(lambda wire: wire.secure(front.context(()), server_side=True)))
+
+
+def test_a_hello_may_come_in_pieces(made: LabCertificate) -> None:
+    """What is missing is waited for, and all of it is left unread."""
+    whole = hello(Upstream.of("https://shop.test", str(made.authority_file)).context(["h2"]))
+
+    async def asked() -> tuple[list[str], bytes]:
+        client, wire = pair_of_tcp()
+        for number, piece in enumerate((whole[:2], whole[2:70], whole[70:])):
+            asyncio.get_running_loop().call_later(number / 50, client.sendall, piece)
+        async with asyncio.timeout(60):
+            found = await offered(wire), bytes(await wire.some())
+        client.close()
+        wire.close()
+        return found
+
+    assert asyncio.run(asked()) == (["h2"], whole)
 
 
 def test_the_authority_signs_nothing_else(made: LabCertificate) -> None:

@@ -127,6 +127,23 @@ def test_toxics_that_come_and_go_keep_the_order(rig: Rig) -> None:
     assert found == [hashlib.sha256(payload).hexdigest()]
 
 
+def test_an_urgent_byte_stays_one(rig: Rig) -> None:
+    """Whatever a toxic does to it: among the others the server would take it for data, and send it back."""
+    for toxic in ("corrupt", "limit_data", "latency", "slicer", "bandwidth"):
+        heal = rig.inject(kind=toxic, direction="upstream")
+        with socket.create_connection(rig.route.address(), 60) as connection:
+            connection.sendall(b"a")
+            assert len(connection.recv(1)) == 1
+            connection.send(b"!", socket.MSG_OOB)
+            connection.sendall(b"b")
+            connection.shutdown(socket.SHUT_WR)
+            came = b""
+            while piece := connection.recv(10):
+                came += piece
+        heal()
+        assert len(came) == 1, toxic
+
+
 def test_a_blackhole_delivers_nothing_late(rig: Rig) -> None:
     """What was cut never arrives: the connection that lost bytes is reset, the one that lost none goes on."""
     talking, silent = rig.connect(), rig.connect()

@@ -19,7 +19,7 @@ class _Flipper(Stage):
         if data and self._random.random() < self._share:
             hurt = bytearray(data)
             hurt[self._random.randrange(len(hurt))] ^= 1 << self._random.randrange(8)
-            data = bytes(hurt)
+            data = type(data)(hurt)  # an urgent byte stays one
         self.next.feed(data)
 
 

@@ -16,7 +16,9 @@ class _Meter(Stage):
         self._left = left
 
     def feed(self, data: bytes) -> None:
-        self.next.feed(data[: self._left])
+        if data and self._left:
+            # Whole where it may be: a part of an urgent byte would be an ordinary one.
+            self.next.feed(data if len(data) <= self._left else data[: self._left])
         self.stream.discarded += max(0, len(data) - self._left)
         if len(data) >= self._left:
             self.stream.connection.mutilated = True
