@@ -352,7 +352,7 @@ def fanout(sessions: int) -> dict[str, Any]:
         "fanout_failed_words": failed[:5],
         "fanout_s": round(ours, 2),
         "fabric_s": round(theirs, 2),
-        "fanout_ratio_to_fabric": round(ours / theirs, 2),
+        "fanout_ratio": round(ours / theirs, 2),
     }
 
 

@@ -109,6 +109,8 @@ class Fault(Model):
     """How long after one look at its effect the next one comes, while it is meant to last."""
     irreversible: ClassVar[bool] = False
     """Whether undoing is impossible by nature (a termination, a deletion): promise G12."""
+    ends_its_lease: ClassVar[bool] = False
+    """Whether what keeps the lease ends with the harm (a reboot): a run is not stopped by a lease that is gone then."""
 
     @abstractmethod
     def plan(self, target: Target, context: PlanContext) -> FaultPlan:

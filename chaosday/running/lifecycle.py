@@ -28,7 +28,7 @@ from types import TracebackType
 from typing import Self
 
 from chaosday.clock import Clock, SystemClock
-from chaosday.errors import BlastRadiusExceeded, UnknownName, UsageError
+from chaosday.errors import BlastRadiusExceeded, LeaseError, UnknownName, UsageError
 from chaosday.model.clean import Clean
 from chaosday.model.fault import Bite, Fault, FaultPlan, Met, PlanContext
 from chaosday.model.lease import LeaseHolder
@@ -37,6 +37,7 @@ from chaosday.record.journal import Journal
 from chaosday.running.needs import need_capabilities
 from chaosday.running.signals import StopSignals
 from chaosday.undo.undoing import Attempt, undo
+from chaosday.undo.watchdog import Watchdog
 
 PLANNED, ARMING, ARMED, INJECTING, INJECTED, CLEAN = range(6)
 
@@ -49,6 +50,8 @@ class _Life:
     stage: int = PLANNED
     beating: threading.Thread | None = None
     ending: bool = False
+    sure_until_ns: int = 0
+    """Until when the lease stands, by the last answer that it was armed or renewed."""
     seen: Clean | None = None
 
 
@@ -73,6 +76,9 @@ class Lifecycle:
         self.signals = StopSignals()
         self.interruptions: list[str] = []
         """What kept a fault from lasting as long as it was meant to: renewals that failed, in words."""
+        self.watchdog: Watchdog | None = None
+        """Told of what is planned, so that it is ready to undo it."""
+        self._gone = ""
         self._journal = journal
         self._targets = targets
         self._clock = clock or SystemClock()
@@ -110,6 +116,8 @@ class Lifecycle:
             plan=plan.model_dump(mode="json"),
         )
         self._lives[plan.lease.id] = _Life(fault, target, plan)
+        if self.watchdog is not None:
+            self.watchdog.prepare(fault.kind, fault.target, target)
         return plan
 
     def arm(self, plan: FaultPlan) -> None:
@@ -118,7 +126,9 @@ class Lifecycle:
         self._check_radius(plan)
         self._journal.append("arming", lease_id=plan.lease.id)
         life.stage = ARMING
+        asked_ns = self._clock.monotonic_ns()
         life.target.capability(LeaseHolder).arm(plan.lease)
+        life.sure_until_ns = asked_ns + int(plan.lease.ttl_s * 1e9)
         self._journal.append("armed", lease_id=plan.lease.id)
         life.stage = ARMED
         self._start_beating(life)
@@ -126,7 +136,9 @@ class Lifecycle:
     def inject(self, plan: FaultPlan) -> None:
         """Do the harm. The lease is renewed first: one that has fired would leave the fault without an end."""
         life = self._life(plan, ARMED)
-        life.target.capability(LeaseHolder).renew(plan.lease.id, plan.lease.ttl_s)
+        self._renew(life)
+        if lost := self.lost():
+            raise LeaseError(f"nothing was injected: {lost}")
         self._journal.append("injecting", lease_id=plan.lease.id)
         life.stage = INJECTING
         life.fault.inject(life.target, plan)
@@ -160,7 +172,7 @@ class Lifecycle:
         """A placebo's turn in place of inject and attest: the lease is renewed, nothing is injected, and it is
         measured all the same. A bite here is the measurement's own noise."""
         life = self._life(plan, ARMED)
-        life.target.capability(LeaseHolder).renew(plan.lease.id, plan.lease.ttl_s)
+        self._renew(life)
         self._journal.append("abstaining", lease_id=plan.lease.id)
         bite = life.fault.attest(life.target, plan)
         self._journal.append("abstained", lease_id=plan.lease.id, bite=bite.model_dump(mode="json"))
@@ -182,6 +194,21 @@ class Lifecycle:
         """Let the leases run out by themselves: what a guard does that trips."""
         self._beats = None
         self._stop_beating.set()
+
+    def lost(self) -> str:
+        """Why a fault that is on may have ended without us, empty where none has: then nothing more may be hurt.
+
+        Its lease is gone, or nobody who could end it is there any more, or it was not renewed in time, because its
+        host gave no answer or because this very process stood still for so long.
+        """
+        if self._gone or self._beats is None:
+            return self._gone
+        now_ns = self._clock.monotonic_ns()
+        for life in self._lives.values():
+            if ARMED <= life.stage < CLEAN and not life.fault.ends_its_lease and now_ns > life.sure_until_ns:
+                late_s = (now_ns - life.sure_until_ns) / 1e9
+                return f"the lease of {life.fault.kind} on {life.fault.target} ran out {late_s:.1f} s ago unrenewed"
+        return ""
 
     def heal(self, plan: FaultPlan) -> Clean:
         """End one fault and look; any number of times."""
@@ -232,11 +259,18 @@ class Lifecycle:
         while not stop.wait(period_s) and life.stage != CLEAN and self._clock.monotonic_ns() < until_ns:
             tried = Attempt(f"renewing {lease.fault} on {lease.target}")
             with tried:
-                life.target.capability(LeaseHolder).renew(lease.id, lease.ttl_s)
+                self._renew(life)
             if tried.error and not stop.is_set() and life.stage != CLEAN:
                 self.interruptions.append(tried.error)
+                if tried.gone and not life.fault.ends_its_lease:
+                    self._gone = self._gone or tried.error
                 with Attempt("journal"):
                     self._journal.append("renew_failed", lease_id=lease.id, error=tried.error)
+
+    def _renew(self, life: _Life) -> None:
+        lease, asked_ns = life.plan.lease, self._clock.monotonic_ns()
+        life.target.capability(LeaseHolder).renew(lease.id, lease.ttl_s)
+        life.sure_until_ns = max(life.sure_until_ns, asked_ns + int(lease.ttl_s * 1e9))
 
     def _check_radius(self, plan: FaultPlan) -> None:
         # Things, not faults: a route that is slow and then reset is one thing that is hurt.

@@ -121,13 +121,15 @@ class LiveRun:
             self.guarded(lambda tell=tell: tell(reason))  # type: ignore[misc]
 
     def over(self) -> bool:
-        """Whether the run has to end: stopped, signalled, a guard tripped, a hold lost, a workload gone."""
+        """Whether the run has to end: stopped, signalled, a guard tripped, a hold or lease lost, a workload gone."""
         if received := self.lifecycle.signals.taken():
             self.stop(words_of(received))
         if self._guarding.tripped.is_set():
             self.stop(f"aborted: {self._guarding.why}")
         if self._holding.lost:
             self.stop(f"aborted: {self._holding.lost}")
+        if not self._stop.is_set() and (gone := self.lifecycle.lost()):
+            self.stop(f"aborted: {gone}")
         for watcher in (self._guarding, self._halting, self._holding):
             if not self._stop.is_set() and (blind := watcher.blind()):
                 self.stop(f"aborted: {blind}")

@@ -68,7 +68,8 @@ class Run(LiveRun):
 
     def __enter__(self) -> Self:
         self._stack.enter_context(ours_alone())
-        self._stack.enter_context(watched_over(self.directory.run, self.directory.journal_path))
+        watched = watched_over(self.directory.run, self.directory.journal_path)
+        self.lifecycle.watchdog = self._stack.enter_context(watched)
         self._stack.callback(self.close)
         self.lifecycle.__enter__()
         self._stack.push(self.lifecycle)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
-from chaosday.errors import AccessDenied, ChaosdayError, TargetUnreachable
+from chaosday.errors import AccessDenied, ChaosdayError, LeaseError, TargetUnreachable
 from chaosday.model.clean import Clean, differences
 from chaosday.model.fault import Fault, FaultPlan
 from chaosday.model.target import Target
@@ -27,6 +27,8 @@ class Attempt:
         self.error = ""
         self.away = False
         """Whether nobody answered, or we were refused: asking again at once helps nothing."""
+        self.gone = False
+        """Whether the answer was that the lease no longer stands."""
 
     def __enter__(self) -> Attempt:
         return self
@@ -40,6 +42,7 @@ class Attempt:
         named = said[0] if isinstance(error, ChaosdayError) else f"{type(error).__name__}: {said[0]}"
         self.error = f"{self._what}: {named}"
         self.away = isinstance(error, (TargetUnreachable, AccessDenied))
+        self.gone = isinstance(error, LeaseError)
         return True
 
 

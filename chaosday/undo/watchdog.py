@@ -16,6 +16,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -24,7 +25,7 @@ from chaosday.processes.forks import close_in_children
 from chaosday.processes.python import python, python_environment
 
 if TYPE_CHECKING:
-    from chaosday.model.target import ProcessIdentity
+    from chaosday.model.target import ProcessIdentity, Target
     from chaosday.record.journal import OpenFault
 
 _HEAL_FIRST_S = 1.5
@@ -72,6 +73,11 @@ class Watchdog:
 
         self._tell({"pid": pid, "started": identity(pid).started, "first": first})
 
+    def prepare(self, fault: str, name: str, target: Target) -> None:
+        """Have it ready to undo a fault of this kind on the target called ``name``: its programs loaded, the target
+        reached. Both take longer than the undo, on a busy machine by far. What a target keeps secret is not told."""
+        self._tell({"fault": fault, "name": name, "target": target.public()})
+
     def close(self) -> None:
         """All is well: let it go, and wait until it has gone; any number of times."""
         pipe, answers = self._process.stdin, self._process.stdout
@@ -112,19 +118,29 @@ def _watch(run: str, journal: Path) -> None:
     # What healing needs is imported before it is needed: it takes longer than the healing.
     from chaosday.model.target import ProcessIdentity
     from chaosday.undo import ending, recovery  # noqa: F401
+    from chaosday.undo.readiness import Readiness
 
     registered: dict[int, tuple[ProcessIdentity, str]] = {}
+    ready = Readiness()
     for line in sys.stdin:
         with contextlib.suppress(ValueError, KeyError):
             message = json.loads(line)
             if message.get("done"):
                 return
+            if "fault" in message:
+                ready.prepare(message["fault"], message["name"], message["target"])
+                continue
             process = ProcessIdentity(pid=message["pid"], started=message["started"])
             registered[process.pid] = (process, message["first"])
-    _end_everything(run, journal, registered)
+    _end_everything(run, journal, registered, ready.targets)
 
 
-def _end_everything(run: str, journal_path: Path, registered: dict[int, tuple[ProcessIdentity, str]]) -> None:
+def _end_everything(
+    run: str,
+    journal_path: Path,
+    registered: dict[int, tuple[ProcessIdentity, str]],
+    reached: Mapping[str, Target],
+) -> None:
     """Heal in parallel, give that a moment (a heal may need a process that is about to be ended), end processes."""
     from chaosday.record.journal import Journal, open_faults
     from chaosday.undo.ending import end_processes
@@ -137,7 +153,7 @@ def _end_everything(run: str, journal_path: Path, registered: dict[int, tuple[Pr
     threads = []
     if journal is not None:
         for fault in open_faults(journal.reading()):
-            threads.append(threading.Thread(target=_heal, args=(fault, journal, did), daemon=True))
+            threads.append(threading.Thread(target=_heal, args=(fault, reached, journal, did), daemon=True))
             threads[-1].start()
     for patience_s in (_HEAL_FIRST_S, _HEAL_AT_MOST_S):
         _join(threads, patience_s)
@@ -150,14 +166,15 @@ def _end_everything(run: str, journal_path: Path, registered: dict[int, tuple[Pr
             journal.append("watchdog", did=did)
 
 
-def _heal(fault: OpenFault, journal: object, did: list[str]) -> None:
+def _heal(fault: OpenFault, reached: Mapping[str, Target], journal: object, did: list[str]) -> None:
     """Several tries: what dies with us (the fault proxy) may be in the middle of it and give no answer."""
     from chaosday.record.journal import Journal
     from chaosday.undo.recovery import heal_open
 
     assert isinstance(journal, Journal)
     for number in range(_TRIES):
-        ended = heal_open(fault, {}, journal, "watchdog")
+        # The second time over a connection of its own: what was reached when all was well may be cut.
+        ended = heal_open(fault, reached if number == 0 else {}, journal, "watchdog")
         if ended.ok:
             did.append(f"healed {ended.fault} on {ended.target}")
             return

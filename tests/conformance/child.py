@@ -34,6 +34,7 @@ def main(parent: Connection, journal_path: Path, fault_json: str, target_json: s
     journal = Journal.create(journal_path, "run-of-child")
     watchdog = Watchdog.start("run-of-child", journal_path) if watched else None
     life = Lifecycle("run-of-child", journal, {fault.target: target})
+    life.watchdog = watchdog
 
     def reached(name: str) -> None:
         if name == boundary:

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import pytest
 from pydantic import SecretStr
 
+from chaosday.clock import ManualClock
 from chaosday.errors import BlastRadiusExceeded, CapabilityMissing, LeaseError, UnknownName, UsageError
 from chaosday.model.fault import Bite, Fault, FaultPlan, PlanContext, Reading
 from chaosday.model.lease import Lease, LeaseHolder, LeaseState, Undo
@@ -261,17 +262,41 @@ def test_secrets_do_not_reach_the_journal(made: Callable[..., Lifecycle], tmp_pa
 
 
 def test_a_failing_renewal_is_recorded_and_not_raised(made: Callable[..., Lifecycle], tmp_path: Path) -> None:
-    """Heartbeats renew until the lease is lost; then the loss is on record, and the run goes on."""
-    life = made()
+    """Heartbeats renew until the lease is lost; then the loss is on record, and nothing more is injected."""
+    life = made(max_affected=2)
     plan = life.plan(BoxFault(ttl_s=60))
     life.arm(plan)
     life.start_heartbeat(0.01)
     _until(lambda: len(BOX.renewals) > 3)
     BOX.held.clear()
-    _until(lambda: bool(life.interruptions))
+    _until(lambda: bool(life.lost()))
+    later = life.plan(BoxFault(first=2))
+    life.arm(later)
+    with pytest.raises(LeaseError, match=r"nothing was injected.*is gone"):
+        life.inject(later)
     life.heal_all()
+    assert later.lease.id not in BOX.things
     assert "is gone" in life.interruptions[0]
     assert "renew_failed" in _events(tmp_path)
+
+
+def test_who_stood_still_for_longer_than_a_lease_injects_nothing(made: Callable[..., Lifecycle]) -> None:
+    """Stopped and continued after the first fault: its lease has run out, whatever the heartbeat says by now."""
+    clock = ManualClock()
+    life = made(max_affected=2, clock=clock)
+    first, later = life.plan(BoxFault(ttl_s=60)), life.plan(BoxFault(first=1, ttl_s=60))
+    life.start_heartbeat(3600)
+    life.arm(first)
+    life.inject(first)
+    clock.advance(59)
+    assert life.lost() == ""
+    clock.advance(6)
+    assert "ran out 5.0 s ago" in life.lost()
+    life.arm(later)
+    with pytest.raises(LeaseError, match="nothing was injected"):
+        life.inject(later)
+    assert first.lease.id in BOX.things and later.lease.id not in BOX.things
+    life.heal_all()
 
 
 def test_one_heartbeat_is_enough_for_what_is_armed_later(made: Callable[..., Lifecycle]) -> None:

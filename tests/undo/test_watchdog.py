@@ -16,6 +16,7 @@ from chaosday.processes.local_shell import RUN_MARK
 from chaosday.processes.process_table import identity
 from chaosday.record.journal import Journal, read
 from chaosday.record.key import run_mark
+from chaosday.targets.local_process import LocalProcess
 from chaosday.undo.watchdog import Watchdog
 
 pytestmark = pytest.mark.lab
@@ -123,6 +124,25 @@ def test_signals_to_it_do_not_end_it(tmp_path: Path) -> None:
     assert _runs(watchdog.pid)
     watchdog.close()
     _until(lambda: not _runs(watchdog.pid))
+
+
+def test_what_an_undo_needs_is_ready_before_it_is_needed(tmp_path: Path) -> None:
+    """The fault's program is loaded and the target reached; one that cannot be reached holds up nothing."""
+    program = (
+        "import json, sys, time\n"
+        "from chaosday.undo.readiness import Readiness\n"
+        "ready = Readiness()\n"
+        "ready.prepare('process.pause', 'away', {'kind': 'ssh_host', 'host': '127.0.0.1', 'port': 9, 'attempts': 1})\n"
+        "ready.prepare('process.pause', 'here', json.loads(sys.argv[1]))\n"
+        "while 'here' not in ready.targets: time.sleep(0.01)\n"
+        "before = set(sys.modules)\n"
+        "from chaosday import registry\n"
+        "registry.member('faults', 'process.pause'), registry.member('targets', 'local_process')\n"
+        "print(sorted(ready.targets), set(sys.modules) - before)\n"
+    )
+    here = LocalProcess(pattern="none", state_dir=str(tmp_path)).model_dump_json()
+    done = subprocess.run([sys.executable, "-c", program, here], capture_output=True, text=True, check=True)
+    assert done.stdout == "['here'] set()\n", done.stderr
 
 
 def test_a_reused_number_is_spared(tmp_path: Path, cleanup: list[int]) -> None:

@@ -26,6 +26,7 @@ class HostReboot(ScriptFault):
     for up to ``back_within_s``.
     """
 
+    ends_its_lease = True
     kind: Literal["host.reboot"] = "host.reboot"
     hard: bool = False
     back_within_s: float = Field(default=300, gt=0, le=3600)
