@@ -167,6 +167,10 @@ class Attempts:
                     self._again(attempt, reruns=1)
                     ended = held.go_on()
                     attempt.in_the_way, attempt.ended = held.in_the_way, "" if held.dead else ended.words
+                    if ended.in_flight or not aim.done:
+                        said = [*ended.in_flight, "it never reached the server"][0]
+                        attempt.hit, attempt.why = False, f"what was held did not come to its end: {said}"
+                        return attempt
                     if not ended.well:
                         self._again(attempt, self._last)
             if self._over():
@@ -231,6 +235,8 @@ def _hit(aim: Aim, ran: Ran | None, left: Left | None, expected: Left) -> tuple[
         return False, f"it ended by itself at that point ({ran.words})"
     if ran is not None and ran.in_flight:
         return False, f"the server was still at it long after: {ran.in_flight[0]}"
+    if aim.how is Leave.CUT and aim.went_on:
+        return False, "more was asked in the connection that was to be cut"
     counted = f"{left.commits} transactions committed, {expected.commits} were expected there"
     if (left.commits, len(left.prepared)) != (expected.commits, len(expected.prepared)):
         return False, f"another state than in the undisturbed run: {counted}"

@@ -10,7 +10,7 @@ from chaosday.checks.exactly_once import DISTURBED
 from chaosday.drills.pipelines.attempts import CUT, END, KILL, LATE, ZOMBIE
 from chaosday.drills.pipelines.drill import PipelineDrill
 from chaosday.drills.pipelines.golden import Golden
-from chaosday.drills.pipelines.points import Point, audited, leaving
+from chaosday.drills.pipelines.points import Point, audited, loose
 from chaosday.errors import UsageError
 
 _USED = 0.8
@@ -41,7 +41,7 @@ def plan(value: PipelineDrill, golden: Golden) -> list[Planned]:
     ends = [Planned(END)] if END in ways else []
     audits = [Planned(KILL, point, audit=True) for point in audited(golden.points, value.audit, value.seed)]
     first = [*kills, *ends, *(audits if KILL in ways else [])]
-    late = [Planned(LATE, point) for point in leaving(golden.points)] if LATE in ways else []
+    late = [Planned(LATE, point) for point in loose(golden.points)] if LATE in ways else []
     rest = [Planned(way, point) for way in (CUT, ZOMBIE) if way in ways for point in golden.points]
     room_s = _USED * value.budget.minutes * 60 - golden.estimate_s(len(first))
     room = max(0, int(room_s / golden.estimate_s(1)) if golden.estimate_s(1) else 0)
@@ -64,7 +64,7 @@ def left_out(value: PipelineDrill, golden: Golden, planned: Sequence[Planned]) -
     """What the budget did not allow, in words."""
     if value.only:
         return []
-    whole = {LATE: len(leaving(golden.points)), CUT: len(golden.points), ZOMBIE: len(golden.points)}
+    whole = {LATE: len(loose(golden.points)), CUT: len(golden.points), ZOMBIE: len(golden.points)}
     made = {way: sum(each.way == way for each in planned) for way in whole}
     return [
         f"{made[way]} of {count} {DISTURBED[way]} were tried, which is what the budget allowed"

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import random
+import re
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from chaosday.mechanisms.wire.conversation import Ask, Gate, Leave
+from chaosday.mechanisms.wire.conversation import IDLE, Ask, Gate, Leave
 from chaosday.mechanisms.wire.messages import kin
 
 Side = Literal["before", "after"]
 BEFORE: Side = "before"
 AFTER: Side = "after"
+_BEGIN = re.compile(r"\s*(begin|start\s+transaction)\b[^;]*;?\s*$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -94,9 +96,14 @@ class Aim(Gate):
     how: Leave = Leave.STOP
     look: Callable[[], Left] = Left
     left: Left | None = None
+    went_on: bool = False
+    """Whether more was asked in the connection that was disturbed."""
+    done: bool = False
+    """Whether the server has answered what was aimed at."""
     reached: threading.Event = field(default_factory=threading.Event)
     _counts: Counter[str] = field(default_factory=Counter)
     _aimed: Ask | None = None
+    _connection: int = 0
     _kin: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -106,14 +113,16 @@ class Aim(Gate):
         same = kin(ask.text)
         self._counts[same] += 1
         if same != self._kin or self._counts[same] != self.point.occurrence:
+            self.went_on = self.went_on or (self.left is not None and ask.connection == self._connection)
             return Leave.GO
-        if self.point.side == BEFORE:
-            return self._hit()
-        self._aimed = ask
-        return Leave.WITHHOLD
+        self._aimed, self._connection = ask, ask.connection
+        return self._hit() if self.point.side == BEFORE else Leave.WITHHOLD
 
     def answered(self, ask: Ask) -> Leave:
-        return self._hit() if ask is self._aimed else Leave.GO
+        if ask is not self._aimed:
+            return Leave.GO
+        self.done = True
+        return self._hit() if self.left is None else Leave.GO
 
     def _hit(self) -> Leave:
         self.left = self.look()
@@ -129,10 +138,20 @@ def states(points: Sequence[Point]) -> list[Point]:
     return list(first.values())
 
 
-def leaving(points: Sequence[Point]) -> list[Point]:
-    """The arrivals of asks that leave something: what of a message that comes late could be seen."""
+def loose(points: Sequence[Point]) -> list[Point]:
+    """The arrivals of asks that could be seen to come late: those in no transaction, and those that leave something.
+
+    In no transaction also those that left nothing: a delete that found no row finds those of the re-run. What stands in
+    one and does not end it goes with its connection.
+    """
     after = {point.number: point.left for point in points if point.side == AFTER}
-    return [point for point in points if point.side == BEFORE and after.get(point.number, point.left) != point.left]
+    return [
+        point
+        for point in points
+        if point.side == BEFORE
+        and (after.get(point.number, point.left) != point.left or point.transaction == IDLE)
+        and not _BEGIN.match(point.text)
+    ]
 
 
 def audited(points: Sequence[Point], count: int, seed: int) -> list[Point]:

@@ -194,7 +194,7 @@ class WireProxy:
         self._call(lambda: self._reset(gate, self.links - self.aside))
 
     def set_aside(self) -> None:
-        """Take all connections that there are for held ones; new ones are not."""
+        """Take all connections that there are for held ones, which keep their gate; new ones are not."""
         self._call(self._set_aside)
 
     def release(self) -> None:
@@ -240,6 +240,8 @@ class WireProxy:
 
     def _set_aside(self) -> None:
         self.aside = set(self.links)
+        for link in self.aside:
+            link.conversation.gate = self.gate.inner
         self.holding = False
 
     def _release(self) -> None:
