@@ -34,6 +34,23 @@ def keep(connection: Any, lease_id: str, table: UserTable, key: str, keys: list[
     )
 
 
+def keep_again(connection: Any, lease_id: str, table: UserTable, key: str, keys: list[str]) -> None:
+    """Copy the rows as they are now, held until the transaction ends: what others wrote since ``keep`` is theirs.
+
+    To be called in the transaction that hurts them, before it does.
+    """
+    from psycopg import sql
+
+    names = {"kept": kept_table(lease_id), "table": table.identifier, "key": sql.Identifier(key)}
+    with as_owner(connection, table):
+        connection.execute(
+            sql.SQL("select from {table} where {key}::text = any(%s) for update").format(**names), (keys,)
+        )
+    connection.execute(sql.SQL("delete from {kept}").format(**names))
+    again = "insert into {kept} select * from {table} where {key}::text = any(%s)"
+    connection.execute(sql.SQL(again).format(**names), (keys,))
+
+
 def note_written(connection: Any, lease_id: str, table: UserTable, key: str, column: str) -> None:
     """Note which rows the fault has changed and what ``column`` (empty: the row is gone) reads in them now; to be
     called in the transaction that changed them."""
@@ -47,6 +64,17 @@ def note_written(connection: Any, lease_id: str, table: UserTable, key: str, col
         "from {kept} k left join {table} t on t.{key} = k.{key} where " + differs
     )
     connection.execute(sql.SQL(statement).format(**names), (lease_id,))
+
+
+def still_written(connection: Any, lease_id: str, table: UserTable, key: str, column: str) -> int:
+    """How many rows read as the fault left them: what somebody has written over since is hurt no more."""
+    from psycopg import sql
+
+    names = {"schema": sql.Identifier(SCHEMA), "table": table.identifier, "key": sql.Identifier(key)}
+    same = "t.{column}::text is not distinct from w.value and t.{key} is not null" if column else "t.{key} is null"
+    asked = "select count(*) from {schema}.written w left join {table} t on t.{key}::text = w.key where w.id = %s and "
+    statement = sql.SQL(asked + same).format(**names, column=sql.Identifier(column or key))
+    return int(connection.execute(statement, (lease_id,)).fetchone()[0])
 
 
 def put_back(connection: Any, lease_id: str, table: UserTable, key: str, column: str) -> None:

@@ -16,7 +16,7 @@ from chaosday.model.lease import LeaseHolder, Undo
 from chaosday.model.target import Sql, Target
 from chaosday.undo.consequences import consequences, referring_tables
 from chaosday.undo.table_owner import UserTable, as_owner, user_table
-from chaosday.undo.table_rows import kept_table, note_written
+from chaosday.undo.table_rows import keep_again, note_written, still_written
 
 SCRATCH = "chaosday-scratch"
 _NAME = r"^[A-Za-z_][A-Za-z0-9_$]*$"
@@ -85,6 +85,7 @@ class DataRows(Fault):
         with _asking(target) as connection, connection.transaction():
             table = user_table(connection, self.table)
             self._refuse_more(connection, table)
+            keep_again(connection, plan.lease.id, table, self.key, plan.data["keys"])
             with as_owner(connection, table):
                 connection.execute(*self._change(table, plan.data["keys"]))
             note_written(connection, plan.lease.id, table, self.key, self._damaged)
@@ -109,18 +110,11 @@ class DataRows(Fault):
         )
 
     def attest(self, target: Target, plan: FaultPlan) -> Bite:
-        from psycopg import sql
-
-        kept = kept_table(plan.lease.id)
         with _asking(target) as connection:
-            changed = connection.execute(
-                sql.SQL(
-                    "select count(*) from {kept} as k left join {t} as t on t.{key} = k.{key} "
-                    "where t.{key} is null or t::text is distinct from k::text"
-                ).format(kept=kept, t=user_table(connection, self.table).identifier, key=sql.Identifier(self.key))
-            ).fetchone()[0]
+            table = user_table(connection, self.table)
+            changed = still_written(connection, plan.lease.id, table, self.key, self._damaged)
         during = plan.baseline.model_copy(update={"value": float(changed)})
-        why = f"{self.damage}: {changed} of {len(plan.data['keys'])} rows read otherwise than before"
+        why = f"{self.damage}: {changed} of {len(plan.data['keys'])} rows read as the fault left them"
         bit = changed > 0
         return Bite(fault=self.kind, target=self.target, bit=bit, baseline=plan.baseline, during=during, why=why)
 

@@ -163,6 +163,8 @@ def test_what_others_wrote_meanwhile_stays(target: PostgreSQL, tmp_path: Path) -
             connection.execute("update orders set pieces = 777 where id::text = %s", (first,))
             connection.execute("update orders set name = 'renamed' where id::text = %s", (second,))
             connection.execute("delete from orders where id::text = %s", (third,))
+        look = life.look(plan)
+        assert look is not None and look.during.value == 2, look
         life.heal(plan)
     with target.connect() as connection:
         rows = connection.execute(
@@ -170,6 +172,26 @@ def test_what_others_wrote_meanwhile_stays(target: PostgreSQL, tmp_path: Path) -
         ).fetchall()
     expected = {(first, f"n{first}", 777), (second, "renamed", int(second)), (fourth, f"n{fourth}", int(fourth))}
     assert set(rows) == expected
+
+
+@pytest.mark.parametrize("damage", ["zero", "delete"])
+def test_what_others_wrote_between_arming_and_the_injection_stays(
+    target: PostgreSQL, tmp_path: Path, damage: str
+) -> None:
+    """What is put back is the row as it was when it was hurt, not as it was when that was prepared; one that its users
+    had deleted by then is not brought to life."""
+    with Lifecycle("r", Journal.create(tmp_path / "journal.jsonl", "r"), {"db": target}, max_affected=4) as life:
+        plan = life.plan(fault(damage))
+        life.arm(plan)
+        first, second, *_ = plan.data["keys"]
+        with target.connect() as connection:
+            connection.execute("update orders set pieces = 777, name = 'late' where id::text = %s", (first,))
+            connection.execute("delete from orders where id::text = %s", (second,))
+        meant = contents(target)
+        life.inject(plan)
+        assert life.attest(plan).during.value == 3
+        life.heal(plan)
+    assert contents(target) == meant
 
 
 def test_a_row_that_its_users_wrote_again_is_not_doubled(target: PostgreSQL, tmp_path: Path) -> None:
