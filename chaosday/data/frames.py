@@ -50,7 +50,7 @@ def _of_files(side: Side) -> pd.DataFrame:
             return typed(table)
     except MalformedInput as error:
         raise MalformedInput(f"{side.path}: {error}") from None
-    except (pa.ArrowException, OSError, duckdb.Error) as error:
+    except (pa.ArrowException, OSError, ValueError, duckdb.Error) as error:
         said = (str(error).splitlines() or [type(error).__name__])[0]
         raise MalformedInput(f"{side.path} cannot be read as {side.form}: {said}") from None
     finally:

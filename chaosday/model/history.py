@@ -107,7 +107,7 @@ class History:
             history = cls(pq.ParquetFile(path).read())  # read_table would hold everything twice
             pa.default_memory_pool().release_unused()
             return history
-        except (pa.ArrowInvalid, OSError) as error:
+        except (pa.ArrowException, OSError, ValueError) as error:
             raise MalformedHistory(f"{path} is not a Parquet history: {_first_line(error)}") from None
 
     def write(self, path: Path) -> None:

@@ -128,7 +128,7 @@ class Manifest:
         try:
             batch = self._leaves.get_batch(number)
             batch.validate(full=True)
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, ValueError) as error:
             raise MalformedInput(f"the manifest is damaged: {str(error).splitlines()[0]}; make it again") from None
         return batch
 
@@ -194,7 +194,7 @@ class Manifest:
         try:
             reader = pa.ipc.open_file(pa.memory_map(str(path)))
             said = reader.schema.metadata or {}
-        except (OSError, pa.ArrowException) as error:
+        except (OSError, pa.ArrowException, ValueError) as error:
             raise MalformedInput(f"{path} is not a manifest: {str(error).splitlines()[0]}") from None
         if said.get(b"format") not in {FORMAT.encode(), READ_TOO.encode()}:
             raise MalformedInput(f"{path} is not a manifest of this version")

@@ -76,7 +76,7 @@ def _file(path: Path) -> dict[str, Any]:
         said["unsupported"] = str(error).splitlines()[0]
     except BadHeader as error:
         said["error"] = str(error)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:
         if not said["bad"]:
             said["error"] = str(error).splitlines()[0]
     said["bad"] = said["bad"][:BAD_SHOWN]

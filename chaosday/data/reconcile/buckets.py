@@ -135,29 +135,28 @@ class Hasher:
         key = self.keys[0]
         # A seed is mixed in as thoroughly as the value, so that key and column number need no hash of their own.
         cells = [seeded(cell, f"({key} # {i << 48}::int8)") for i, cell in enumerate(self.cells, 1)]
+        # NULL for a key that is NULL, whatever the catalogue says of it: such rows are one group, which is never
+        # proved distinct, and so always compared row by row. Asking of groups and not of rows what is NULL is quick.
         row = " # ".join([f"hashint8extended({key}, 0)", *cells])
-        row = f"coalesce({row}, 0)"
         # Keys are proved distinct on the left alone; the right needs no finer groups for it.
         fine = self.cut.shift <= 6 or not self.left
         mask = f"bit_or(1::int8 << ({key} & 63)::int4)" if self.left else "null::int8"
         inner = statement(
             "select {bucket} as b, count(*) as n, bit_xor({row}) as h, {mask} as m from {relation} t group by 1",
-            bucket=self.bucket() if fine else f"({key} >> 6)::int8",
+            bucket=f"({key} >> {self.cut.shift if fine else 6})::int8",
             row=row,
             mask=mask,
             relation=self.side.relation,
         )
         distinct = "bit_count(m::bit(64)) = n" if self.left else "true"
-        if fine:
-            return statement("select b, n, h, coalesce({d}, false) from ({inner}) g", d=distinct, inner=inner)
-        outer = f"b >> {self.cut.shift - 6}"
-        outer = f"coalesce({outer}, {NULL_BUCKET})"
-        return statement(
-            "select {outer}, sum(n)::int8, bit_xor(h), bool_and(coalesce({d}, false)) from ({inner}) g group by 1",
-            outer=outer,
-            d=distinct,
-            inner=inner,
+        outer = f"coalesce({'b' if fine else f'b >> {self.cut.shift - 6}'}, {NULL_BUCKET})"
+        template = (
+            "select {outer}, n, coalesce(h, 0), coalesce({d}, false) from ({inner}) g"
+            if fine
+            else "select {outer}, sum(n)::int8, coalesce(bit_xor(h), 0), bool_and(coalesce({d}, false))"
+            " from ({inner}) g group by 1"
         )
+        return statement(template, outer=outer, d=distinct, inner=inner)
 
     def _hashed(self) -> str:
         # OFFSET 0 keeps the planner from copying the key's hash into every cell and doing it again there.

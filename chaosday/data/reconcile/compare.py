@@ -30,10 +30,9 @@ def compare(left: Side, right: Side, options: DiffOptions) -> DiffResult:
     """Compare two parsed sides by the quickest way that their engines allow."""
     if left.engine == right.engine == "postgresql" and not options.pull:
         from chaosday.data.reconcile.cells import NotHashable
-        from chaosday.data.reconcile.workspace import room
 
         # Types that the databases cannot compare by themselves are compared here, as with --pull.
-        with contextlib.suppress(NotHashable), room():
+        with contextlib.suppress(NotHashable):
             return _in_postgres(left, right, options)
     from chaosday.data.reconcile.cross import diff_across
 

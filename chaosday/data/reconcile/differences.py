@@ -21,7 +21,6 @@ from chaosday.data.reconcile.sql import free_names, ident, listed, literal, stat
 from chaosday.data.reconcile.tolerance import within
 from chaosday.errors import EvidenceUnwritable, UsageError
 from chaosday.record.outputs import unwritable
-from chaosday.record.run_directory import runs_root
 
 if TYPE_CHECKING:
     import duckdb
@@ -203,6 +202,9 @@ class Differences:
 
 def _kept(clock: Clock) -> Path:
     """A new place for rows that differ, among the runs, where nobody but us looks and everybody clears."""
+    # It brings Arrow with it, whose import takes as long as the rest of a short comparison.
+    from chaosday.record.run_directory import runs_root
+
     folder = runs_root() / "diffs"
     moment = iso(clock.wall_ns()).replace(":", "").replace("-", "").partition(".")[0]
     try:

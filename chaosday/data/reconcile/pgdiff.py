@@ -86,10 +86,10 @@ def _fetch_and_compare(
 ) -> None:
     if not len(bad.number) and options.output is None:
         return
-    from chaosday.data.reconcile.workspace import Workspace
+    from chaosday.data.reconcile.workspace import Workspace, room
 
     by_range = len(bad.number) <= MOST_RANGES and all(_can_range(hasher) for hasher in hashers)
-    with Workspace(MEMORY_MB, threads=1) as workspace:
+    with room(), Workspace(MEMORY_MB, threads=1) as workspace:
         differences = Differences(workspace.database, result, options)
         fetch = _Fetch(hashers, bad, cells, workspace.path)
         try:

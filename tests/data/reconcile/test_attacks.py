@@ -55,6 +55,18 @@ def arrow(v: Any, key: Any = None, **options: Any) -> Maker:
     return make
 
 
+def named(name: bytes) -> Maker:
+    """A Parquet file whose second column has a name of these two bytes."""
+
+    def make(folder: Path) -> str:
+        path = _new(folder, ".parquet")
+        pq.write_table(pa.table({"id": [1], "zq": [1]}), path, store_schema=False)
+        path.write_bytes(path.read_bytes().replace(b"zq", name))
+        return str(path)
+
+    return make
+
+
 def lite(*statements: str) -> Maker:
     """A table ``t`` in SQLite."""
 
@@ -175,6 +187,7 @@ FILES: dict[str, tuple[Maker, Maker, set[Any]]] = {
     "true and 2": (arrow([True]), arrow([2]), {False}),
     "true and 1": (arrow([True]), arrow([1]), {True}),
     "a file of nothing": (csv(b"", ".parquet"), arrow([1]), {refused}),
+    "a name that is no text": (named(b"z\xe4"), named(b"z\xe4"), {refused}),
     "a table of nothing": (csv(b""), csv("id\n1\n"), {refused}),
     "number and real beyond 53 bits": (sqlite_values("", "9007199254740993"),
         sqlite_values("", "9007199254740992.0"), {False}),

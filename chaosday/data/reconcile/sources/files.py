@@ -231,7 +231,7 @@ class Parts:
 
     def _one(self, database: duckdb.DuckDBPyConnection, number: int) -> list[Field]:
         path = self.paths[number]
-        names = list(self.shapes[number].names) if self.form == "csv" else column_names(path)
+        names = list(self.shapes[number].names) if self.form == "csv" else column_names(path, self.shown[number])
         doubled = {name for name, times in Counter(names).items() if times > 1}
         if doubled:
             raise MalformedInput(f"{self.shown[number]} has several columns called {', '.join(sorted(doubled))}")

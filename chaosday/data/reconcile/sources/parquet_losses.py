@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from chaosday.errors import MalformedInput
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -18,7 +20,7 @@ def losses(path: Path) -> dict[str, str]:
 
     try:
         file = pq.ParquetFile(path)
-    except (pa.ArrowException, OSError):
+    except (pa.ArrowException, OSError, ValueError):
         # Whoever reads it says what is wrong with it.
         return {}
     with file:
@@ -42,13 +44,15 @@ def _leaves(kind: pa.DataType) -> int:
     return sum(_leaves(kind.field(number).type) for number in range(kind.num_fields)) or 1
 
 
-def column_names(path: Path) -> list[str]:
+def column_names(path: Path, shown: str) -> list[str]:
     """The columns' names as the file has them, where it can be read: DuckDB changes those that differ in case only."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         return list(pq.read_schema(path).names)
+    except UnicodeDecodeError:
+        raise MalformedInput(f"{shown} has a column whose name is not UTF-8") from None
     except (pa.ArrowException, OSError):
         return []
 
