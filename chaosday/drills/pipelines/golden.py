@@ -12,6 +12,7 @@ from chaosday.drills.pipelines.bench import Bench, Ran
 from chaosday.drills.pipelines.comparing import Comparator
 from chaosday.drills.pipelines.points import Left, Point, Recorder, states
 from chaosday.drills.pipelines.sighting import GOLDEN, Planted, look
+from chaosday.drills.pipelines.windows import Windows
 
 BASE, AGAIN, DAY_BEFORE = "base", "again", "before"
 Say = Callable[[str], None]
@@ -27,6 +28,9 @@ class Golden:
     seconds: float = 0
     """How long the drilled run took."""
     restore_s: float = 0
+    torn: dict[str, list[str]] = field(default_factory=dict)
+    """By output, the asks after which a reader found it neither as before nor as in the end."""
+    windows_left_out: int = 0
     end: Left = field(default_factory=Left)
     planted: list[Planted] = field(default_factory=list)
     uncovered: Counter[str] = field(default_factory=Counter)
@@ -55,6 +59,7 @@ class Golden:
             "connections": self.connections,
             "uncovered": dict(self.uncovered),
             "unseen": self.unseen,
+            "torn": self.torn,
         }
 
 
@@ -96,7 +101,8 @@ class Undisturbed:
         began = time.monotonic()
         self.bench.restore(BASE)
         golden.restore_s = time.monotonic() - began
-        recorder = Recorder(self.bench.watch())
+        windows = Windows(self.bench.copies, value)
+        recorder = Recorder(self.bench.watch(), windows.committed)
         ends: list[Left] = []
         ran = self.bench.run(recorder, value.days[-1], over=self._over, settled=lambda: ends.append(recorder.look()))
         golden.points, golden.seconds, golden.end = recorder.points, ran.seconds, ends[0]
@@ -106,9 +112,11 @@ class Undisturbed:
         if golden.shortfalls or self._over():
             return
         self.bench.keep(GOLDEN)
-        golden.outputs = {
-            name: self.comparator.digest(GOLDEN, table)[0] for name, table in self.comparator.outputs(GOLDEN).items()
+        digests = {
+            name: self.comparator.digest(GOLDEN, table) for name, table in self.comparator.outputs(GOLDEN).items()
         }
+        golden.outputs = {name: rows for name, (rows, _) in digests.items()}
+        golden.torn, golden.windows_left_out = windows.torn(digests), windows.left_out
         if not any(golden.outputs.values()):
             named = ", ".join(value.outputs)
             golden.shortfalls.append(

@@ -52,9 +52,11 @@ class Point:
 
 @dataclass
 class Recorder(Gate):
-    """Lets all pass, and asks ``look`` at every point what would be left."""
+    """Lets all pass, asks ``look`` at every point what would be left, and tells ``committed`` of each ask that left
+    anything."""
 
     look: Callable[[], Left]
+    committed: Callable[[str], None] = lambda text: None
     points: list[Point] = field(default_factory=list)
     unseen: int = 0
     connections: set[int] = field(default_factory=set)
@@ -79,6 +81,7 @@ class Recorder(Gate):
         left = self.look()
         if left != before.left:
             self._last_commit = ask.text
+            self.committed(ask.text)
         self.points.append(
             Point(before.number, AFTER, ask.text, before.occurrence, left, ask.transaction, self._last_commit)
         )

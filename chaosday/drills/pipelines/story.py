@@ -94,6 +94,14 @@ def coverage(golden: Golden, stores: Sequence[str], not_covered: dict[str, int])
         f"covered: {len(stores)} of {len(stores)} databases ({', '.join(stores)}), {golden.asks:,} asks in"
         f" {golden.connections} connection{'s' if golden.connections != 1 else ''}"
     ]
+    lines.append(f"torn windows: {sum(map(len, golden.torn.values()))}")
+    lines += [
+        f"  {output} is neither as before nor as in the end after «{short(texts[0])}»"
+        + (f", and {len(texts) - 1} times more" if len(texts) > 1 else "")
+        for output, texts in golden.torn.items()
+    ]
+    if golden.windows_left_out:
+        lines.append(f"  after {golden.windows_left_out} asks nobody looked: it took too long, or they were locked")
     lines += [f"not covered: {count} to {address}" for address, count in sorted(not_covered.items())]
     return lines
 
