@@ -2,6 +2,9 @@
 
 A pid file would name a stranger as soon as its process ended and the number was used again; the
 environment is the process's own, is inherited by whatever it starts, and cannot be lost.
+
+The grep of busybox ends a line at a NUL, and an environment is one line with a NUL between its variables: there the
+NULs are made ends of lines first, at the price of a process each.
 """
 
 from __future__ import annotations
@@ -23,10 +26,18 @@ def start(lease_id: str, command: str) -> str:
     """
     return (
         f"env {quote(mark(lease_id))} setsid sh -c {quote(command)} </dev/null >/dev/null 2>&1 &\n"
-        f"while kill -0 $! 2>/dev/null && ! grep -qsF {quote(mark(lease_id))} /proc/$!/environ; do\n"
+        "while kill -0 $! 2>/dev/null; do\n"
+        f"    case $(tr '\\0' '\\n' 2>/dev/null </proc/$!/environ) in (*{quote(mark(lease_id))}*) break ;; esac\n"
         "    sleep 0.01 2>/dev/null || sleep 1\n"
         "done\n"
     )
+
+
+def visible() -> str:
+    """Shell text that prints "yes" where the mark of a process can be read, and nothing where it cannot."""
+    # Not the last command: a shell becomes that one, and what it had opened of itself is empty then.
+    own = "tr '\\0' '\\n' 2>/dev/null </proc/$$/environ; :"
+    return f"case $(env {quote(mark('asked'))} sh -c {quote(own)}) in (*{quote(mark('asked'))}*) echo yes ;; esac"
 
 
 def find(lease_id: str) -> str:
@@ -35,8 +46,12 @@ def find(lease_id: str) -> str:
     Ours by its real user: anybody can write the mark into an environment of their own, and a set-uid program that is
     started with it runs under the effective user of somebody else.
     """
+    mine = quote(mark(lease_id))
     return (
-        f"grep -lsF {quote(mark(lease_id))} /proc/[0-9]*/environ | while IFS=/ read -r _ _ p _; do "
+        "if printf 'a\\0b\\n' | grep -qF b; then "
+        f"grep -lsF {mine} /proc/[0-9]*/environ; else for p in /proc/[0-9]*/environ; do "
+        f"case $(tr '\\0' '\\n' 2>/dev/null <$p) in (*{mine}*) echo $p ;; esac; done; fi 2>/dev/null | "
+        "while IFS=/ read -r _ _ p _; do "
         'grep -qs "^Uid:[[:space:]]*$(id -ru)[[:space:]]" "/proc/$p/status" && echo "$p"; done'
     )
 

@@ -47,10 +47,11 @@ SAID = {
     "podman": "case $* in *Pid*) echo 1 ;; ps*) echo web 0123456789abcdef Up ;; *) echo true ;; esac",
     "systemctl": "echo 1",
     "getent": "echo '198.18.0.9 STREAM x'",
+    "tc": "echo tc utility, iproute2-6",
     "stat": 'case $* in *%T:*) echo x:99999:4096 ;; *%S*) echo "99999 * 4096" ;; *) exec /usr/bin/stat "$@" ;; esac',
 }
 SILENT = (
-    "nft", "tc", "strace", "fallocate", "umount", "mount", "modprobe", "iptables", "prlimit", "docker", "unshare",
+    "nft", "strace", "fallocate", "umount", "mount", "modprobe", "iptables", "prlimit", "docker", "unshare",
     "sleep", "setsid",
 )  # fmt: skip
 

@@ -7,6 +7,7 @@ from shlex import quote
 
 from chaosday.errors import CapabilityMissing, TargetUnreachable
 from chaosday.model.target import Shell
+from chaosday.processes import mark
 
 PATH = "PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin; export PATH\n"
 """Before every script: ordinary users have no sbin, and that is where nft, tc and ip live."""
@@ -36,6 +37,34 @@ PACKAGES = {
 }
 """Tool -> the Debian package that brings it."""
 
+WHOLE = {"tc": "tc -V 2>&1 | grep -q iproute"}
+"""Tool -> a question that the whole one answers, and not the one of that name in busybox, which knows no tbf."""
+INSTALLERS = {"apt": "apt install", "apk": "apk add", "dnf": "dnf install", "zypper": "zypper install"}
+ELSEWHERE = {
+    "apk": {
+        "dmsetup": "device-mapper",
+        "docker.io": "docker",
+        "iputils-ping": "iputils",
+        "setsid": "util-linux-misc",
+        "systemd": "openrc",
+        "tc": "iproute2-tc",
+    },
+    "dnf": {
+        "dmsetup": "device-mapper",
+        "docker.io": "moby-engine",
+        "iproute2": "iproute",
+        "iptables": "iptables-nft",
+        "iputils-ping": "iputils",
+        "tc": "iproute-tc",
+    },
+    "zypper": {
+        "dmsetup": "device-mapper",
+        "docker.io": "docker",
+        "iputils-ping": "iputils",
+    },
+}
+"""Installer -> what it calls a tool or a Debian package, where it calls it otherwise."""
+
 _MARK = "\x1e"
 
 
@@ -58,20 +87,39 @@ def ask(shell: Shell, questions: Mapping[str, str], *, timeout_s: float = 30) ->
 
 
 def need(shell: Shell, *tools: str, root: bool = True) -> None:
-    """Raise ``CapabilityMissing`` for tools that are not there, naming their packages, and for lack of root."""
+    """Raise ``CapabilityMissing`` for tools that are not there, naming their packages, and for lack of root.
+
+    What is started in a session of its own (``setsid``) is found again by its mark, which has to be readable.
+    """
     listed = " ".join(quote(tool) for tool in tools)
     answers = ask(
         shell,
         {
-            "missing": f"for tool in {listed}; do command -v $tool >/dev/null || echo $tool; done",
+            "missing": f"for tool in {listed}; do command -v $tool >/dev/null || echo $tool; done\n"
+            + "".join(f"{WHOLE[tool]} || echo {tool}\n" for tool in tools if tool in WHOLE),
             "user": "id -u",
+            "installer": f"for each in {' '.join(INSTALLERS)}; do command -v $each && break; done | sed 's:.*/::'",
+            **({"marks": mark.visible()} if "setsid" in tools else {}),
         },
     )
-    if missing := [tool for tool in answers["missing"].split() if tool in tools]:
-        packages = sorted({PACKAGES.get(tool, tool) for tool in missing})
-        raise CapabilityMissing(f"the target lacks {', '.join(missing)}; install: apt install {' '.join(packages)}")
+    if missing := [tool for tool in tools if tool in answers["missing"].split()]:
+        raise CapabilityMissing(
+            f"the target lacks {', '.join(missing)}; install: {_install(missing, answers['installer'])}"
+        )
+    if not answers.get("marks", "yes"):
+        raise CapabilityMissing(
+            "the environment of processes cannot be read on the target (/proc/*/environ), so that what this fault "
+            "starts could not be found again; mount /proc there, or do not hide it"
+        )
     if root and answers["user"] != "0":
         raise CapabilityMissing("this fault needs root on the target; log in as root, or allow our user sudo")
+
+
+def _install(tools: list[str], installer: str) -> str:
+    """The command that brings the tools, on the kind of system that it is."""
+    names = ELSEWHERE.get(installer, {})
+    brings = {names.get(tool) or names.get(PACKAGES.get(tool, tool)) or PACKAGES.get(tool, tool) for tool in tools}
+    return f"{INSTALLERS.get(installer, INSTALLERS['apt'])} {' '.join(sorted(brings))}"
 
 
 def act(shell: Shell, script: str, *, timeout_s: float = 30, stdin: str = "") -> str:
