@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, create_model
 from pydantic.fields import FieldInfo
 
+from chaosday.model.meanings import meanings
 from chaosday.registry import member
 
 CONNECTION_FAULTS = (
@@ -57,7 +58,7 @@ ANSWERED = ("kind", "target", "ttl_s", "accept_weak_lease")
 class Tab(BaseModel):
     """A part of the form."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="ignore", frozen=True)
 
 
 class Durations(Tab):
@@ -91,7 +92,7 @@ def tabs(kinds: Iterable[str]) -> Any:
 def _tab(kind: str) -> type[Tab]:
     model = member("faults", kind)
     fields: dict[str, Any] = {
-        name: (field.annotation, _labelled(name, field))
+        name: (field.annotation, _labelled(name, field, meanings(model).get(name)))
         for name, field in model.model_fields.items()
         if name not in ANSWERED
     }
@@ -102,13 +103,14 @@ def _tab(kind: str) -> type[Tab]:
     return create_model(model.__name__, __base__=Tab, __doc__=words, __cls_kwargs__={"title": title}, **fields)
 
 
-def _labelled(name: str, field: FieldInfo) -> FieldInfo:
-    """The field under a label that people read: ``delay_ms`` is "Delay (ms)"."""
+def _labelled(name: str, field: FieldInfo, meaning: str | None) -> FieldInfo:
+    """The field under a label that people read, and what it is for: ``delay_ms`` is "Delay (ms)"."""
+    copy = copy_of(field)
+    copy.description = field.description or meaning
     if field.title:
-        return field
+        return copy
     unit = next((unit for unit in UNITS if name.endswith(unit)), "")
     words = name.removesuffix(unit).replace("_", " ").capitalize()
-    copy = copy_of(field)
     copy.title = f"{words} ({UNITS[unit]})" if unit else words
     return copy
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, ParamSpec, TypeVar
 
 from prefect import Flow, State, get_client
 from prefect.client.schemas.objects import FlowRun
 from prefect.exceptions import ParameterTypeError
 from prefect.states import Failed
+from prefect.utilities.callables import ParameterSchema, parameter_schema
 from pydantic import TypeAdapter, ValidationError
 
 from blocks.target_block import OF_PREFECT
@@ -28,8 +30,21 @@ class StrictFlow(Flow[P, R]):
     """
 
     def __init__(self, fn: Callable[P, R], **options: Any) -> None:
-        super().__init__(fn, **options)
+        self._schema: ParameterSchema | None = None
+        with _bare(fn):
+            super().__init__(fn, **options)
         self.on_crashed_hooks.append(name_what_is_unknown)
+
+    @property  # type: ignore[override]
+    def parameters(self) -> ParameterSchema:
+        """What forms and deployments show of the parameters; worked out when one of them asks."""
+        if self._schema is None:
+            self._schema = parameter_schema(self.fn)
+        return self._schema
+
+    @parameters.setter
+    def parameters(self, of_nothing: ParameterSchema) -> None:
+        """Prefect sets it as the flow is made, when the parameters are not to be seen (``_bare``)."""
 
     def validate_parameters(self, parameters: dict[str, Any]) -> dict[str, Any]:
         """The parameters as the flow takes them; ``InvalidExperiment`` names each that it does not."""
@@ -44,6 +59,20 @@ class StrictFlow(Flow[P, R]):
             why = error.__cause__
             words = in_words(why) if isinstance(why, ValidationError) else str(why or error)
             raise InvalidExperiment(f"{words}. Nothing was begun") from None
+
+
+@contextmanager
+def _bare(fn: Callable[..., Any]) -> Iterator[None]:
+    """A function that seems to take nothing: Prefect builds the schema of all faults and targets for each flow that it
+    makes, which is a second of a core, and a run that nobody deploys never looks at it."""
+    kept = fn.__dict__.get("__signature__")
+    fn.__signature__ = inspect.Signature()  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        del fn.__signature__  # type: ignore[attr-defined]
+        if kept is not None:
+            fn.__signature__ = kept  # type: ignore[attr-defined]
 
 
 def name_what_is_unknown(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:

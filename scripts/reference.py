@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 
 from chaosday.commands.catalogue import summary
 from chaosday.model.base import Model
+from chaosday.model.meanings import meanings
 from chaosday.registry import FAMILIES, members
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference.md"
@@ -55,13 +56,13 @@ def _member(kind: str, model: type[Model]) -> str:
     fields = {name: field for name, field in model.model_fields.items() if name != "kind"}
     if fields:
         lines += ["| field | type | unit | default | meaning |", "|---|---|---|---|---|"]
-        lines += [_field(name, field) for name, field in fields.items()]
+        lines += [_field(name, field, meanings(model).get(name, "")) for name, field in fields.items()]
         lines.append("")
     return "\n".join(lines)
 
 
-def _field(name: str, field: FieldInfo) -> str:
-    meaning = " ".join((field.description or field.title or "").split())
+def _field(name: str, field: FieldInfo, words: str) -> str:
+    meaning = " ".join((words or field.description or field.title or "").split())
     kind = ", ".join([_type(field.annotation), *_bounds(field)])
     return "| " + " | ".join(_cell(each) for each in (f"`{name}`", kind, unit(name), _default(field), meaning)) + " |"
 

@@ -7,6 +7,7 @@ import inspect
 import click
 from pydantic import BaseModel
 
+from chaosday.model.meanings import meanings
 from chaosday.registry import FAMILIES, member, members
 from chaosday.reporting.terminal import say, say_json, say_text
 
@@ -50,8 +51,9 @@ def _one(model: type[BaseModel], as_json: bool) -> None:
         return
     click.secho(str(model.model_fields["kind"].default), bold=True)
     say_text(inspect.getdoc(model) or "")
+    words = meanings(model)
     for name, info in model.model_fields.items():
         field = info.alias or name
         if field != "kind":
             default = info.get_default(call_default_factory=True, validated_data={})
-            say(f"  {field:22} {default!r:16} {' '.join((info.description or '').split())}")
+            say(f"  {field:22} {default!r:16} {' '.join((info.description or words.get(name, '')).split())}")
