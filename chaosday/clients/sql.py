@@ -75,15 +75,26 @@ def read_everywhere(
 ) -> dict[str, pa.Table]:
     """The rows of ``query`` on the target, and on every replica once it has replayed what the target had."""
     with target.capability(Sql).connect() as connection:
-        found = {store: copy_out(connection, query, schema)}
+        found = {store: _held(connection, query, schema)}
         position, origin = connection.execute(f"select pg_current_wal_lsn(), {_SERVER}").fetchone()
     for name, replica in replicas.items():
         with replica.capability(Sql).connect() as connection:
             # Where no failover came, the server that was to become a replica is still the one written to.
             if connection.execute(f"select {_SERVER}").fetchone()[0] != origin:
                 _wait_for(connection, position, name)
-            found[f"{store}.{name}"] = copy_out(connection, query, schema)
+            found[f"{store}.{name}"] = _held(connection, query, schema)
     return found
+
+
+def _held(connection: Any, query: str, schema: pa.Schema) -> pa.Table:
+    """The rows of ``query``; none where the server says that it has no such table: then every one of them is lost."""
+    import psycopg
+
+    try:
+        with connection.transaction():
+            return copy_out(connection, query, schema)
+    except psycopg.errors.UndefinedTable:
+        return schema.empty_table()
 
 
 def _wait_for(connection: Any, position: str | None, name: str) -> None:

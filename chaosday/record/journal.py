@@ -224,6 +224,21 @@ def read(path: Path) -> JournalReading:
     return parse(path.read_bytes(), name=path.name)
 
 
+def sound_part(path: Path) -> list[Record]:
+    """The records before the first one that was changed or does not follow: what a page can still be made from."""
+    raw = path.read_bytes()
+    lines = raw.splitlines(keepends=True)
+    low, high = 0, len(lines)
+    while low < high:
+        middle = (low + high + 1) // 2
+        try:
+            parse(b"".join(lines[:middle]), name=path.name)
+            low = middle
+        except MalformedJournal:
+            high = middle - 1
+    return parse(b"".join(lines[:low]), name=path.name).records
+
+
 def parse(raw: bytes, *, seq: int = 0, prev: str = GENESIS, name: str = "journal") -> JournalReading:
     """Records from bytes, the first being number ``seq`` after the hash ``prev``."""
     *lines, tail = raw.split(b"\n")

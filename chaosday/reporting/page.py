@@ -15,8 +15,7 @@ from chaosday.errors import EvidenceMissing
 from chaosday.judging.sight import KillMatrix
 from chaosday.model.history import FAILED, NEVER_NS, OK, UNKNOWN, History
 from chaosday.record.foreign_words import in_markdown, markdown_cells
-from chaosday.record.journal import Record
-from chaosday.record.journal import read as read_journal
+from chaosday.record.journal import Record, sound_part
 from chaosday.record.run_directory import RunDirectory
 from chaosday.reporting import sensitivity
 from chaosday.reporting.matrix import matrix_table
@@ -37,7 +36,7 @@ def write_report(directory: RunDirectory) -> Path:
 def html(directory: RunDirectory) -> str:
     """The page; pieces of evidence that the run never got to are left out, and the verdict says so."""
     plan, verdict = directory.read_json("plan.json"), directory.read_json("verdict.json")
-    records = read_journal(directory.journal_path).records
+    records = sound_part(directory.journal_path)
     matrix = _matrix(directory)
     context = {
         "style": _resource("style.css"),
@@ -88,7 +87,7 @@ def timeline_picture(directory: RunDirectory) -> str:
     """The timeline as an SVG file that brings its colours with it; empty where nothing was recorded."""
     if not (directory.path / "history.parquet").is_file():
         return ""
-    drawn = _timeline(History.read(directory.path / "history.parquet"), read_journal(directory.journal_path).records)
+    drawn = _timeline(History.read(directory.path / "history.parquet"), sound_part(directory.journal_path))
     head, _, rest = drawn.partition(">")
     return f'{head} xmlns="http://www.w3.org/2000/svg"><style>{_resource("style.css")}</style>{rest}' if drawn else ""
 

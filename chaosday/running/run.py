@@ -148,6 +148,8 @@ class Run(LiveRun):
             if not self._planned:
                 # Stopped before it was planned: a page that says so needs to know what it was about.
                 self._write_plan({})
+            # What was changed behind our back is no proof of what we did.
+            self.guarded(self.journal.reading)
             verdict = self._concluded()
             self.directory.write_json("verdict.json", verdict.model_dump(mode="json"))
             self.journal.append("verdict", outcome=verdict.outcome.value, reasons=verdict.reasons)

@@ -99,7 +99,8 @@ class S3Workload(Workload):
         return f"{objects.prefix}s3_{self.scope}/"
 
     def _objects(self, objects: Objects) -> pa.Table:
-        names = [each["Key"] for each in listed(objects, self.folder(objects))]
+        there = not _bucket_is_gone(objects)
+        names = [each["Key"] for each in listed(objects, self.folder(objects))] if there else []
         keys = np.array([int(name.rsplit("/", 1)[1]) for name in names], dtype=np.int64)
         with ThreadPoolExecutor(READERS) as pool:
             read = list(pool.map(lambda name: _content(objects, Key=name), names))
@@ -107,6 +108,8 @@ class S3Workload(Workload):
         return pa.table([keys, held[:, 1], held[:, 0], held[:, 2]], schema=OBJECTS)
 
     def _versions(self, objects: Objects) -> pa.Table:
+        if _bucket_is_gone(objects):
+            return VERSIONS.empty_table()
         with spoken(f"listing versions in {objects.bucket}"):
             found = [each for page in _pages(objects, self.folder(objects)) for each in page.get("Versions", [])]
         asked = [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in found]
@@ -114,6 +117,19 @@ class S3Workload(Workload):
             values = [value for _, value, _ in pool.map(lambda each: _content(objects, **each), asked)]
         keys = [int(each["Key"].rsplit("/", 1)[1]) for each in found]
         return pa.table([keys, values, [bool(each["IsLatest"]) for each in found]], schema=VERSIONS)
+
+
+def _bucket_is_gone(objects: Objects) -> bool:
+    """Whether the store says that it has no such bucket: then every object in it is lost."""
+    from botocore.exceptions import ClientError
+
+    with spoken(f"looking for the bucket {objects.bucket}"):
+        try:
+            objects.patient_s3().head_bucket(Bucket=objects.bucket)
+        except ClientError as error:
+            # Where one may not look, reading the objects says so.
+            return str(error.response["Error"]["Code"]) in ("404", "NoSuchBucket")
+    return False
 
 
 class _Client:

@@ -105,6 +105,29 @@ def test_what_stood_still_to_the_end_says_how_often_it_was_looked_at(tmp_path: P
 
 
 @pytest.mark.lab
+def test_a_journal_that_was_changed_meanwhile_proves_nothing(tmp_path: Path, victim: psutil.Process) -> None:
+    """One bit of what we said we did is flipped in the middle of the run: undone, judged, told, and inconclusive."""
+    target = {"kind": "local_process", "pid": victim.pid, "state_dir": str(tmp_path / "leases")}
+    flipped: list[int] = []
+
+    def flip() -> None:
+        (path,) = (tmp_path / "runs").glob("*/journal.jsonl")
+        with path.open("r+b") as file:
+            flipped.append(len(file.read()) // 2)
+            file.seek(flipped[0])
+            byte = file.read(1)[0]
+            file.seek(flipped[0])
+            file.write(bytes([byte ^ (len(flipped) == 1)]))
+
+    with listening(_in_the_window(flip)):
+        verdict = _played(tmp_path, target, {"kind": "process.pause"})
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert any(reason.startswith("journal.jsonl, record") for reason in verdict.reasons), verdict.reasons
+    assert [clean.clean for clean in verdict.cleans] == [True]
+    assert list((tmp_path / "runs").glob("*/report.html"))
+
+
+@pytest.mark.lab
 def test_a_path_that_nobody_asks_for_is_not_hurt(tmp_path: Path) -> None:
     """Its own canaries meet an HTTP fault, and that alone is no bite where there are clients who should."""
     serving = http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)

@@ -49,12 +49,16 @@ def judged(workload: S3Workload, store: S3Store, directory: Path, history: Histo
 
 
 def test_healthy_stores_pass_and_are_left_clean(store: S3Store, tmp_path: Path) -> None:
-    """Puts, parts, deletes, conditions and versions of an unhurt store are all found again; then nothing is left."""
+    """Puts, parts, deletes, conditions and versions of an unhurt store are all found again; then nothing is left. In a
+    bucket that is gone all of them are lost."""
     wanted = {OK: 150} | {asked(f): 1 for f in ("put", "delete", "get", "look", "create", "replace")}
     workload, history = worked(store, tmp_path, wanted, multipart_share=0.05, shared_keys=1, shared_share=0.4)
     assert {"put", "delete", "get", "look", "create", "replace"} <= set(history.table["f"].to_pylist())
     outcome, names = judged(workload, store, tmp_path, history)
     assert (outcome, names) == (Outcome.PASS, set())
+    outcome, names = judged(workload, store.model_copy(update={"bucket": f"{store.bucket}-gone"}), tmp_path, history)
+    assert outcome is Outcome.VIOLATED
+    assert "lost" in names
     workload.clean_up(store)
     assert store.s3().list_object_versions(Bucket=store.bucket).get("Versions", []) == []
 
