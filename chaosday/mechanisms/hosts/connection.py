@@ -6,14 +6,15 @@ paramiko is imported on first use: it costs 0.2 s that nobody pays who has no SS
 from __future__ import annotations
 
 import contextlib
-import io
 import logging
 import socket
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from chaosday.errors import AccessDenied, Refused, UsageError
+from chaosday.mechanisms.hosts.known_hosts import Known, known_for, vouched
+from chaosday.mechanisms.hosts.logging_in import Attempts, TriedEnough
 from chaosday.processes.login import expanded
 
 if TYPE_CHECKING:
@@ -112,24 +113,24 @@ class Connection:
         if log.level == logging.NOTSET:
             # What fails is said by an error of ours; it writes a traceback of its own to standard error as well.
             log.setLevel(logging.CRITICAL)
-        client = paramiko.SSHClient()
-        known = expanded(self._login.known_hosts)
-        if known.exists():
-            client.load_host_keys(str(known))
-        client.set_missing_host_key_policy(_refuse_unknown(hop, known))
-        with contextlib.ExitStack() as unless_it_works:
-            unless_it_works.callback(client.close)
-            try:
-                client.connect(hop.host, port=hop.port, username=hop.user, sock=through, **self._credentials())
-            except paramiko.BadHostKeyException as error:
-                raise Refused(
-                    f"{hop}: its host key changed to {_fingerprint(error.key)}; if that is expected, remove the old "
-                    f"one with: ssh-keygen -f {known} -R {_known_name(hop)}"
-                ) from None
-            except paramiko.AuthenticationException as error:
-                said = f"{hop}: {words(error)}; check user and key, or load the key into the agent"
-                raise AccessDenied(said) from None
-            unless_it_works.pop_all()
+        path = expanded(self._login.known_hosts)
+        known, attempts = known_for(path, _known_name(hop)), Attempts(hop.user, self._login)
+        try:
+            client = self._logged_in(hop, through, known, attempts)
+            while client is None:
+                if through is not None:
+                    raise AccessDenied(f"{hop}: it ended the connection before all keys were tried; set key_file")
+                client = self._logged_in(hop, through, known, attempts)
+        except paramiko.BadHostKeyException as error:
+            raise Refused(
+                f"{hop}: its host key changed to {_fingerprint(error.key)}; if that is expected, remove the old "
+                f"one with: ssh-keygen -f {path} -R {_known_name(hop)}"
+            ) from None
+        except paramiko.AuthenticationException as error:
+            said = f"{hop}: {words(error)}; check user and key, or load the key into the agent"
+            raise AccessDenied(said) from None
+        except UnicodeError:
+            raise UsageError(f"{hop.host!r} is no name of a host: between dots stand 1 to 63 letters") from None
         transport = _live(client)
         if isinstance(transport.sock, socket.socket):
             # Small messages follow each other: with Nagle's algorithm every command waits 40 ms for an ACK.
@@ -137,19 +138,44 @@ class Connection:
         transport.set_keepalive(max(1, round(self._patience.keep_alive_s)))
         return client
 
-    def _credentials(self) -> dict[str, Any]:
-        login, seconds = self._login, self._patience.connect_s
-        return {
-            "password": login.password or None,
-            "pkey": _key(login),
-            "key_filename": str(expanded(login.key_file)) if login.key_file else None,
-            "passphrase": login.key_passphrase or None,
-            "allow_agent": login.agent,
-            "look_for_keys": not (login.key_file or login.key_text or login.password),
-            "timeout": seconds,
-            "banner_timeout": seconds,
-            "auth_timeout": seconds,
-        }
+    def _logged_in(self, hop: Address, through: Any, known: Known, attempts: Attempts) -> paramiko.SSHClient | None:
+        """One connection with some tries to log in; None where the host wants another one for the rest of them."""
+        import paramiko
+
+        client, seconds = paramiko.SSHClient(), self._patience.connect_s
+        for key in known.keys:
+            if key not in known.revoked:
+                client.get_host_keys().add(_known_name(hop), key.get_name(), key)
+        client.set_missing_host_key_policy(_unless_vouched(hop, expanded(self._login.known_hosts), known))
+        with contextlib.ExitStack() as unless_it_works:
+            unless_it_works.callback(client.close)
+            try:
+                client.connect(
+                    hop.host,
+                    port=hop.port,
+                    username=hop.user,
+                    sock=through,
+                    timeout=seconds,
+                    banner_timeout=seconds,
+                    auth_timeout=seconds,
+                    transport_factory=_with_certificates if known.authorities else None,
+                    auth_strategy=cast(Any, attempts),
+                )
+            except TriedEnough:
+                return None
+            unless_it_works.pop_all()
+        return client
+
+
+def _with_certificates(sock: Any, **options: Any) -> paramiko.Transport:
+    """Asks the host for a certificate first: it shows its plain key to whoever does not."""
+    import paramiko
+
+    transport = paramiko.Transport(sock, **options)
+    plain = transport.get_security_options().key_types
+    plain = [kind for kind in plain if "-cert-" not in kind]
+    transport.get_security_options().key_types = [f"{kind}-cert-v01@openssh.com" for kind in plain] + plain
+    return transport
 
 
 def _live(client: paramiko.SSHClient) -> paramiko.Transport:
@@ -158,30 +184,22 @@ def _live(client: paramiko.SSHClient) -> paramiko.Transport:
     return transport
 
 
-def _refuse_unknown(hop: Address, known: Path) -> paramiko.MissingHostKeyPolicy:
+def _unless_vouched(hop: Address, path: Path, known: Known) -> paramiko.MissingHostKeyPolicy:
     import paramiko
 
     class Refuse(paramiko.MissingHostKeyPolicy):
         def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> None:
+            if key in known.revoked:
+                raise Refused(f"{hop}: its host key {_fingerprint(key)} is revoked in {path}")
+            if vouched(key, hop.host, known.authorities):
+                return
             raise Refused(
-                f"{hop}: its host key {_fingerprint(key)} is unknown; if it is the right one, accept it with: "
-                f"echo '{_known_name(hop)} {key.get_name()} {key.get_base64()}' >> {known}"
+                f"{hop}: its host key {_fingerprint(key)} is unknown; {''.join(f'{line}; ' for line in known.skipped)}"
+                "if it is the right one, accept it with: "
+                f"echo '{_known_name(hop)} {key.get_name()} {key.get_base64()}' >> {path}"
             )
 
     return Refuse()
-
-
-def _key(login: Login) -> paramiko.PKey | None:
-    if not login.key_text:
-        return None
-    import paramiko
-
-    for kind in (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey):
-        try:
-            return kind.from_private_key(io.StringIO(login.key_text), password=login.key_passphrase or None)
-        except (paramiko.SSHException, ValueError):
-            continue
-    raise UsageError("key_text is not a private key that can be read: Ed25519, ECDSA or RSA, with its passphrase")
 
 
 def _fingerprint(key: paramiko.PKey) -> str:

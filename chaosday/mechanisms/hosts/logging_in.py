@@ -1,0 +1,122 @@
+"""The keys that a login has, tried one after the other, over as many connections as the host asks for it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from chaosday.errors import UsageError
+from chaosday.processes.login import expanded
+
+if TYPE_CHECKING:
+    import paramiko
+
+    from chaosday.mechanisms.hosts.connection import Login
+
+HOME_KEYS = ("id_ed25519", "id_ecdsa", "id_rsa")
+
+
+class TriedEnough(Exception):
+    """The host ended the connection after some keys (MaxAuthTries): the others are tried over the next one."""
+
+
+class Attempts:
+    """What paramiko asks to log in: each key once, whatever the number of connections, and then the password.
+
+    An agent may hold eight keys of which the last is the right one, and a host takes six tries a connection.
+    """
+
+    def __init__(self, user: str, login: Login) -> None:
+        self._user, self._login = user, login
+        self._tried: set[bytes] = set()
+
+    def authenticate(self, transport: paramiko.Transport) -> Any:
+        """Nothing where it worked; ``TriedEnough`` where it goes on over another connection."""
+        import paramiko
+
+        partly = False
+        before = len(self._tried)
+        for key in self._keys():
+            if key.asbytes() in self._tried:
+                continue
+            try:
+                wants = transport.auth_publickey(self._user, key)
+            except paramiko.BadAuthenticationType:
+                break
+            except paramiko.AuthenticationException:
+                if not transport.is_active():
+                    self._ended(before, key)
+            except (paramiko.SSHException, EOFError):
+                if transport.is_active():
+                    continue  # a key that its agent does not sign with
+                self._ended(before, key)
+            else:
+                if not wants:
+                    return []
+                partly = True
+                break
+            self._tried.add(key.asbytes())
+        if self._login.password:
+            return transport.auth_password(self._user, self._login.password)
+        if partly:
+            return transport.auth_interactive_dumb(self._user)
+        raise paramiko.AuthenticationException("Authentication failed." if self._tried else "there is no key to try")
+
+    def _ended(self, before: int, key: paramiko.PKey) -> None:
+        """The key at which the host ended it may be one too many, and not a wrong one: it is tried first next time."""
+        if len(self._tried) == before:
+            self._tried.add(key.asbytes())
+        raise TriedEnough
+
+    def _keys(self) -> Iterator[paramiko.PKey]:
+        import paramiko
+
+        login = self._login
+        if login.key_text:
+            yield _of_text(login)
+        if login.key_file:
+            yield _of_file(expanded(login.key_file), login.key_passphrase)
+        if login.agent:
+            agent = paramiko.Agent()
+            yield from agent.get_keys()
+        if not (login.key_file or login.key_text or login.password):
+            for path in (expanded(f"~/.ssh/{name}") for name in HOME_KEYS):
+                if path.is_file():
+                    try:
+                        yield _of_file(path, login.key_passphrase)
+                    except UsageError:
+                        continue  # one that nobody asked for by name
+
+
+def _of_file(path: Path, passphrase: str) -> paramiko.PKey:
+    """The key with its certificate (``-cert.pub`` beside it), or ``UsageError`` where it is none."""
+    import cryptography.exceptions
+    import paramiko
+
+    try:
+        # Declared as text, and handed on to cryptography, which takes bytes.
+        return paramiko.PKey.from_path(path, passphrase.encode() or None)  # type: ignore[arg-type]
+    except TypeError:
+        raise UsageError(f"{path} has a passphrase: set key_passphrase, or load it into the agent") from None
+    except (
+        OSError,
+        ValueError,
+        paramiko.SSHException,
+        paramiko.pkey.UnknownKeyType,
+        cryptography.exceptions.UnsupportedAlgorithm,
+    ) as error:
+        words = error.strerror if isinstance(error, OSError) else "it is not a private key, or not with this passphrase"
+        raise UsageError(f"{path} cannot be read as a key: {words}") from None
+
+
+def _of_text(login: Login) -> paramiko.PKey:
+    import paramiko
+
+    for kind in (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey):
+        try:
+            return kind.from_private_key(io.StringIO(login.key_text), password=login.key_passphrase or None)
+        except (paramiko.SSHException, ValueError):
+            continue
+    raise UsageError("key_text is not a private key that can be read: Ed25519, ECDSA or RSA, with its passphrase")
