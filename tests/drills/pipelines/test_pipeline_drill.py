@@ -90,17 +90,6 @@ def test_its_sound_twins_are_exactly_once(folder: Path, words: tuple[str, ...]) 
 
 @pytest.mark.lab
 @pytest.mark.timeout(600)
-def test_one_transaction_is_no_key(folder: Path) -> None:
-    """All or nothing, and yet twice where the run's end was not heard; killed earlier it is whole."""
-    verdict, seen = ran(folder, "together", audit=0)
-    assert verdict.outcome is Outcome.VIOLATED
-    assert [cause["points"] for cause in seen["causes"]] == [["4.after", "end"]] or [
-        cause["points"] for cause in seen["causes"]
-    ] == [["5.after", "end"]]
-
-
-@pytest.mark.lab
-@pytest.mark.timeout(600)
 def test_one_point_alone_is_no_verdict(folder: Path) -> None:
     """It is run, and shows what it showed; that the others are sound nobody says."""
     verdict, seen = ran(folder, "key", only="1.before.cut")

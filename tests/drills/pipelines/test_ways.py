@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chaosday.drills.pipelines.attempts import CUT, KILL, LATE, ZOMBIE, Attempts
+from chaosday.drills.pipelines.attempts import CUT, END, KILL, LATE, ZOMBIE, Attempts
 from chaosday.drills.pipelines.bench import Bench
 from chaosday.drills.pipelines.golden import BASE, Golden
 from chaosday.drills.pipelines.points import Point, Recorder
@@ -21,6 +21,7 @@ KEYED = (
     " insert into notes select 'row' from taken"
 )
 APPEND = "insert into notes values ('row')"
+WHOLE = psql("begin", APPEND, "commit")
 UNKEYED, SOUND = psql("begin", LEDGER, "commit"), psql("begin", KEYED, "commit")
 IMPATIENT = ["sh", "-c", '"$@" || exec "$@"', "x", *psql(APPEND)]
 """One that tries again by itself."""
@@ -46,6 +47,8 @@ def point(attempts: Attempts, text: str, side: str) -> Point:
 @pytest.mark.parametrize(
     ("command", "way", "text", "side", "damage", "reruns", "words"),
     [
+        (WHOLE, KILL, "commit", "before", [], ["exit 0"], ""),
+        (WHOLE, END, "commit", "after", ["duplicated"], ["exit 0"], "its scheduler did not hear of it"),
         (UNKEYED, KILL, "commit", "before", [], ["exit 0"], ""),
         (UNKEYED, LATE, "commit", "before", ["duplicated"], ["exit 0"], "what the dead one had asked arrived after"),
         (UNKEYED, ZOMBIE, "commit", "before", ["duplicated"], ["exit 0"], "went on after that, and ended with exit 0"),
@@ -58,10 +61,11 @@ def point(attempts: Attempts, text: str, side: str) -> Point:
     ],
     ids=lambda each: "" if isinstance(each, list) else str(each)[:20],
 )
-def test_a_ledger_without_a_key_is_sound_for_kills_alone(
+def test_each_way_finds_what_it_alone_can_find(
     bench: Bench, command: list[str], way: str, text: str, side: str, damage: list[str], reruns: list[str], words: str
 ) -> None:
-    """Two runs that look before they write both find nothing; with a key the second one waits for the first."""
+    """One transaction is sound for kills until its end is not heard, and so is one that looks before it writes, but two
+    at once both find nothing; with a key the second one waits. What tries again by itself doubles what was done."""
     attempts = known(bench, command)
     attempt = attempts.by(way, point(attempts, text, side))
     assert attempt is not None and attempt.hit, attempt
