@@ -189,6 +189,7 @@ def _pipeline(bench: Bench) -> dict[str, Any]:
         "stores": {"shop": {"from": str(bench.folder / "orders.sql")}},
         "days": [{"variables": {"DAY": day}} for day in ("one", "two")],
         "audit": 0,
+        "ways": ["kill", "end"],
         "targets": {"here": bench.here},
     }
 
