@@ -13,6 +13,7 @@ from chaosday.mechanisms.aws.account_leases import AccountLeases
 from chaosday.mechanisms.aws.session import Access, spoken
 from chaosday.model.lease import LeaseHolder
 from chaosday.model.target import Target
+from chaosday.model.words import NO_LOGIN
 
 
 class AwsAccount(Target):
@@ -31,7 +32,7 @@ class AwsAccount(Target):
     access_key: SecretStr | None = None
     secret_key: SecretStr | None = None
     session_token: SecretStr | None = None
-    endpoint_url: str = Field(default="", description="Empty: AWS itself")
+    endpoint_url: str = Field(default="", pattern=NO_LOGIN, description="Empty: AWS itself")
     account_id: str = Field(default="", pattern=r"^(\d{12})?$")
     scheduler_role_arn: str = ""
 

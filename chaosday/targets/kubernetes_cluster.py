@@ -12,6 +12,7 @@ from chaosday.mechanisms.cluster.api import Connection, Kube
 from chaosday.mechanisms.cluster.leases import ClusterLeases
 from chaosday.model.lease import LeaseHolder
 from chaosday.model.target import Target
+from chaosday.model.words import NO_LOGIN
 
 
 class KubernetesCluster(Target):
@@ -29,7 +30,9 @@ class KubernetesCluster(Target):
     selector: str = Field(default="", description="Label selector of the pods, app=web")
     helper_image: str = "alpine/k8s:1.33.4"
     inside_url: str = Field(
-        default="", description="The API server's URL for pods, where the default one does not work"
+        default="",
+        pattern=NO_LOGIN,
+        description="The API server's URL for pods, where the default one does not work",
     )
 
     def capabilities(self) -> Mapping[type[Any], Any]:

@@ -14,6 +14,7 @@ from chaosday.mechanisms.aws.session import Access, explained
 from chaosday.model.lease import LeaseHolder
 from chaosday.model.store import Store
 from chaosday.model.target import Target
+from chaosday.model.words import NO_LOGIN
 from chaosday.stores.s3 import S3ObjectStore
 
 PATIENT_ATTEMPTS = 6
@@ -24,7 +25,7 @@ class S3Store(Target):
     """A bucket, and a prefix in it that is ours. Without keys, boto3's own chain is asked."""
 
     kind: Literal["s3_store"] = "s3_store"
-    endpoint_url: str = Field(default="", description="Empty: AWS itself")
+    endpoint_url: str = Field(default="", pattern=NO_LOGIN, description="Empty: AWS itself")
     region: str = "us-east-1"
     bucket: str = "chaosday"
     prefix: str = Field(default="chaosday/", pattern=r"^([^/].*/)?$")
@@ -35,7 +36,7 @@ class S3Store(Target):
     role_arn: str = ""
     via: str = ""
     """Name of an http_route target that requests go through."""
-    proxy: str = ""
+    proxy: str = Field(default="", pattern=r"^[^\s@]*$")
     """``host:port`` of that route; set by ``through``."""
     timeout_s: float = Field(default=10, gt=0)
     attempts: int = Field(default=1, ge=1)

@@ -11,6 +11,8 @@ def address(text: str) -> tuple[str, int]:
 
     ``:port`` is this machine only: whoever means every interface says so (``0.0.0.0:port``, ``[::]:port``).
     """
+    if "@" in text:
+        raise UsageError("an address has no login in it: give host:port")
     host, colon, port = text.rpartition(":")
     if not colon or not (port.isascii() and port.isdigit()) or int(port) > 65535:
         raise UsageError(f"{text!r} is not an address: give host:port")
