@@ -9,6 +9,8 @@ import selectors
 import signal
 import subprocess
 import time
+from collections.abc import Sequence
+from typing import Any
 
 from chaosday.errors import CapabilityMissing, TargetUnreachable
 from chaosday.model.target import ShellResult
@@ -31,33 +33,37 @@ class LocalShell:
         # What an undo starts again (a service) is not a process of the run.
         environment = {name: value for name, value in os.environ.items() if name != RUN_MARK}
         try:
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                start_new_session=True,
-                env=environment,
-                umask=GIVEN,
-            )
+            code, *printed = ended(command, stdin=stdin.encode(), timeout_s=timeout_s, env=environment, umask=GIVEN)
         except FileNotFoundError:
             raise CapabilityMissing(f"{command[0]} is not installed here") from None
-        try:
-            out, err = _exchanged(process, stdin.encode(), time.monotonic() + timeout_s)
         except subprocess.TimeoutExpired:
             raise TargetUnreachable(f"a command on this machine did not end within {timeout_s:g} s") from None
-        finally:
-            if process.poll() is None:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
-            for pipe in (process.stdin, process.stdout, process.stderr):
-                if pipe is not None:
-                    pipe.close()
-        return ShellResult(code=process.returncode, out=out, err=err)
+        out, err = (each.replace("\r\n", "\n").replace("\r", "\n") for each in printed)
+        return ShellResult(code=code, out=out, err=err)
 
 
-def _exchanged(process: subprocess.Popen[bytes], stdin: bytes, deadline: float) -> tuple[str, str]:
+def ended(command: Sequence[str], *, stdin: bytes = b"", timeout_s: float, **options: Any) -> tuple[int, str, str]:
+    """Run a program in a session of its own: its exit code, and of both streams what it printed up to a limit.
+
+    ``options`` are of ``subprocess.Popen``. ``subprocess.TimeoutExpired`` where it has not ended in time: whatever is
+    in its session is killed then.
+    """
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True, **options)
+    try:
+        out, err = _exchanged(process, stdin, time.monotonic() + timeout_s)
+    finally:
+        if process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        for each in (process.stdin, process.stdout, process.stderr):
+            if each is not None:
+                each.close()
+    return process.returncode, out.decode(errors="replace"), err.decode(errors="replace")
+
+
+def _exchanged(process: subprocess.Popen[bytes], stdin: bytes, deadline: float) -> tuple[bytearray, bytearray]:
     """Feed and drain until both streams have ended, and the process; what it prints beyond a limit is thrown away."""
     assert process.stdin is not None and process.stdout is not None and process.stderr is not None
     kept = {process.stdout.fileno(): bytearray(), process.stderr.fileno(): bytearray()}
@@ -85,5 +91,5 @@ def _exchanged(process: subprocess.Popen[bytes], stdin: bytes, deadline: float) 
                 ready.unregister(key.fd)
                 process.stdin.close()
     process.wait(max(0.0, deadline - time.monotonic()))
-    out, err = (bytes(each).decode(errors="replace") for each in kept.values())
-    return out.replace("\r\n", "\n").replace("\r", "\n"), err.replace("\r\n", "\n").replace("\r", "\n")
+    out, err = kept.values()
+    return out, err

@@ -12,11 +12,14 @@ from typing import Any
 from chaosday.clients.answering import answering
 from chaosday.errors import ChaosdayError
 from chaosday.model.store import NoEffect, Options, Session, Unanswered
+from chaosday.processes.limits.within import GARBLED, in_a_line
 
 PERSISTENT = 2
 PREFETCH = 60_000
 """Below 65,536; half as many are taken out unacknowledged, so that a drain that is cut short can be done again."""
 QUIET_S, PATIENCE_S = 1.0, 15.0
+DRAIN_S = 1800.0
+"""Whoever still sends then has more to say than any run has put in."""
 RECONNECT_S = 0.2
 
 
@@ -41,8 +44,8 @@ class RabbitSession:
             return self._drain()
         except (pika.exceptions.NackError, pika.exceptions.UnroutableError) as error:
             raise NoEffect(f"{type(error).__name__} {error}") from None
-        except (pika.exceptions.AMQPError, OSError) as error:
-            raise Unanswered(f"{type(error).__name__} {error}") from None
+        except (pika.exceptions.AMQPError, OSError, *GARBLED) as error:
+            raise Unanswered(in_a_line(error)) from None
 
     def close(self) -> None:
         import pika
@@ -92,10 +95,12 @@ class RabbitSession:
         """
         found: list[int] = []
         last, asked_after = 0, -1
-        heard = time.monotonic()
+        began = heard = time.monotonic()
         waiting = self._waiting()
         self._channel.basic_qos(prefetch_count=PREFETCH)
         for method, _, body in self._channel.consume(self._space, inactivity_timeout=QUIET_S):
+            if time.monotonic() - began > DRAIN_S:
+                raise Unanswered(f"{len(found)} messages came in {DRAIN_S:g} s, and there was no end")
             if method is not None:
                 found.append(int(body))
                 last, heard = method.delivery_tag, time.monotonic()

@@ -21,6 +21,7 @@ from typing import Any
 
 from chaosday.errors import CapabilityMissing, MalformedInput, TargetUnreachable
 from chaosday.model.target import ServerFiles
+from chaosday.processes.local_shell import ended
 from chaosday.servers.account import owner_of
 from chaosday.servers.password_file import password_file
 from chaosday.servers.postgres import binaries
@@ -45,29 +46,27 @@ class PostgresTools:
     run_as: Mapping[str, Any] = field(default_factory=dict)
 
     def run(self, program: str, *arguments: str, password: str = "", timeout_s: float = _TIMEOUT_S) -> Ended:
-        """Run a program to its end; ``CapabilityMissing`` where it is not installed."""
+        """Run a program to its end; ``CapabilityMissing`` where it is not installed.
+
+        A damaged database prints as much as it likes: what is beyond a limit is thrown away.
+        """
         path = self.bin_directory / program
         if not path.is_file():
             raise CapabilityMissing(f"no {program} in {self.bin_directory}: install PostgreSQL's server programs")
         environment = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "PGCONNECT_TIMEOUT": "5", "TZ": "UTC"}
         try:
             with password_file(password, self.run_as) as (needed, descriptors):
-                done = subprocess.run(
+                code, out, err = ended(
                     [str(path), *arguments],
-                    stdin=subprocess.DEVNULL,
-                    capture_output=True,
-                    text=True,
-                    errors="replace",
+                    timeout_s=timeout_s,
                     env=environment | needed,
                     pass_fds=descriptors,
                     cwd="/",
-                    timeout=timeout_s,
-                    check=False,
                     **self.run_as,
                 )
         except subprocess.TimeoutExpired:
             raise TargetUnreachable(f"{program} did not end within {timeout_s:g} s") from None
-        return Ended([program, *arguments], done.returncode, done.stdout, done.stderr)
+        return Ended([program, *arguments], code, out, err)
 
     def version(self, program: str) -> str:
         """What the program says it is."""

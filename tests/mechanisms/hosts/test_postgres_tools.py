@@ -26,6 +26,7 @@ from chaosday.model.evidence import Evidence
 from chaosday.model.finding import Finding, Outcome
 from chaosday.probes.postgresql.amcheck import PostgresAmcheck
 from chaosday.probes.postgresql.checksums import PostgresChecksums
+from chaosday.processes.local_shell import OUTPUT_LIMIT_BYTES
 from chaosday.targets.postgresql import PostgreSQL
 from tests.judging.proving import prove
 from tests.mechanisms.hosts.cluster import TABLE, Cluster, cluster, sql
@@ -50,6 +51,14 @@ def checked(running: Cluster) -> dict[str, Any]:
     copy = disposable_copy(running.tools, running.server, running.scratch / "copy")
     path = relation_path(running.tools, running.server, TABLE)
     return observe_checksums(running.tools, copy, relation=path)
+
+
+def test_what_a_tool_prints_has_a_bound(tmp_path: Path) -> None:
+    """Damage without end is no evidence without end: the rest is read and thrown away, and the end is the tool's."""
+    (tmp_path / "flood").write_text("#!/bin/sh\nhead -c 40000000 /dev/zero\nexit 3\n")
+    (tmp_path / "flood").chmod(0o755)
+    ended = PostgresTools(tmp_path).run("flood")
+    assert (ended.exit_code, len(ended.out)) == (3, OUTPUT_LIMIT_BYTES)
 
 
 def test_a_sound_cluster_passes(running: Cluster, checked: dict[str, Any]) -> None:
