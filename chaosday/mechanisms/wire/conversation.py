@@ -116,10 +116,13 @@ class Conversation:
             done = self._heard(message)
             if done is not None and not self._finish(done):
                 return
-            if self._withholding:
-                self._kept += message.raw
-            elif not self.stopped:
-                passed += message.raw
+            if not self.stopped:
+                (self._kept if self._withholding else passed).extend(message.raw)
+            if done is not None and not self.held and self._withholding:
+                # The gate lets it go after all.
+                passed += self._kept
+                self._kept.clear()
+                self._withholding = False
         if passed:
             self.to_client(bytes(passed))
         self.go_on()

@@ -225,6 +225,14 @@ def test_a_connection_is_cut_and_others_go_on(leave: Leave, expected: int, node:
         assert other.execute("select count(*) from wired").fetchone() == (expected,)
 
 
+def test_what_was_withheld_may_be_let_go_after_all(node: Node) -> None:
+    """The whole answer comes then, and the connection goes on."""
+    gate = Noting("wired", Leave.WITHHOLD, Leave.GO)
+    with WireProxy(("127.0.0.1", node.port), gate) as proxy, straight(node, proxy.port) as sql:
+        assert sql.execute("insert into wired values (1, 'a') returning n").fetchone() == (1,)
+        assert sql.execute("select count(*) from wired").fetchone() == (1,)
+
+
 @pytest.mark.parametrize("leave", [Leave.HOLD, Leave.WITHHOLD])
 def test_an_ask_is_held_while_others_come_and_go(leave: Leave, node: Node) -> None:
     """On either side; once released it is done and answered as if nothing had been, its client's death apart."""
