@@ -15,7 +15,7 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal
 
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,9})?")
 _NO_NUMBER = re.compile(r"([+-]?)(?:(nan)|(inf|infinity))", re.IGNORECASE)
-_MOST_PLAIN_DIGITS = 400
+MOST_PLAIN_DIGITS = 400
 _DATE = r"([0-9]{4,7})-([0-9]{2})-([0-9]{2})"
 _CLOCK = r"([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:\.([0-9]+))?)?"
 _BC = r"(?P<bc> BC| \(BC\))?"
@@ -45,9 +45,11 @@ def number(text: str) -> str | None:
     if not value:
         return "0"
     sign, digits, exponent = value.as_tuple()
-    if not isinstance(exponent, int) or abs(exponent) + len(digits) > _MOST_PLAIN_DIGITS:
-        kept = "".join(map(str, digits)).rstrip("0")
-        return f"{'-' if sign else ''}{kept}e{int(exponent) + len(digits) - len(kept)}"
+    kept = "".join(map(str, digits)).rstrip("0")
+    # What is plain and what is not depends on the number alone, and on none of the zeros in its spelling.
+    last = int(exponent) + len(digits) - len(kept)
+    if max(len(kept) + max(last, 0), -last) > MOST_PLAIN_DIGITS:
+        return f"{'-' if sign else ''}{kept}e{last}"
     plain = f"{value:f}"
     return plain.rstrip("0").rstrip(".") if "." in plain else plain
 

@@ -153,7 +153,8 @@ def _as_float(field: Field, kind: str, value: str, text: str) -> str:
 
 
 _NUMBER = (
-    "case when regexp_full_match({text}, '0|-?[1-9][0-9]*') then {text}"
+    f"case when length({{text}}) > {canonical.MOST_PLAIN_DIGITS} then of_number({{text}})"
+    " when regexp_full_match({text}, '0|-?[1-9][0-9]*') then {text}"
     " when regexp_full_match({text}, '-?(0|[1-9][0-9]*)[.][0-9]*[1-9]') then {text}"
     " when regexp_full_match({text}, '-?(0|[1-9][0-9]*)[.][0-9]*[1-9]0+|-?[1-9][0-9]*[.]0*')"
     " then rtrim(rtrim({text}, '0'), '.')"

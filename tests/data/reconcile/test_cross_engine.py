@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import duckdb
+import pymysql
 import pytest
 
-from chaosday.data.reconcile import diff
+from chaosday.data.reconcile import Side, diff
+from chaosday.data.reconcile.sources.mysql import MysqlSource
 from chaosday.errors import AccessDenied, MalformedInput, TargetUnreachable, UsageError
 
 pytestmark = pytest.mark.lab
@@ -106,3 +109,39 @@ def test_mariadb_refusals(mariadb: str, tmp_path: Path) -> None:
     assert "wrong" not in str(caught.value)
     with pytest.raises(UsageError, match="nope"):
         diff(f"{mariadb}#nope", str(tmp_path / "good.csv"), key=["id"])
+
+
+def test_every_row_and_column_of_mariadb_counts(mariadb: str, tmp_path: Path) -> None:
+    """Those that a star leaves out, and those beyond the limit that a server has for every answer."""
+    (tmp_path / "t.csv").write_text("id,v\n0,1\n")
+    client = lab_client(mariadb)
+    client.execute("create table hidden (id int, v int invisible)")
+    client.execute("insert into hidden (id, v) values (0, 2)")
+    client.execute("create table long_one (id int, v int)")
+    client.execute("insert into long_one values (0, 1), (1, 2)")
+    client.execute("set global sql_select_limit = 1")
+    try:
+        for table in ("hidden", "long_one"):
+            assert diff(f"{mariadb}#{table}", str(tmp_path / "t.csv"), key=["id"]).equal is False
+    finally:
+        client.execute("set global sql_select_limit = default")
+
+
+def test_a_write_behind_the_point_is_a_write(mariadb: str) -> None:
+    """A table that changed while it was compared is known by any digit of its numbers."""
+    client = lab_client(mariadb)
+    client.execute("create table prices (id int, v decimal(10, 2), w double)")
+    client.execute("insert into prices values (0, 1.25, 1.25)")
+    for column in ("v", "w"):
+        source = MysqlSource(Side.parse(f"{mariadb}#prices"), "left")
+        client.execute(f"update prices set {column} = 1.3")
+        assert source.changed()
+        source.close()
+
+
+def lab_client(url: str) -> Any:
+    """A client that writes."""
+    port = int(url.rpartition(":")[2].partition("/")[0])
+    return pymysql.connect(
+        host="127.0.0.1", port=port, user="lab", password="lab", database="d", autocommit=True
+    ).cursor()

@@ -114,7 +114,9 @@ def test_a_side_never_shows_its_password() -> None:
 
 
 @pytest.mark.lab
-def test_s3_versions_and_globs(moto: str, files: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_s3_versions_and_globs(
+    moto: str, files: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A glob of objects is a side, and so is an older version of one object."""
     for name, value in (("AWS_ENDPOINT_URL", moto), ("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "b"),
                         ("AWS_DEFAULT_REGION", "us-east-1")):  # fmt: skip
@@ -128,6 +130,9 @@ def test_s3_versions_and_globs(moto: str, files: tuple[str, str], monkeypatch: p
     client.put_object(Bucket="lake", Key="t/one.parquet", Body=Path(right).read_bytes())
     assert diff(left, "s3://lake/t/one.parquet", key=["id"]).changed == 1
     assert diff(left, f"s3://lake/t/one.parquet?versionId={first}", key=["id"]).equal is True
+    client.put_object(Bucket="lake", Key="t/x.tsv", Body=b"id\ta,b\n1\tx,y\n")
+    (tmp_path / "x.tsv").write_bytes(b"id\ta,b\n1\tx,y\n")
+    assert diff(str(tmp_path / "x.tsv"), "s3://lake/t/x.tsv", key=["id"]).equal is True
     assert call(left, "s3://nowhere/x.parquet", "-k", "id").exception.exit_code == 69
 
 

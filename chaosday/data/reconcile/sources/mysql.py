@@ -14,6 +14,7 @@ from chaosday.data.reconcile.workspace import Workspace
 from chaosday.errors import ChaosdayError
 
 BINARY = 63
+NO_LIMIT = 2**64 - 1
 _KINDS = {
     "TINY": "int", "SHORT": "int", "LONG": "int", "INT24": "int", "LONGLONG": "int", "YEAR": "int",
     "DECIMAL": "decimal", "NEWDECIMAL": "decimal", "FLOAT": "float32", "DOUBLE": "float", "DATE": "date",
@@ -34,8 +35,9 @@ class MysqlSource:
         self.relation = side.subquery if side.query else ".".join(parts)
         try:
             self.session.ask("set session transaction isolation level repeatable read")
-            self.session.ask("set time_zone = '+00:00'")
-            self.fields, self.exported = self._describe()
+            # A server may be told to end every answer after so many rows.
+            self.session.ask(f"set time_zone = '+00:00', sql_select_limit = {NO_LIMIT}")
+            self.fields, self.exported = self._describe(side)
             self.fingerprint = self._fingerprint()
             self.session.ask("start transaction with consistent snapshot, read only")
         except ChaosdayError:
@@ -54,13 +56,14 @@ class MysqlSource:
     def close(self) -> None:
         self.session.close()
 
-    def _describe(self) -> tuple[list[Field], list[str]]:
+    def _describe(self, side: Side) -> tuple[list[Field], list[str]]:
         from pymysql.constants import FIELD_TYPE
 
         names = {number: name for name, number in vars(FIELD_TYPE).items() if isinstance(number, int)}
         names[FIELD_TYPE.TINY], names[FIELD_TYPE.TIME] = "TINY", "TIME"
         with self.session.errors(), self.session.connection.cursor() as cursor:
-            cursor.execute(statement("select * from {relation} t limit 0", relation=self.relation))
+            every = listed(["t.*", *(f"t.{tick(name)}" for name in self._invisible(side))])
+            cursor.execute(statement("select {every} from {relation} t limit 0", every=every, relation=self.relation))
             described = cursor._result.fields
         fields, exported = [], []
         for column in described:
@@ -77,9 +80,30 @@ class MysqlSource:
             exported.append(f"cast({name} as double)" if word == "FLOAT" else name)
         return fields, exported
 
+    def _invisible(self, side: Side) -> list[str]:
+        """The columns of a table that a star leaves out."""
+        if side.query:
+            return []
+        schema, _, name = side.table.rpartition(".")
+        found = self.session.ask(
+            statement(
+                "select column_name from information_schema.columns where table_schema = {schema}"
+                " and table_name = {name} and extra like '%INVISIBLE%' order by ordinal_position",
+                schema=_text(schema) if schema else "database()",
+                name=_text(name),
+            )
+        )
+        return [column for (column,) in found]
+
     def _fingerprint(self) -> tuple[tuple[Any, ...], ...]:
         """Count and checksum of the rows as they are now, to tell a write from no write."""
-        cells = listed(f"coalesce(hex({name}), '-')" for name in self.exported)
+        # As text: of a number hex would keep what stands before the point.
+        cells = listed(f"coalesce(hex(concat({name}, '')), '-')" for name in self.exported)
         row = f"crc32(concat_ws(',', {cells}))"
         sql = "select count(*), bit_xor({row}), sum({row}) from {relation} t"
         return self.session.ask(statement(sql, row=row, relation=self.relation))
+
+
+def _text(value: str) -> str:
+    """A text as a literal in which no character means anything, whatever the session takes a backslash for."""
+    return f"convert(0x{value.encode().hex()} using utf8mb4)"

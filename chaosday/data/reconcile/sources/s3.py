@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from chaosday.clients.objects import Bucket, Listed
 from chaosday.data.reconcile.sides import Side
@@ -31,8 +31,9 @@ class S3Source:
         if not self.seen:
             raise TargetUnreachable(f"the {label} side has no object {side}")
         self.scratch = tempfile.TemporaryDirectory(prefix="chaosday-s3-")
-        suffix = ".csv.gz" if self.pattern.endswith(".gz") else f".{side.form}"
-        paths = [Path(self.scratch.name) / f"{number}{suffix}" for number in range(len(self.seen))]
+        # What a file is, its name's endings say: a tab between fields, or that it is compressed.
+        endings = ("".join(PurePosixPath(one.key).suffixes[-2:]) for one in self.seen)
+        paths = [Path(self.scratch.name) / f"{number}{ending}" for number, ending in enumerate(endings)]
         for listed_object, path in zip(self.seen, paths, strict=True):
             self.bucket.fetch(listed_object, path)
         shown = (listed_object.key for listed_object in self.seen)
