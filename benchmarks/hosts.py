@@ -333,7 +333,14 @@ def fanout(sessions: int) -> dict[str, Any]:
             fabric.Connection(
                 host.address,
                 user="root",
-                connect_kwargs={"key_filename": str(lab.key), "look_for_keys": False, "allow_agent": False},
+                connect_kwargs={
+                    "key_filename": str(lab.key),
+                    "look_for_keys": False,
+                    "allow_agent": False,
+                    # It begins with all of them at once: on a busy machine the last is heard late.
+                    "banner_timeout": 300,
+                    "auth_timeout": 300,
+                },
             )
             for host in which
         )

@@ -14,7 +14,7 @@ from chaosday.record.inputs import InputPath
 from chaosday.record.run_directory import runs_root
 from chaosday.reporting.terminal import say, say_json
 from chaosday.undo.fleet import leases_on, recover_hosts
-from chaosday.undo.recovery import Recovered, journals_under, recover, words, would_run
+from chaosday.undo.recovery import Recovered, journals_under, open_in, recover, words, would_run
 
 
 @click.command("recover", short_help="End what a run that died left behind.")
@@ -25,7 +25,7 @@ from chaosday.undo.recovery import Recovered, journals_under, recover, words, wo
     type=InputPath(),
     help="An experiment, or any file with its 'targets': every lease on them is ended, whoever armed it.",
 )
-@click.option("--list", "only_list", is_flag=True, help="With --targets: show the leases there, and end none.")
+@click.option("--list", "only_list", is_flag=True, help="Show what is left, and end and remove nothing.")
 @click.option(
     "--trust-unsigned",
     "unsigned",
@@ -44,10 +44,9 @@ def command(
     Only journals that are ours alone and signed with this worker's key are believed; others are listed.
     With --targets no journal is needed, so that any machine that reaches them can do it. Goes on past what
     cannot be reached; exits 0 when nothing is left, 3 otherwise."""
-    if only_list and file is None:
-        raise click.UsageError("--list needs --targets FILE: leases are listed on targets")
     given = load_targets(file) if file is not None and not only_list else {}
-    did = _recovered(runs, unsigned, yes, given) if file is None or runs is not None else []
+    act = _found if only_list else lambda runs: _recovered(runs, unsigned, yes, given)
+    did = act(runs) if file is None or runs is not None else []
     if file is not None:
         from chaosday.model.lease import LeaseHolder
 
@@ -80,6 +79,16 @@ def _recovered(runs: Path | None, unsigned: tuple[str, ...], yes: bool, given: M
     journals = journals_under(runs or runs_root())
     did = recover(journals, trust_unsigned=_agreed(journals, unsigned, yes))
     return did + conclude_abandoned(journals) + remove_leftovers(journals, given)
+
+
+def _found(runs: Path | None) -> list[Recovered]:
+    """What runs left, as it is: faults and processes, then what they made."""
+    from chaosday.drills.leftovers import leftovers
+
+    if runs is None and not runs_root().is_dir():
+        return []
+    journals = journals_under(runs or runs_root())
+    return open_in(journals) + leftovers(journals)
 
 
 def _listed(holders: dict[str, Target]) -> list[Recovered]:

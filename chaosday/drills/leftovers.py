@@ -12,10 +12,10 @@ from chaosday.clock import Clock, SystemClock
 from chaosday.errors import EvidenceMissing, TargetUnreachable
 from chaosday.model.target import Target
 from chaosday.model.workload import Workload
-from chaosday.record.journal import Journal, JournalReading
+from chaosday.record.journal import Journal, JournalReading, read
 from chaosday.record.run_directory import RunDirectory
 from chaosday.servers import shared_memory
-from chaosday.undo.recovery import Recovered, owner_lives
+from chaosday.undo.recovery import Recovered, owner_lives, whose
 from chaosday.undo.undoing import Attempt
 
 REMOVED, LEFT = "cleaned_up", "left_behind"
@@ -47,6 +47,40 @@ def remove_leftovers(
     return did
 
 
+def leftovers(journals: Iterable[Path]) -> list[Recovered]:
+    """What ``remove_leftovers`` takes away now or once the run is judged, with age and owner; takes nothing."""
+    found: list[Recovered] = []
+    for path in journals:
+        run = path.parent.absolute().name
+        tried = Attempt(f"what {run} left could not be looked for")
+        with tried:
+            reading = read(path)
+            if reading.records and reading.authentic() and not owner_lives(reading) and _stays(reading):
+                found += [Recovered(run=run, ok=True, words=words, target=name) for name, words in _made(reading)]
+        if tried.error:
+            found.append(Recovered(run=run, ok=False, words=tried.error))
+    return found
+
+
+def _stays(reading: JournalReading) -> bool:
+    """Whether the run did not end by itself, or something stayed when it did."""
+    ends = [record for record in reading.records if record.event in ("verdict", REMOVED, LEFT)]
+    return not ends or ends[-1].event == LEFT or (ends[-1].event == "verdict" and ends[-1].data.get("by") == "recover")
+
+
+def _made(reading: JournalReading) -> list[tuple[str, str]]:
+    made = []
+    for record in reading.records:
+        if record.event == COPY and Path(record.data["folder"]).is_dir():
+            made.append(("", f"the copy in {record.data['folder']} ({whose(reading)})"))
+        if record.event == "prepare":
+            data = record.data["workload"]
+            workload = cast(Workload, registry.member("workloads", data["kind"]).model_validate(data))
+            words = f"what the {workload.kind} workload made ({workload.scope}; {whose(reading)})"
+            made.append((workload.target, words))
+    return made
+
+
 def _is_due(directory: RunDirectory, reading: JournalReading) -> bool:
     """Whether a dead run of ours was judged by others, or said itself that something stayed; violated ones keep all."""
     if not reading.records or not reading.authentic() or owner_lives(reading):
@@ -61,19 +95,17 @@ def _is_due(directory: RunDirectory, reading: JournalReading) -> bool:
 def _removed(directory: RunDirectory, journal: Journal, targets: Mapping[str, Target], clock: Clock) -> list[Recovered]:
     reading = journal.reading()
     meant = next((each.data for each in reading.records if each.event == "preflight"), {}).get("experiment", {})
-    opened = reading.records[0]
-    age_s = (clock.wall_ns() - opened.wall_ns) / 1e9
-    whose = f"{_age(age_s)} old, of process {opened.data.get('pid')} on {opened.data.get('host')}"
+    owner = whose(reading, clock.wall_ns())
     did = []
     for record in reading.records:
         if record.event == COPY:
-            did += _copy(directory, Path(record.data["folder"]), whose)
+            did += _copy(directory, Path(record.data["folder"]), owner)
         if record.event != "prepare":
             continue
         data = record.data["workload"]
         workload = cast(Workload, registry.member("workloads", data["kind"]).model_validate(data))
         target = targets.get(workload.target) or _rebuilt(meant, workload.target)
-        did.append(_one(directory, workload, target, whose))
+        did.append(_one(directory, workload, target, owner))
     if all(each.ok and each.words.startswith("removed") for each in did):
         journal.append(REMOVED, by="recover")
     else:
@@ -81,8 +113,8 @@ def _removed(directory: RunDirectory, journal: Journal, targets: Mapping[str, Ta
     return did
 
 
-def _one(directory: RunDirectory, workload: Workload, target: Target, whose: str) -> Recovered:
-    what = f"what the {workload.kind} workload made ({workload.scope}; {whose})"
+def _one(directory: RunDirectory, workload: Workload, target: Target, owner: str) -> Recovered:
+    what = f"what the {workload.kind} workload made ({workload.scope}; {owner})"
     words = f"removed {what}"
     tried = Attempt(f"still there, and looked for again with --targets FILE: {what}")
     with tried:
@@ -96,11 +128,11 @@ def _one(directory: RunDirectory, workload: Workload, target: Target, whose: str
     return Recovered(run=directory.run, ok=not tried.error, words=tried.error or words, target=workload.target)
 
 
-def _copy(directory: RunDirectory, folder: Path, whose: str) -> list[Recovered]:
+def _copy(directory: RunDirectory, folder: Path, owner: str) -> list[Recovered]:
     """The folder of a copy, whose server has ended with the run, and what that left in shared memory."""
     if not folder.is_dir():
         return []
-    what = f"the copy in {folder} ({whose})"
+    what = f"the copy in {folder} ({owner})"
     tried = Attempt(f"still there, and looked for again next time: {what}")
     with tried:
         for version in folder.rglob("PG_VERSION"):
@@ -116,10 +148,3 @@ def _rebuilt(meant: Mapping[str, Any], name: str) -> Target:
     if known is None:
         raise EvidenceMissing(f"its journal does not say what {name} is")
     return cast(Target, registry.member("targets", str(known.get("kind", ""))).model_validate(known))
-
-
-def _age(seconds: float) -> str:
-    for span_s, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= span_s:
-            return f"{seconds / span_s:.0f} {unit}"
-    return f"{seconds:.0f} s"

@@ -7,6 +7,7 @@ that nobody else may write, each record signed with the worker's key (``record.k
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import cast
@@ -20,8 +21,8 @@ from chaosday.model.fault import Fault
 from chaosday.model.lease import LeaseHolder
 from chaosday.model.target import ProcessIdentity, Target
 from chaosday.processes.process_table import boot, is_running
-from chaosday.record.journal import Journal, JournalReading, OpenFault, open_faults
-from chaosday.undo.ending import end_processes
+from chaosday.record.journal import Journal, JournalReading, OpenFault, open_faults, read
+from chaosday.undo.ending import end_processes, marked
 from chaosday.undo.undoing import Attempt, undo
 
 
@@ -94,6 +95,46 @@ def would_run(journals: Iterable[Path], runs: Collection[str]) -> list[str]:
         finally:
             journal.close()
     return said
+
+
+def open_in(journals: Iterable[Path]) -> list[Recovered]:
+    """What ``recover`` would find to end, and ends nothing: open faults and marked processes, with age and owner."""
+    found: list[Recovered] = []
+    for path in journals:
+        run = path.parent.absolute().name
+        tried = Attempt(f"journal {path}")
+        with tried:
+            found += _open_in(run, read(path))
+        if tried.error:
+            found.append(Recovered(run=run, ok=False, words=tried.error))
+    return found
+
+
+def _open_in(run: str, reading: JournalReading) -> list[Recovered]:
+    if not reading.records:
+        return []
+    if owner_lives(reading):
+        return [Recovered(run=run, ok=True, words=f"still runs, {whose(reading)}")]
+    if not reading.authentic():
+        return _unsigned(run, reading)
+    found = []
+    for each in open_faults(reading):
+        words, kind = f"open since it was {each.stage}; {whose(reading)}", str(each.fault.get("kind", ""))
+        lease_id = each.lease.id
+        found.append(Recovered(run=run, ok=True, words=words, fault=kind, target=each.target_name, lease_id=lease_id))
+    for process in marked(reading.run) if _made_here(reading) else ():
+        said = f"process {process.pid} ({process.command[:60]}); {whose(reading)}"
+        found.append(Recovered(run=run, ok=True, words=said))
+    return found
+
+
+def whose(reading: JournalReading, now_ns: int | None = None) -> str:
+    """How old a run is, and which process on which machine it was."""
+    opened = reading.records[0]
+    seconds = ((time.time_ns() if now_ns is None else now_ns) - opened.wall_ns) / 1e9
+    spans = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+    span_s, unit = next((each for each in spans if seconds >= each[0]), (1, "s"))
+    return f"{seconds / span_s:.0f} {unit} old, of process {opened.data.get('pid')} on {opened.data.get('host')}"
 
 
 def heal_open(open_fault: OpenFault, targets: Mapping[str, Target], journal: Journal | None, by: str) -> Recovered:

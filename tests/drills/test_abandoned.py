@@ -12,7 +12,7 @@ import pytest
 
 from chaosday.clock import SystemClock
 from chaosday.drills.abandoned import SILENT_ELSEWHERE_S, STILL_OPEN_S, conclude_abandoned
-from chaosday.drills.leftovers import remove_leftovers
+from chaosday.drills.leftovers import leftovers, remove_leftovers
 from chaosday.record.journal import Journal, read
 from chaosday.record.recorder import Recorder
 from chaosday.record.run_directory import RunDirectory
@@ -157,6 +157,10 @@ def test_what_stayed_in_a_target_is_looked_for(tmp_path: Path, events: Any, look
     prepared = ("prepare", {"workload": {"kind": "ledger", "target": "database", "scope": "abc123"}})
     meant = ("preflight", {"experiment": {"targets": {"database": {"kind": "postgresql", "port": 1, "via": "door"}}}})
     journal = died(tmp_path, meant, prepared, *events, plan=PLAN)
+    # Listed as well: what stays because of a violation, and what is taken away once somebody has judged the run.
+    listed = leftovers([journal])
+    assert bool(listed) == (looked_for or not events or events[-1][1].get("by") == "recover")
+    assert all(each.target == "database" and "abc123" in each.words and "old, of" in each.words for each in listed)
     did = remove_leftovers([journal], clock=Later(7200))
     assert len(did) == looked_for
     if looked_for:

@@ -70,6 +70,7 @@ def test_the_command_lists_and_ends(tmp_path: Path, paused: tuple[psutil.Process
     ended = recover("--targets", str(file))
     assert ended.returncode == 0, ended.stderr
     assert process.status() != psutil.STATUS_STOPPED
-    for words in (["--list"], ["--targets", "nowhere.yaml"]):
+    assert recover("--list").stdout == "nothing was left to recover\n"
+    for words in (["--list", "nowhere"], ["--targets", "nowhere.yaml"]):
         wrong = recover(*words)
         assert (wrong.returncode, len(wrong.stderr.strip().splitlines())) == (64, 1), wrong.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import re
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from chaosday.record.journal import Journal, open_faults, read
 from chaosday.running.lifecycle import Lifecycle
 from chaosday.targets.local_host import LocalHost
 from chaosday.targets.local_process import LocalProcess
-from chaosday.undo.recovery import journals_under, recover, words
+from chaosday.undo.recovery import journals_under, open_in, recover, words
 
 pytestmark = pytest.mark.lab
 
@@ -68,6 +69,25 @@ def test_it_goes_on_past_damage_and_says_what_it_did(tmp_path: Path, victims: li
     for journal in (journals[0], journals[2]):
         assert open_faults(read(journal)) == []
     assert words(recover([journals[0]])) == ["nothing was left to recover"]
+
+
+def test_what_is_left_is_listed_and_left(tmp_path: Path, victims: list[psutil.Process]) -> None:
+    """Faults with age and owner, a damaged journal as one; nothing is ended and nothing written; then it is ended."""
+    journals = [_paused_by_a_dead_run(f"run-{n}", tmp_path, victim.pid) for n, victim in enumerate(victims[:2])]
+    before = journals[1].read_bytes()
+    journals[0].write_bytes(journals[0].read_bytes().replace(b"pause", b"pausf"))
+    for _ in range(2):
+        damaged, found = open_in(journals)
+        assert not damaged.ok and "changed after it was written" in damaged.words
+        assert (found.run, found.fault, found.target) == ("run-1", "process.pause", "p")
+        assert re.match(r"open since it was inject\w+; \d+ \w+ old, of process \d+ on ", found.words)
+    assert journals[1].read_bytes() == before
+    assert [victim.status() for victim in victims[:2]] == [psutil.STATUS_STOPPED] * 2
+    recover(journals[1:])
+    assert open_in(journals[1:]) == []
+    LocalHost(state_dir=str(tmp_path / "leases")).capability(LeaseHolder).heal(
+        LocalHost(state_dir=str(tmp_path / "leases")).capability(LeaseHolder).leases()[0].id
+    )
 
 
 def test_a_torn_journal_is_enough(tmp_path: Path, victims: list[psutil.Process]) -> None:
