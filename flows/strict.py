@@ -18,7 +18,12 @@ from pydantic import TypeAdapter, ValidationError
 from blocks.target_block import OF_PREFECT
 from chaosday.errors import InvalidExperiment
 from chaosday.model.experiment import in_words
-from chaosday.model.unknown_fields import unknown_fields
+from chaosday.model.unknown_fields import secrets_in_clear, unknown_fields
+
+IN_CLEAR = (
+    "a secret in clear, which Prefect keeps and shows as it is: choose a block, or leave it out and give it to the "
+    "worker's environment (docs/blocks.md); and change it, since it is known now"
+)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -93,13 +98,14 @@ def _wrong(expected: dict[str, Any], name: str, value: Any) -> list[str]:
         return [f"{name}: there is no such parameter" + (f"; did you mean {near[0]}?" if near else "")]
     if lines := unknown_fields(expected[name], value, name, beside=OF_PREFECT):
         return lines
+    lines = [f"{place}: {IN_CLEAR}" for place in secrets_in_clear(expected[name], value, name)]
     if _refers(value):
-        return []
+        return lines
     try:
         TypeAdapter(expected[name]).validate_python(value)
     except ValidationError as error:
-        return [f"{name}: {in_words(error)}"]
-    return []
+        lines.append(f"{name}: {in_words(error)}")
+    return lines
 
 
 def _refers(value: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Fields that nobody knows: found in plain data before a model that ignores them has lost them."""
+"""What plain data say that a model would keep silent about: fields that nobody knows, secrets that stand in clear."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import types
 from collections.abc import Collection, Iterable, Mapping
 from typing import Annotated, Any, Union, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 
 
 def unknown_fields(expected: Any, data: Any, where: str = "", *, beside: Collection[str] = ()) -> list[str]:
@@ -27,6 +27,25 @@ def unknown_fields(expected: Any, data: Any, where: str = "", *, beside: Collect
     for item, name, value in _items(expected, data):
         lines += unknown_fields(item, value, _at(where, name), beside=beside)
     return lines
+
+
+def secrets_in_clear(expected: Any, data: Any, where: str = "") -> list[str]:
+    """The place of each text in ``data`` that ``expected`` takes for a secret (``SecretStr``), at any depth.
+
+    A member of a union that is not meant counts too: what a form re-submits of another tab is written down as well. An
+    empty text is none, and neither is what a model holds already.
+    """
+    if isinstance(data, str):
+        return [where] if data and SecretStr in _members(expected) else []
+    found = []
+    if isinstance(data, Mapping):
+        models = [each for each in _members(expected) if isinstance(each, type) and issubclass(each, BaseModel)]
+        for model in models:
+            for name, annotation in _fields(model).items():
+                found += secrets_in_clear(annotation, data.get(name), _at(where, name))
+    for item, name, value in _items(expected, data):
+        found += secrets_in_clear(item, value, _at(where, name))
+    return list(dict.fromkeys(found))
 
 
 def _of_models(

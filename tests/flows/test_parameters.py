@@ -8,11 +8,13 @@ from typing import Any
 import orjson
 import pytest
 from prefect import flow
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
+from blocks.target_block import TargetBlock
 from chaosday.errors import InvalidExperiment
 from chaosday.model.experiment import Experiment, parse
-from chaosday.registry import members
+from chaosday.model.unknown_fields import secrets_in_clear
+from chaosday.registry import FAMILIES, members
 
 pytestmark = pytest.mark.xdist_group("prefect")
 
@@ -123,6 +125,52 @@ def test_a_refusal_shows_no_value(caplog: pytest.LogCaptureFixture) -> None:
         ad_hoc_connections.validate_parameters(wrong)
     assert "database: port" in str(refused.value)
     assert "canary" not in str(refused.value) + caplog.text
+
+
+def secret_fields(model: Any) -> list[str]:
+    """The fields of a model that hold a secret, as pydantic has them, however deep."""
+    schema = TypeAdapter(model).json_schema()
+    parts = [schema, *schema.get("$defs", {}).values()]
+    return [
+        name
+        for part in parts
+        for name, field in part.get("properties", {}).items()
+        if any(each.get("writeOnly") for each in (field, *field.get("anyOf", [])))
+    ]
+
+
+def test_a_secret_in_clear_is_refused_wherever_it_stands() -> None:
+    """Prefect keeps parameters as they are: each secret of each target and block, and none that a model holds."""
+    import blocks
+    from flows.experiment import experiment
+
+    tried = 0
+    for kind, model in members("targets").items():
+        for field in secret_fields(model):
+            wrong = {"experiment": {"targets": {"t": {"kind": kind, field: "canary"}}}}
+            with pytest.raises(InvalidExperiment, match=rf"experiment.targets.t.{field}: a secret in clear") as refused:
+                experiment.validate_parameters(wrong)
+            assert "canary" not in str(refused.value)
+            assert not secrets_in_clear(model, {"kind": kind, field: ""})
+            assert not secrets_in_clear(model, model.model_validate({field: "canary"}))
+            tried += 1
+    for family in set(FAMILIES) - {"targets"}:
+        assert not [kind for kind, model in members(family).items() if secret_fields(model)], "try these as well"
+    offered = [each for each in vars(blocks).values() if isinstance(each, type) and issubclass(each, TargetBlock)]
+    for block in offered:
+        for field in secret_fields(block):
+            assert secrets_in_clear(block | None, {"$ref": {"block_document_id": "x"}, field: "canary"}) == [field]
+            tried += 1
+    assert tried > 20
+
+
+def test_a_form_takes_a_password_by_its_block_only() -> None:
+    """Written out it is refused with the place of it and what to do; left out, the worker's environment is asked."""
+    from flows.adhoc import ad_hoc_connections
+
+    with pytest.raises(InvalidExperiment, match=r"^database.password: .* choose a block, .* Nothing was begun$"):
+        ad_hoc_connections.validate_parameters({"database": DATABASE | {"password": "canary"}, "fault": SLOW})
+    assert ad_hoc_connections.validate_parameters({"database": DATABASE | {"password": None}, "fault": SLOW})
 
 
 def test_a_misspelt_field_of_a_block_is_refused() -> None:

@@ -14,9 +14,9 @@ from tests.ui.serving import Served, serving
 
 
 @pytest.fixture(scope="session")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """One for all the tests of a worker process."""
-    with serving(tmp_path_factory.mktemp("served"), {}) as started:
+def served(pair: tuple[Node, Node], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """One for all the tests of a worker process; its worker knows the database's password, and no parameter does."""
+    with serving(tmp_path_factory.mktemp("served"), {"PGPASSWORD": pair[0].password}) as started:
         yield started
 
 

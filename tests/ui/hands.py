@@ -11,11 +11,9 @@ from typing import Any
 import orjson
 import psutil
 import psycopg
-from pydantic import SecretStr
 
 from chaosday.record.journal import open_faults, read
 from chaosday.servers.postgres import Node
-from chaosday.targets.postgresql import PostgreSQL
 from chaosday.undo.recovery import owner_lives
 from tests.leftovers import processes_of
 from tests.ui.serving import Served
@@ -174,16 +172,8 @@ class Hands:
         self.set_state(run, "CANCELLING", "Cancelling")
 
     def _login(self) -> dict[str, Any]:
-        return {
-            "host": "127.0.0.1",
-            "port": self._primary.port,
-            "user": "postgres",
-            "password": self._primary.password,
-        }
-
-    def database(self) -> PostgreSQL:
-        """With its password."""
-        return PostgreSQL(port=self._primary.port, user="postgres", password=SecretStr(self._primary.password))
+        # The password is the worker's to know: in a parameter it would be refused.
+        return {"host": "127.0.0.1", "port": self._primary.port, "user": "postgres"}
 
     def tables(self, run: Started) -> list[str]:
         """What the run's workloads have made in the database and not taken away."""

@@ -28,7 +28,7 @@ SERVERS = {"3.7.8": ["prefect==3.7.8"], "3.9.1": ["prefect==3.9.1", "whenever>=0
 
 
 @pytest.fixture(params=SERVERS)
-def other(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Served]:
+def other(request: pytest.FixtureRequest, pair: tuple[Node, Node], tmp_path: Path) -> Iterator[Served]:
     """A server of that version, with our deployments, and a worker of ours on it."""
     packages, home = tmp_path / "packages", tmp_path / "home"
     fetch = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(packages)]
@@ -38,6 +38,7 @@ def other(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Served]:
     url = f"http://127.0.0.1:{free_port()}"
     clean = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
     environment = clean | {"HOME": str(home), "CHAOSDAY_RUNS": str(tmp_path / "runs"), "PREFECT_API_URL": f"{url}/api"}
+    environment["PGPASSWORD"] = pair[0].password
     words = ("prefect", "server", "start", "--no-ui", "--host", "127.0.0.1", "--port", url.rpartition(":")[2])
     children = [Child("server", words, environment | {"PYTHONPATH": str(packages)})]
     try:
