@@ -155,7 +155,7 @@ def test_the_command_shows_who_noticed(table: dict[str, Any], tmp_path: Path) ->
         text=True,
         check=False,
     )
-    assert done.returncode == 1, done.stderr
+    assert done.returncode == 1, done.stdout[:3000] + done.stderr
     assert "not noticed" in done.stdout and "violated" in done.stdout
     (journal,) = (tmp_path / "runs").glob("*/journal.jsonl")
     run = journal.parent
