@@ -21,8 +21,8 @@ from tests.lab.vm import need_vm
 
 pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("with_prefect")]
 ALWAYS = (
-    "redis-crash", "redis-power-cut", "nats-power-cut", "postgresql-power-cut", "mariadb-lost-update",
-    "etcd-stale-read", "rabbitmq-unconfirmed", "sqlite-lost-fsync",
+    "redis-crash", "nats-power-cut", "postgresql-power-cut", "mariadb-lost-update", "etcd-stale-read",
+    "rabbitmq-unconfirmed", "sqlite-lost-fsync",
 )  # fmt: skip
 """One of each system that is started; all of them take ten minutes, and have a command of their own."""
 OF_ROOT = ("nats", "embedded", "etcd_single", "machine")
