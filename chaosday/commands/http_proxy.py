@@ -85,5 +85,5 @@ def _lab(ends: contextlib.ExitStack, control: Path, places: Iterable[str]) -> La
 def _pair(word: str) -> tuple[str, str]:
     name, equals, value = word.partition("=")
     if not equals or not name or not value:
-        raise UsageError(f"{word!r} is not NAME=VALUE")
+        raise UsageError("an option is not NAME=VALUE: a route is name=http://host:port, a place name=host:port")
     return name, value

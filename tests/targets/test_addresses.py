@@ -6,6 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from chaosday.errors import UsageError
+from chaosday.mechanisms.http_proxy.routes import Upstream
 from chaosday.model.experiment import in_words
 from chaosday.registry import members
 
@@ -27,3 +28,11 @@ def test_no_address_takes_a_password(family: str) -> None:
                     model.model_validate({name: login}).address()
                 said = refused.value
                 assert "canary" not in (in_words(said) if isinstance(said, ValidationError) else str(said)), kind
+
+
+@pytest.mark.parametrize("login", ["http://user:canary@h:1", "https://canary@h", "user:canary@h:1", "ftp://canary"])
+def test_no_route_of_the_http_proxy_does(login: str) -> None:
+    """It would be dropped in silence, and said when the proxy starts."""
+    with pytest.raises(UsageError) as refused:
+        Upstream.of(login)
+    assert "canary" not in str(refused.value)

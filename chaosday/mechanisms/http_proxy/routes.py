@@ -93,13 +93,14 @@ class Upstream:
 
     @classmethod
     def of(cls, url: str, authority_file: str = "") -> Upstream:
-        wrong = UsageError(f"an upstream is http://host:port or https://host:port, not {url!r}")
+        # What was given is not said: it may hold a login.
+        wrong = UsageError("an upstream is http://host:port or https://host:port, without a user or a password")
         try:
             parts = urlsplit(url if "//" in url else f"http://{url}")
             port = parts.port or (443 if parts.scheme == "https" else 80)
         except ValueError:
             raise wrong from None
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
             raise wrong
         return cls(parts.hostname, port, parts.scheme == "https", authority_file)
 

@@ -139,12 +139,15 @@ def test_every_record_of_a_csv_is_a_row(tmp_path: Path, left: bytes, right: byte
     assert of_csvs(tmp_path, left, left).equal is True
 
 
-def test_a_gzipped_csv_that_ends_early_is_refused(tmp_path: Path) -> None:
-    """A cut compressed file is not a shorter table."""
-    whole = gzip.compress(b"id,v\n" + b"1,2\n" * 1000)
-    for name, data in (("l", whole), ("r", whole[:-10])):
+@pytest.mark.parametrize(("damage", "words"), [("cut", "end"), ("flipped", "cannot be read as csv")])
+def test_a_damaged_gzipped_csv_is_refused(tmp_path: Path, damage: str, words: str) -> None:
+    """A cut compressed file is not a shorter table, and a flipped byte in the middle of one no traceback."""
+    whole = gzip.compress(b"id,v\n" + b"".join(b"%d,%d\n" % (n, n * n) for n in range(1000)))
+    middle = len(whole) // 2
+    damaged = whole[:-10] if damage == "cut" else whole[:middle] + b"\xff" * 4 + whole[middle + 4 :]
+    for name, data in (("l", whole), ("r", damaged)):
         (tmp_path / f"{name}.csv.gz").write_bytes(data)
-    with pytest.raises(MalformedInput, match="end"):
+    with pytest.raises(MalformedInput, match=words):
         diff(f"{tmp_path}/l.csv.gz", f"{tmp_path}/r.csv.gz")
 
 

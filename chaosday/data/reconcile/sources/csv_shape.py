@@ -10,6 +10,7 @@ from __future__ import annotations
 import codecs
 import csv
 import gzip
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,7 +69,7 @@ def examine(path: Path, shown: str) -> CsvShape:
             for chunk in _chunks(file):
                 scan.take(chunk)
             scan.end()
-    except (csv.Error, gzip.BadGzipFile, EOFError, UnicodeDecodeError) as error:
+    except (csv.Error, gzip.BadGzipFile, zlib.error, EOFError, UnicodeDecodeError) as error:
         raise MalformedInput(f"{shown} cannot be read as csv: {error}") from None
     return CsvShape(tuple(names), delimiter, line_end, scan.records - 1, scan.blank, scan.longest, scan.broken)
 

@@ -84,6 +84,8 @@ class MysqlSource:
         """The columns of a table that a star leaves out."""
         if side.query:
             return []
+        # A table that is locked is waited for here, where the server says what it waits for: of the schema it does not.
+        self.session.ask(statement("select 1 from {relation} t limit 0", relation=self.relation))
         schema, _, name = side.table.rpartition(".")
         found = self.session.ask(
             statement(
