@@ -205,7 +205,9 @@ class Lifecycle:
             return self._gone
         now_ns = self._clock.monotonic_ns()
         for life in self._lives.values():
-            if ARMED <= life.stage < CLEAN and not life.fault.ends_its_lease and now_ns > life.sure_until_ns:
+            # While it is undone nobody renews it; one whose undo failed is as lost as any.
+            on = ARMED <= life.stage < CLEAN and not (life.ending and life.seen is None)
+            if on and not life.fault.ends_its_lease and now_ns > life.sure_until_ns:
                 late_s = (now_ns - life.sure_until_ns) / 1e9
                 return f"the lease of {life.fault.kind} on {life.fault.target} ran out {late_s:.1f} s ago unrenewed"
         return ""
@@ -256,11 +258,12 @@ class Lifecycle:
     def _beat(self, life: _Life, period_s: float, until_ns: int, stop: threading.Event) -> None:
         lease = life.plan.lease
         period_s = period_s or lease.ttl_s / 3
-        while not stop.wait(period_s) and life.stage != CLEAN and self._clock.monotonic_ns() < until_ns:
+        # An undo forgets the lease first and looks for a long time afterwards: nobody but us has ended it then.
+        while not stop.wait(period_s) and not life.ending and self._clock.monotonic_ns() < until_ns:
             tried = Attempt(f"renewing {lease.fault} on {lease.target}")
             with tried:
                 self._renew(life)
-            if tried.error and not stop.is_set() and life.stage != CLEAN:
+            if tried.error and not stop.is_set() and not life.ending:
                 self.interruptions.append(tried.error)
                 if tried.gone and not life.fault.ends_its_lease:
                     self._gone = self._gone or tried.error

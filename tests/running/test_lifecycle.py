@@ -36,6 +36,8 @@ class Box:
         self.broken: set[str] = set()
         self.busy = 0
         """How often an undo fails before it works."""
+        self.looked_at: Callable[[], object] = lambda: None
+        """Called while somebody takes a slow look at what an undo left."""
 
     def arm(self, lease: Lease) -> None:
         self.held[lease.id] = lease
@@ -84,6 +86,7 @@ class BoxFault(Fault):
     hurts: int = 1
     first: int = 0
     whole: bool = False
+    slow_s: float = 0
 
     def plan(self, target: Target, context: PlanContext) -> FaultPlan:
         lease = self.lease(context, Undo(script=":"))
@@ -101,6 +104,8 @@ class BoxFault(Fault):
         )
 
     def snapshot(self, target: Target, plan: FaultPlan) -> dict[str, Any]:
+        time.sleep(self.slow_s)
+        BOX.looked_at()
         if self.whole:
             return {"things": dict(BOX.things)}
         return {"things": {name: thing for name, thing in BOX.things.items() if name in plan.snapshot["things"]}}
@@ -278,6 +283,29 @@ def test_a_failing_renewal_is_recorded_and_not_raised(made: Callable[..., Lifecy
     assert later.lease.id not in BOX.things
     assert "is gone" in life.interruptions[0]
     assert "renew_failed" in _events(tmp_path)
+
+
+def test_an_undo_that_looks_for_long_is_no_lost_lease(made: Callable[..., Lifecycle]) -> None:
+    """The lease is forgotten first and the target looked at afterwards: nobody renews what we ended ourselves, and the
+    run goes on; one whose undo failed is lost once its lease has run out."""
+    clock = ManualClock()
+    life = made(clock=clock)
+    life.start_heartbeat(0.005)
+    plan = life.plan(BoxFault(slow_s=0.3, ttl_s=60))
+    life.arm(plan)
+    life.inject(plan)
+    seen: list[str] = []
+    BOX.looked_at = lambda: (clock.advance(300), seen.append(life.lost()))
+    assert life.heal(plan).clean
+    assert (seen, life.lost(), life.interruptions) == ([""], "", [])
+    BOX.looked_at = lambda: None
+    later = life.plan(BoxFault(whole=True, ttl_s=60))
+    life.arm(later)
+    life.inject(later)
+    BOX.things["foreign"] = "changed"
+    assert not life.heal(later).clean
+    clock.advance(300)
+    assert "unrenewed" in life.lost()
 
 
 def test_who_stood_still_for_longer_than_a_lease_injects_nothing(made: Callable[..., Lifecycle]) -> None:
