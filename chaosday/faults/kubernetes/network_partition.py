@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import secrets
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from chaosday.errors import LeaseError, UsageError
+from chaosday.errors import ChaosdayError, LeaseError, UsageError
 from chaosday.mechanisms.cluster.api import Change, Kube, Thing
 from chaosday.mechanisms.cluster.fault import PodFault, pods_of
 from chaosday.mechanisms.cluster.helper_pods import remove, result, start
@@ -74,13 +76,18 @@ class NetworkPartition(PodFault):
         return self.attest(target, plan)
 
     def _silent(self, kube: Kube, lease: Lease, addresses: list[str]) -> int:
-        name = f"{lease.id}-probe"
+        # A name of its own for each: one that could not be taken away must not keep the next from being made.
+        name = f"{lease.id}-probe-{secrets.token_hex(3)}"
         tests = " ".join(
             f"nc -w 2 {address} {self.port} </dev/null >/dev/null 2>&1 || n=$((n+1));" for address in addresses
         )
         start(kube, name, f"n=0; {tests} echo $n >/dev/termination-log", lease)
-        _, words = result(kube, name, timeout_s=60 + 3 * len(addresses))
-        remove(kube, name)
+        try:
+            _, words = result(kube, name, timeout_s=60 + 3 * len(addresses))
+        finally:
+            # One that stays goes with the lease.
+            with contextlib.suppress(ChaosdayError):
+                remove(kube, name)
         return int(words or 0)
 
     def _policy(self, kube: Kube) -> Thing:
