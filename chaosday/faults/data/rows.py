@@ -19,6 +19,8 @@ from chaosday.undo.table_owner import UserTable, as_owner, user_table
 from chaosday.undo.table_rows import keep_again, note_written, still_written
 
 SCRATCH = "chaosday-scratch"
+ANSWER_S = 60.0
+"""How long a statement is waited for: others may hold a lock, and faults before this one have to be undone as well."""
 _NAME = r"^[A-Za-z_][A-Za-z0-9_$]*$"
 Damage = Literal["delete", "null", "zero", "swap", "shift", "truncate", "trailing_space"]
 # The new value of the column; %s in it is never a parameter.
@@ -195,10 +197,10 @@ def _rows(connection: Any, table: Any, order: Any) -> dict[str, Any]:
 
 @contextmanager
 def _asking(target: Target) -> Iterator[Any]:
-    """A connection whose errors are ours, in one line."""
+    """A connection whose waits end, and whose errors are ours, in one line."""
     import psycopg
 
-    with target.capability(Sql).connect() as connection:
+    with target.capability(Sql).connect(answer_s=ANSWER_S) as connection:
         try:
             yield connection
         except psycopg.Error as error:

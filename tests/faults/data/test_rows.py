@@ -13,10 +13,12 @@ import psycopg
 import pytest
 
 from chaosday.errors import LeaseError, Refused, ScratchMarkMissing, UsageError
+from chaosday.faults.data import rows
 from chaosday.faults.data.files import DataFiles
 from chaosday.faults.data.rows import Damage, DataRows
 from chaosday.mechanisms.hosts.scratch import SCRATCH
 from chaosday.model.lease import LeaseHolder
+from chaosday.processes.limits.within import within
 from chaosday.record.journal import Journal
 from chaosday.running.lifecycle import Lifecycle
 from chaosday.servers.postgres import Node
@@ -78,6 +80,31 @@ def test_it_hurts_what_it_chose_and_puts_it_back(target: PostgreSQL, tmp_path: P
     assert contents(target, "precious") == precious
     with target.connect() as connection:
         assert connection.execute("select to_regnamespace('chaosday_kept')").fetchone()[0] is None
+
+
+def test_a_lock_of_somebody_else_does_not_hold_up_the_undo(
+    target: PostgreSQL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rows are back, and a table that refers to them cannot be read: said within a while, and not clean."""
+    before = contents(target)
+    with target.connect() as admin:
+        admin.execute("alter table orders add constraint one unique (pieces)")
+        admin.execute("create table child (pieces int references orders (pieces))")
+        try:
+            life = Lifecycle("r", Journal.create(tmp_path / "journal.jsonl", "r"), {"db": target}, max_affected=4)
+            plan = life.plan(fault("truncate"))
+            life.arm(plan)
+            life.inject(plan)
+            with target.connect(autocommit=False) as holder, monkeypatch.context() as hurried:
+                holder.execute("lock table child in access exclusive mode")
+                hurried.setattr(rows, "ANSWER_S", 1)
+                seen = within(120, lambda: life.heal(plan), "the undo")
+                holder.rollback()
+            assert "no answer within 1 s" in seen.words and not seen.clean
+            assert contents(target) == before
+            assert life.heal(plan).clean
+        finally:
+            admin.execute("drop table child")
 
 
 def test_a_killed_run_is_recovered_from_its_journal_or_without_one(target: PostgreSQL, tmp_path: Path) -> None:
