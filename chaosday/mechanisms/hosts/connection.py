@@ -191,6 +191,8 @@ def _unless_vouched(hop: Address, path: Path, known: Known) -> paramiko.MissingH
         def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> None:
             if key in known.revoked:
                 raise Refused(f"{hop}: its host key {_fingerprint(key)} is revoked in {path}")
+            if vouched(key, hop.host, known.revoked):
+                raise Refused(f"{hop}: whoever signed its host key {_fingerprint(key)} is revoked in {path}")
             if vouched(key, hop.host, known.authorities):
                 return
             raise Refused(

@@ -85,6 +85,9 @@ def test_certificates_vouch_for_users_and_hosts(host: LabHost, tmp_path: Path) -
             continue
         with pytest.raises(Refused, match="is unknown"):
             _reach(host, key_file=str(host.key), known_hosts=str(known))
+    known.write_text(f"@cert-authority * {public}@revoked * {public}")
+    with pytest.raises(Refused, match=r"whoever signed its host key .* is revoked in"):
+        _reach(host, key_file=str(host.key), known_hosts=str(known))
 
 
 def test_lines_that_nobody_can_read_are_skipped_with_a_word(host: LabHost, tmp_path: Path) -> None:
