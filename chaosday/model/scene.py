@@ -17,18 +17,21 @@ class Control:
 
     @classmethod
     def parse(cls, ssh_connection: str) -> Control | None:
-        """From sshd's SSH_CONNECTION; None where there is none, as on this machine itself."""
+        """From sshd's SSH_CONNECTION; None where it is empty, as on this machine itself; ``MalformedInput``."""
         words = ssh_connection.split()
-        if len(words) != 4:
+        if not words:
             return None
-        peer, port = words[0].partition("%")[0], words[3]
+        peer, port = (words[0].partition("%")[0], words[3]) if len(words) == 4 else ("", "")
         try:
             ipaddress.ip_address(peer)
         except ValueError:
             peer = ""
         if not peer or not port.isdigit():
             # Without it the rules would cut the connection by which we hold the target; with it they would be its text.
-            raise MalformedInput(f"the target's SSH_CONNECTION is {ssh_connection.strip()[:80]!r}, which is none")
+            said = f"the target's SSH_CONNECTION is {ssh_connection.strip()[:80]!r}, which is none"
+            raise MalformedInput(
+                f"{said}; let its login keep what sshd sets, or our own connection could not be spared"
+            )
         return cls(peer, int(port))
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from chaosday.errors import AccessDenied, Refused, TargetUnreachable, UsageError
+from chaosday.mechanisms.hosts.ssh import QUIET_S
 from chaosday.model.target import Processes, Shell
 from chaosday.targets.ssh_host import SshHost
 from tests.lab.hosts import Lab, LabHost
@@ -131,6 +132,22 @@ def test_a_lost_connection_is_opened_again(host: LabHost, reached: list[SshHost]
     shell.run("true")
     host.run("kill -9 $(pgrep -f '^sshd: root@notty')")
     assert shell.run("echo back").out == "back\n"
+
+
+def test_a_connection_on_which_nobody_answers_is_given_up_for_another(host: LabHost, reached: list[SshHost]) -> None:
+    """As many shells as there are attempts wait on it: they are all lost by the first that says nothing."""
+    reached.append(target := _target(host, connect_timeout_s=2, attempts=4))
+    shell = target.capability(Shell)
+    with ThreadPoolExecutor(4) as threads:
+        waits = "echo $PPID >>/run/shells; until [ $(grep -c . /run/shells) = 4 ]; do sleep 0.02; done"
+        assert [done.code for done in threads.map(shell.run, [waits] * 4)] == [0] * 4
+    held = shell.run("ps -o ppid= -p $PPID").out.strip()
+    try:
+        host.run(f"kill -STOP {held}; rm /run/shells")
+        time.sleep(2 * QUIET_S)
+        assert shell.run("echo on").out == "on\n"
+    finally:
+        host.run(f"kill -CONT {held}")
 
 
 def test_a_command_that_hangs_is_given_up(host: LabHost, reached: list[SshHost]) -> None:

@@ -6,10 +6,13 @@ writes that an earlier request left running. A shell that ends in the middle of 
 
 from __future__ import annotations
 
+import contextlib
+import math
 import re
 import secrets
 import select
 import shlex
+import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -26,6 +29,12 @@ PIECES = 64
 """Taken before the clock is looked at again: what writes without end would otherwise be read without end."""
 WORD_LIMIT_BYTES = 32 << 10
 """An input up to here is a word of the request (Linux takes 128 KB a word); a longer one ends the session."""
+LAST_WORDS_S = 0.5
+"""After a command's end what it printed may still come: sshd says its exit code when it likes."""
+LOST = "lost"
+"""``SSH_CONNECTION`` where the login took away what sshd had set."""
+TELLING_LETTERS = 4
+"""So many of a password after one another are a part of it, and not a word that happens to be alike."""
 
 
 class Frame:
@@ -87,8 +96,9 @@ class Session:
 
         ``AccessDenied`` where the login or sudo gives none, with its last words. ``deadline_s`` is monotonic.
         """
-        half, other, line, asks = (secrets.token_hex(8) for _ in range(4))
-        channel.exec_command(start(half, other, line, sudo=sudo, asks=asks if password else ""))
+        half, other, line = (secrets.token_hex(8) for _ in range(3))
+        asks = f"{secrets.token_hex(8)}%{secrets.token_hex(8)}"
+        _execute(channel, start(half, other, line, sudo=sudo, asks=asks if password else ""), deadline_s)
         session = cls(channel, sudo=sudo)
         out, err = Frame(half + other), Frame(half + other)
         first = f"{password}\n{line}\n" if password else f"{line}\n"
@@ -97,8 +107,8 @@ class Session:
             return session
         if not channel.get_transport().is_active():
             raise EOFError("the connection closed while a shell was started")
-        said = " ".join(f"{out.before} {err.before}".replace(asks, " ").split())[-300:]
-        if _refused(err, asks) or not session.alive:
+        said = _last_words(f"{out.before} {err.before}".replace(asks, " "), password)
+        if _refused(err, asks) or (not session.alive and time.monotonic() < deadline_s):
             raise AccessDenied(f"{'sudo' if sudo else 'its login'} starts no shell: {said or 'it said nothing'}")
         raise TimeoutError(f"its login has started no shell in time{f': {said}' if said else ''}")
 
@@ -146,12 +156,17 @@ class Session:
 
         With ``ends`` the input ends after what is given.
         """
-        channel = self._channel
+        channel, exited_s = self._channel, math.inf
         while True:
             given, ends = _feed(channel, given, ends)
+            # Looked at before the rest is taken, or what comes in between would be lost.
+            ended = channel.closed or channel.eof_received
+            if channel.exit_status_ready():
+                exited_s = min(exited_s, time.monotonic())
             came = _drain(channel, out, err)
-            left_s = deadline_s - time.monotonic()
-            if done() or left_s <= 0 or (not came and not self.alive):
+            now_s = time.monotonic()
+            left_s = deadline_s - now_s
+            if done() or left_s <= 0 or (not came and (ended or now_s - exited_s > LAST_WORDS_S)):
                 return
             if came:
                 continue
@@ -160,6 +175,27 @@ class Session:
                 channel.status_event.wait(pause_s)  # at its end a stream is always readable: poll would spin
             else:
                 self._poll.poll(pause_s * 1000)
+
+
+def _execute(channel: paramiko.Channel, command: str, deadline_s: float) -> None:
+    """Have the command begun, or ``TimeoutError``: paramiko waits for the answer without bound, or for the close."""
+    import paramiko
+
+    def give_up() -> None:
+        with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
+            channel.close()
+
+    cut = threading.Timer(max(0.0, deadline_s - time.monotonic()), give_up)
+    cut.daemon = True
+    cut.start()
+    try:
+        channel.exec_command(command)
+    except paramiko.SSHException:
+        if time.monotonic() < deadline_s:
+            raise
+        raise TimeoutError("it has not said in time whether it starts a command") from None
+    finally:
+        cut.cancel()
 
 
 def _feed(channel: paramiko.Channel, given: bytes, ends: bool) -> tuple[bytes, bool]:
@@ -200,21 +236,31 @@ def _refused(err: Frame, asks: str) -> bool:
     return err.before.count(asks) > 1
 
 
+def _last_words(said: str, password: str) -> str:
+    """What a login said, on one line; nothing of it where it said what it read, or a part of that."""
+    parts = {password[at : at + TELLING_LETTERS] for at in range(max(1, len(password) - TELLING_LETTERS + 1))} - {""}
+    if any(part in said for part in parts):
+        return "its words may hold a part of the password, and are not shown"
+    return " ".join(said.split())[-300:]
+
+
 def start(half: str, other: str, line: str, *, sudo: bool, asks: str = "") -> str:
     """The command that becomes our ``sh``, for any login shell.
 
     It holds nothing in single quotes that csh or fish would take for theirs (``!``, a backslash, the end of a line).
     The first mark is said in two halves, so that a shell that prints its commands (``set -x``, ``set echo``) does not
     say it. What comes before ``line`` is thrown away: sudo reads a password only where it asks for one, which it does
-    with the word ``asks``.
+    with the word ``asks``. That has one ``%``, which is written as two, so that a shell's trace does not ask either.
     """
     said = f'echo {half}""{other}'
     wait = f'until [ "$l" = {line} ]; do IFS= read -r l || exit 1; done'
     how = ""
     if sudo:
-        how = f"sudo -S -p {asks} -- " if asks else "sudo -n -- "
+        how = f"sudo -S -p {asks.replace('%', '%%')} -- " if asks else "sudo -n -- "
     kept = " ".join(f'{name}="${name}"' for name in ("HOME", "PATH", "USER", "SSH_CONNECTION"))
-    return f"exec env -i {kept} {how}sh -c '{said}; {said} >&2; {wait}; unset l; exec sh'"
+    # Empty is for this machine itself: what hurts packets has to know that there is a connection that it must spare.
+    way = f'export SSH_CONNECTION="${{SSH_CONNECTION:-{LOST}}}"'
+    return f"exec env -i {kept} {how}sh -c '{said}; {said} >&2; {wait}; unset l; {way}; exec sh'"
 
 
 def request(mark: str, script: str, stdin: str | None) -> str:

@@ -71,8 +71,11 @@ class SshShell:
         patience = self._patience
         wait_s = min(timeout_s, patience.connect_s)
         deadline = time.monotonic() + wait_s
-        attempt, transport = 0, None
+        attempt = 0
         while attempt < max(patience.attempts, 1):
+            with self._lock:
+                # A host that says nothing to an idle shell is away on this connection, and is reached by another.
+                transport = self._connection.live
             try:
                 if (idle := self._take_idle(sudo)) is not None and _answers(idle, wait_s):
                     return idle

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from chaosday.errors import AccessDenied, TargetUnreachable
+from chaosday.errors import AccessDenied, MalformedInput, TargetUnreachable
 from chaosday.mechanisms.hosts.session import OUTPUT_LIMIT_BYTES, WORD_LIMIT_BYTES, Frame
 from chaosday.model.lease import LeaseHolder
+from chaosday.model.scene import Control
 from chaosday.model.target import Shell
 from chaosday.targets.ssh_host import SshHost
 from tests.lab.hosts import Lab, LabHost
@@ -32,6 +33,12 @@ SETUP = "printf '%s\\n' '#!/bin/sh' 'exec busybox sh \"$@\"' >/etc/ash; chmod 75
     f"echo 'u{name} ALL=(ALL) NOPASSWD: ALL' >>/etc/sudoers.d/lab\n"
     for name, (shell, file, text) in LOGINS.items()
 )  # fmt: skip
+PASSWORD = "correct horse"
+SETUP += f"""useradd --create-home --shell /bin/bash --password '*' uasked
+echo 'uasked:{PASSWORD}' | chpasswd
+echo 'set -xv; unset SSH_CONNECTION' >~uasked/.bashrc
+echo 'uasked ALL=(ALL) ALL' >>/etc/sudoers.d/lab
+"""
 SETUP += "useradd --create-home --shell /usr/sbin/nologin --password '*' unone\n"
 SETUP += "sed -i 's/^Defaults.*use_pty//' /etc/sudoers\n"
 
@@ -50,7 +57,7 @@ def host() -> Iterator[LabHost]:
 def target(host: LabHost, request: pytest.FixtureRequest) -> Iterator[SshHost]:
     user = getattr(request, "param", "root")
     fields = {"known_hosts": str(host.known_hosts), "key_file": str(host.key), "agent": False}
-    made = SshHost.model_validate({"host": host.address, "user": user, **fields})
+    made = SshHost.model_validate({"host": host.address, "user": user, "sudo_password": PASSWORD, **fields})
     yield made
     made.close()
 
@@ -73,6 +80,16 @@ def test_a_login_that_prints_is_never_an_answer(target: SshHost) -> None:
     assert shell.run('echo "$SSH_CONNECTION"').out.split()[2] == target.host
     assert target.capability(LeaseHolder).leases() == []
     assert target.reach().endswith(f"as root, through {target.user}@{target.host}:22")
+
+
+@pytest.mark.parametrize("target", ["uasked"], indirect=True)
+def test_a_login_that_traces_does_not_ask_for_a_password(target: SshHost) -> None:
+    """The right password is not refused because sudo's command, with the word by which it asks, stands in the trace."""
+    shell = target.capability(Shell)
+    assert shell.run("id -un", sudo=True).out == "root\n"
+    # What sshd had set is lost, and no rule could spare the connection that it named.
+    with pytest.raises(MalformedInput, match="let its login keep what sshd sets"):
+        Control.parse(shell.run('echo "$SSH_CONNECTION"').out)
 
 
 @pytest.mark.parametrize("target", ["unone"], indirect=True)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chaosday.errors import UsageError
+from chaosday.errors import MalformedInput, UsageError
 from chaosday.mechanisms.packets.flow import checked, spare
 from chaosday.mechanisms.packets.partition_shape import cut_off
 from chaosday.model.scene import Control
@@ -60,6 +60,9 @@ def test_the_control_connection_is_spared_by_address_and_port() -> None:
     assert spare(control, "in") == ["ip6 saddr fe80::1 tcp dport 2222 accept"]
     assert spare(Control.parse("198.18.0.1 50000 198.18.0.2 22"), "out") == ["ip daddr 198.18.0.1 tcp sport 22 accept"]
     assert spare(Control.parse(""), "in") == []
+    for broken in ("lost", "UNKNOWN 65535 UNKNOWN 65535", "198.18.0.1 50000 22", "198.18.0.1 50000 198.18.0.2 22;x"):
+        with pytest.raises(MalformedInput):
+            Control.parse(broken)
 
 
 @given(st.integers(2, 12), st.sampled_from(SHAPES))
