@@ -9,7 +9,8 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, SecretStr
 
 from chaosday.errors import AccessDenied, UsageError
-from chaosday.mechanisms.hosts.connection import Address, Login, Patience
+from chaosday.mechanisms.hosts.connection import Address, Patience
+from chaosday.mechanisms.hosts.logging_in import Login
 from chaosday.mechanisms.hosts.shell_processes import ShellProcesses
 from chaosday.mechanisms.hosts.ssh import SshShell
 from chaosday.model.lease import LeaseHolder

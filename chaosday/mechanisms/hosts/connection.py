@@ -8,13 +8,13 @@ from __future__ import annotations
 import contextlib
 import logging
 import socket
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from chaosday.errors import AccessDenied, Refused, UsageError
 from chaosday.mechanisms.hosts.known_hosts import Known, known_for, vouched
-from chaosday.mechanisms.hosts.logging_in import Attempts, TriedEnough
+from chaosday.mechanisms.hosts.logging_in import Attempts, Login, TriedEnough
 from chaosday.processes.login import expanded
 
 if TYPE_CHECKING:
@@ -42,19 +42,6 @@ class Address:
 
     def __str__(self) -> str:
         return f"{self.user}@{self.host}:{self.port}"
-
-
-@dataclass(frozen=True)
-class Login:
-    """How to log in; secrets are held in clear only inside this value and never printed."""
-
-    agent: bool = True
-    key_file: str = ""
-    key_text: str = field(default="", repr=False)
-    key_passphrase: str = field(default="", repr=False)
-    password: str = field(default="", repr=False)
-    known_hosts: str = "~/.ssh/known_hosts"
-    sudo_password: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,10 @@
-"""The keys that a login has, tried one after the other, over as many connections as the host asks for it."""
+"""What we log in with: a password, and keys one after the other, over as many connections as the host asks for."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +14,20 @@ from chaosday.processes.login import expanded
 if TYPE_CHECKING:
     import paramiko
 
-    from chaosday.mechanisms.hosts.connection import Login
-
 HOME_KEYS = ("id_ed25519", "id_ecdsa", "id_rsa")
+
+
+@dataclass(frozen=True)
+class Login:
+    """How to log in; secrets are held in clear only inside this value and never printed."""
+
+    agent: bool = True
+    key_file: str = ""
+    key_text: str = field(default="", repr=False)
+    key_passphrase: str = field(default="", repr=False)
+    password: str = field(default="", repr=False)
+    known_hosts: str = "~/.ssh/known_hosts"
+    sudo_password: str = field(default="", repr=False)
 
 
 class TriedEnough(Exception):

@@ -8,7 +8,8 @@ import time
 from typing import TYPE_CHECKING
 
 from chaosday.errors import AccessDenied, TargetUnreachable
-from chaosday.mechanisms.hosts.connection import Address, Connection, Login, Patience, words
+from chaosday.mechanisms.hosts.connection import Address, Connection, Patience, words
+from chaosday.mechanisms.hosts.logging_in import Login
 from chaosday.mechanisms.hosts.session import Session
 from chaosday.model.target import ShellResult
 
