@@ -58,8 +58,11 @@ def starter(address: str) -> str:
     try:
         parts = urlsplit(address)
         port = parts.port or 5432
-    except ValueError as error:
-        raise UsageError(f"{error}; an address is written postgresql://user@host:5432/database") from None
+    except ValueError:
+        # What the standard library says of it repeats a part, which may be half a password.
+        raise UsageError(
+            "the address cannot be read; an address is written postgresql://user@host:5432/database"
+        ) from None
     if parts.scheme not in ("postgresql", "postgres"):
         raise UsageError("an address is written postgresql://user@host:5432/database; other systems: docs/reference.md")
     if parts.password:

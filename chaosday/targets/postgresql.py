@@ -52,13 +52,17 @@ class PostgreSQL(Target):
         if not isinstance(data, dict) or "url" not in data:
             return data
         fields = dict(data)
-        parts = urlsplit(str(fields.pop("url")))
+        try:
+            parts = urlsplit(str(fields.pop("url")))
+        except ValueError:
+            # The words of the standard library repeat the address.
+            raise ValueError("url cannot be read as an address: quote what is special in it") from None
         if parts.scheme not in ("postgresql", "postgres"):
             raise ValueError("url has to begin with postgresql://")
         try:
             port = parts.port
         except ValueError:
-            raise ValueError("the port in url is not a number") from None
+            raise ValueError("the port in url is not a number up to 65535") from None
         query = parse_qs(parts.query)
         if parts.password or SECRET_OPTIONS & query.keys():
             raise ValueError(

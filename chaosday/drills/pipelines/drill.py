@@ -6,10 +6,10 @@ from pathlib import Path, PurePosixPath
 from typing import Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, Field, field_validator, model_validator
+from pydantic import AliasChoices, Field, ValidationError, field_validator, model_validator
 
 from chaosday.model.base import Model
-from chaosday.model.experiment import ENVIRONMENT, Guard, any_of
+from chaosday.model.experiment import ENVIRONMENT, Guard, any_of, in_words
 from chaosday.targets.postgresql import PostgreSQL
 
 POINT = r"^(\d+\.(before|after)(\.(cut|late|zombie))?|end|)$"
@@ -33,15 +33,17 @@ class CopiedStore(Model):
     def _no_secret(cls, value: str) -> str:
         if "://" not in value:
             return value
+        scheme = value.partition("://")[0]
+        if scheme not in ("postgresql", "postgres"):
+            raise ValueError(f"a {scheme} store cannot be copied yet; write {FORM}")
         try:
-            parts = urlsplit(value)
-            _ = parts.port
-        except ValueError as error:
-            raise ValueError(f"{error}; write {FORM}") from None
-        if parts.scheme not in ("postgresql", "postgres") or not parts.hostname:
-            raise ValueError(f"a {parts.scheme} store cannot be copied yet; write {FORM}")
-        if parts.password:
-            raise ValueError("leave the password out: export PGPASSWORD, or put it into ~/.pgpass")
+            PostgreSQL.model_validate({"url": value})
+            named = bool(urlsplit(value).hostname)
+        except ValidationError as error:
+            # In words of ours: what the standard library says repeats a part of the address, which may be a password.
+            raise ValueError(f"{in_words(error)}; write {FORM}") from None
+        if not named:
+            raise ValueError(f"a store's server has a name; write {FORM}")
         return value
 
     @property

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 
@@ -25,17 +27,17 @@ def stamps(folder: Path | None) -> dict[str, tuple[int, int]]:
     if folder is None or not folder.is_dir():
         return {}
     found = {}
-    for path in folder.rglob("*"):
+    for path in _below(folder):
         with contextlib.suppress(OSError):
             status = path.lstat()
             found[str(path)] = (status.st_size, status.st_mtime_ns)
-    return {name: stamp for name, stamp in found.items() if not Path(name).is_dir()}
+    return found
 
 
 def written(work: Path, original: Path | None) -> list[str]:
     """What a run left in its folder that was not there, or is changed: as paths that ``state`` takes."""
     found = set()
-    for path in sorted(each for each in work.rglob("*") if each.is_file()):
+    for path in sorted(each for each in _below(work) if each.is_file()):
         name = path.relative_to(work)
         before = original / name if original else None
         if "__pycache__" in name.parts or (before and before.is_file() and _same(before, path)):
@@ -54,8 +56,14 @@ def _files(folder: Path, names: list[str]) -> set[Path]:
     found: set[Path] = set()
     for name in names:
         path = folder / name
-        found |= {path} if path.is_file() else {each for each in path.rglob("*") if each.is_file()}
+        found |= {path} if path.is_file() else {each for each in _below(path) if each.is_file()}
     return found
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """Everything in it that is no folder, links not followed; a folder that goes while we look is passed over."""
+    for where, _, names in os.walk(folder):
+        yield from (Path(where, name) for name in names)
 
 
 def carry(source: Path, destination: Path, names: list[str]) -> None:

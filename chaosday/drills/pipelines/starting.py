@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import yaml
 
@@ -121,6 +120,7 @@ def _judge(ran: Ran) -> None:
 
 
 def _name_of(source: str) -> str:
-    place = urlsplit(source).path if "://" in source else Path(source).stem
+    # The last part alone: before it may be half a password, where an address is not one.
+    place = source.partition("?")[0].rpartition("/")[2] if "://" in source else Path(source).stem
     name = "".join(letter if letter.isalnum() else "_" for letter in place.strip("/")).strip("_")
     return name or "store"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import yaml
 
 from chaosday.drills.kinds import parse_run
 from chaosday.drills.pipelines.bench import Bench
-from chaosday.drills.pipelines.folders import written
+from chaosday.drills.pipelines.folders import digest, stamps, written
 from chaosday.drills.pipelines.starting import first_drill, look, text
 from chaosday.errors import ChaosdayError, Refused, UsageError
 from tests.drills.pipelines.conftest import psql
@@ -75,6 +76,12 @@ def test_stores_are_called_after_their_databases(stores: tuple[str, ...], names:
         ("dbt build", (), "name the pipeline's database"),
         ("dbt 'build", (ADDRESS,), "No closing quotation"),
         ("dbt build", ("postgresql://app:secret@db/orders",), "leave the password out"),
+        (
+            "dbt build",
+            ("postgresql://app:secret/2@db/orders",),
+            r"stores\.orders\.from: the port in url is not a number",
+        ),
+        ("dbt build", ("postgresql://[app/orders",), "cannot be read as an address"),
     ],
 )
 def test_a_command_line_that_says_too_little_is_refused(pipeline: str, stores: tuple[str, ...], words: str) -> None:
@@ -98,3 +105,26 @@ def test_only_what_a_run_left_is_state(tmp_path: Path) -> None:
     (work / "__pycache__").mkdir()
     (work / "__pycache__" / "m.pyc").write_text("x")
     assert written(work, original) == ["log", "target/"]
+
+
+@pytest.mark.kernel
+def test_a_folder_that_goes_while_it_is_read_is_no_mistake(tmp_path: Path) -> None:
+    """Threads of a pipeline make and remove their folders as they like."""
+    over = threading.Event()
+
+    def make_and_remove() -> None:
+        while not over.is_set():
+            for number in range(20):
+                (tmp_path / "state" / str(number)).mkdir(parents=True, exist_ok=True)
+            for number in range(20):
+                (tmp_path / "state" / str(number)).rmdir()
+
+    thread = threading.Thread(target=make_and_remove)
+    thread.start()
+    try:
+        found = {digest(tmp_path, ["state"]) for _ in range(300)}
+        stamped = [stamps(tmp_path) for _ in range(100)]
+    finally:
+        over.set()
+        thread.join()
+    assert len(found) == 1 and not any(stamped)
