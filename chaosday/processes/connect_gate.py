@@ -27,6 +27,8 @@ _ANSWER = struct.Struct("QqiI")
 _CONTINUE = 1
 _GET_DESCRIPTOR = 438
 _TICK_S = 0.2
+UNREADABLE = "an address that could not be read"
+"""How ``kept_off`` begins to name what nobody could look at: it is refused, wherever it leads."""
 
 Refused = Callable[[str], bool]
 
@@ -46,7 +48,7 @@ class ConnectGate:
     """Watches one tree of processes from ``adopt`` to ``close``.
 
     ``refused`` is asked about each address (``host:port``, or the path of a socket): a refused one gets
-    ``ECONNREFUSED``. ``opened`` counts the others, ``kept_off`` those refused.
+    ``ECONNREFUSED``, and so does one that cannot be read. ``opened`` counts the others, ``kept_off`` those refused.
     """
 
     def __init__(self, refused: Refused) -> None:
@@ -93,7 +95,7 @@ class ConnectGate:
             return  # whoever asked has died meanwhile
         number, pid, _, _, _, _, *arguments = _NOTICE.unpack(notice)
         address = self._address(number, pid, arguments[0], arguments[1], arguments[2])
-        wrong = bool(address) and self._refused(address)
+        wrong = bool(address) and (address.startswith(UNREADABLE) or self._refused(address))
         if address:
             (self.kept_off if wrong else self.opened)[address] += 1
         answer = _ANSWER.pack(number, 0, -errno.ECONNREFUSED if wrong else 0, 0 if wrong else _CONTINUE)
@@ -108,9 +110,15 @@ class ConnectGate:
             with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:  # noqa: PTH123 - a place in it is read
                 memory.seek(place)
                 raw = memory.read(min(length, 128))
+        except (OSError, OverflowError):
+            # Yama lets nobody look into what is not its own descendant; a wild address leads nowhere.
+            raw = None
+        try:
             fcntl.ioctl(self._handle, _VALID, struct.pack("Q", number))
         except OSError:
-            return f"an address that could not be read, of process {pid}"
+            return ""
+        if raw is None:
+            return f"{UNREADABLE}, of process {pid}"
         address = named(raw)
         return address if address and _is_stream(pid, descriptor) else ""
 

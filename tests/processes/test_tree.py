@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from chaosday.processes.connect_gate import named, supported
+from chaosday.processes.connect_gate import UNREADABLE, named, supported
 from chaosday.processes.tree import Tree, marked
 
 pytestmark = [pytest.mark.lab, pytest.mark.skipif(bool(supported()), reason=supported())]
@@ -54,6 +55,20 @@ def test_connections_are_seen_and_may_be_refused(door: str, tmp_path: Path) -> N
     assert ended(shut) == 1 and "ConnectionRefusedError" in shut.output()
     assert open_.end() == shut.end() == []
     assert (dict(open_.gate.opened), dict(shut.gate.kept_off), dict(shut.gate.opened)) == ({door: 1}, {door: 1}, {})
+
+
+def test_what_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    """Nobody knows where it leads: whatever ``refused`` would say to it."""
+    script = (
+        "import ctypes, socket\n"
+        "libc, s = ctypes.CDLL(None, use_errno=True), socket.socket()\n"
+        "print(libc.connect(s.fileno(), ctypes.c_void_p(1), 16), ctypes.get_errno())"
+    )
+    started = tree(tmp_path, sys.executable, "-c", script)
+    started.start(lambda address: False)
+    assert ended(started) == 0 and started.output() == f"-1 {errno.ECONNREFUSED}"
+    started.end()
+    assert not started.gate.opened and [each.startswith(UNREADABLE) for each in started.gate.kept_off] == [True]
 
 
 def test_grandchildren_are_seen_and_datagrams_are_not(door: str, tmp_path: Path) -> None:

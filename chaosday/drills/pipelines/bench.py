@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -18,7 +17,6 @@ from chaosday.drills.pipelines.drill import Day, PipelineDrill
 from chaosday.drills.pipelines.folders import carry, digest
 from chaosday.drills.pipelines.points import Aim, Left
 from chaosday.errors import UsageError
-from chaosday.mechanisms.proxy.addresses import joined
 from chaosday.mechanisms.wire.conversation import Gate
 from chaosday.mechanisms.wire.proxy import WireProxy
 from chaosday.processes.tree import Tree, marked
@@ -29,7 +27,7 @@ _TICK_S = 0.005
 _QUIET_S = 120.0
 _LOOK_S = 0.2
 _SEQUENCES_BY = 1009
-_POSTGRESQL_PORT = ":5432"
+_POSTGRESQL_PORT = 5432
 _LIBPQ = ("PGHOST", "PGHOSTADDR", "PGPORT", "PGUSER", "PGDATABASE", "PGPASSWORD", "PGSERVICE")
 """What would lead to somebody's own server."""
 _HARMLESS = ("/run/nscd", "/var/run/nscd", "/run/systemd", "/run/dbus", "/var/run/dbus", "/dev/log", "/tmp/.X11")
@@ -119,7 +117,7 @@ class Bench:
         self._beside: Held | None = None
         # Here already: a signal may come before anything is started in it.
         self._stack.callback(shutil.rmtree, scratch, ignore_errors=True)
-        self._kept_off = _originals(value)
+        self._kept_off = {original.port for original in value.originals().values()}
 
     def start(self) -> None:
         """Start server and proxy, and fill the stores; errors say which store cannot be copied, and why."""
@@ -204,20 +202,21 @@ class Bench:
         """Run the command until ``aim`` holds it at its point; there it stands still, or is ``dead`` with its last
         message on the way. Other runs may come and go meanwhile; what is left of it in the end is ended."""
         tree = self._tree(aim, day)
-        held = Held(self, tree, Ran(None, 0, ""), over)
+        held, aside = Held(self, tree, Ran(None, 0, ""), over), self.scratch / f"aside-{self.runs}"
         try:
             tree.start(self._refused)
             self.until(tree, held.ran, lambda: aim.reached.is_set() or over())
             tree.kill() if dead or held.ran.code is not None else tree.stop()
             held.dead = dead
             self.proxy.set_aside()
-            self._set_aside()
+            self._set_aside(aside)
             self._beside = held
             yield held
         finally:
             self._beside = None
             tree.kill()
             self.proxy.drop()
+            shutil.rmtree(aside, ignore_errors=True)
             self._told(held.ran, tree)
 
     def _tree(self, gate: Gate, day: Day) -> Tree:
@@ -230,7 +229,7 @@ class Bench:
     def until(self, tree: Tree, ran: Ran, enough: Callable[[], bool]) -> None:
         """Wait until it ends, or it is enough, or too long."""
         began = time.monotonic()
-        while (code := tree.code) is None and not enough():
+        while (code := tree.code) is None and not enough() and self.proxy.failed is None:
             if time.monotonic() - began > self.value.timeout_s:
                 ran.timed_out = True
                 break
@@ -240,6 +239,12 @@ class Bench:
         # A run that is at its point and has ended by itself in the same moment was not killed there.
         ran.code = code if code is not None else tree.code
         ran.seconds += time.monotonic() - began
+        self._sound()
+
+    def _sound(self) -> None:
+        """A run of which a connection ended because we could not look says nothing about the command."""
+        if self.proxy.failed is not None:
+            raise self.proxy.failed
 
     def _told(self, ran: Ran, tree: Tree) -> Ran:
         ran.output = tree.output()
@@ -271,13 +276,13 @@ class Bench:
         until = time.monotonic() + patience_s
         while not self.proxy.quiet() and time.monotonic() < until:
             time.sleep(_TICK_S)
+        self._sound()
         settled()
         self.proxy.reset()
         ran.in_flight = self.copies.wait_until_alone(patience_s, self.proxy.ports_aside())
 
-    def _set_aside(self) -> None:
+    def _set_aside(self, aside: Path) -> None:
         """The folder of a run that stands still is its own; the next one finds a copy of its state."""
-        aside = self.scratch / f"aside-{self.runs}"
         self.work.rename(aside)
         carry(aside, self.work, self.value.state)
 
@@ -327,20 +332,10 @@ class Bench:
         """Whether a connection would reach a database that is no copy of ours, or ours past the proxy."""
         if address == f"127.0.0.1:{self.proxy.port}":
             return False
-        past = address.endswith(f":{self.copies.node.port}")
-        return past or address in self._kept_off or address.endswith(_POSTGRESQL_PORT) or "/.s.PGSQL." in address
+        # By the port: a server has more addresses than the one by which it was named.
+        ports = {_POSTGRESQL_PORT, self.copies.node.port, *self._kept_off}
+        return address.endswith(tuple(f":{port}" for port in ports)) or ".s.PGSQL." in address
 
     def _is_uncovered(self, address: str) -> bool:
         ours = address == f"127.0.0.1:{self.proxy.port}" or address.startswith(_HARMLESS)
         return not ours and not any(fnmatchcase(address, pattern) for pattern in self.value.reads_from)
-
-
-def _originals(value: PipelineDrill) -> set[str]:
-    """The addresses of the originals, by every number that their names stand for."""
-    found = set()
-    for original in value.originals().values():
-        found.add(joined(original.host, original.port))
-        with contextlib.suppress(OSError):
-            for *_, where in socket.getaddrinfo(original.host, original.port, type=socket.SOCK_STREAM):
-                found.add(joined(str(where[0]), original.port))
-    return found

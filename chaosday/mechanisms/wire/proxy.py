@@ -37,6 +37,10 @@ class _Side(asyncio.Protocol):
             self._heard(data)
         except MalformedInput:
             self.link.abort()
+        except OSError as error:
+            # asyncio takes it for one of the socket's and says nothing; it is the gate's.
+            self.link.proxy.failed = error
+            self.link.abort()
         self.link.looked()
 
     def eof_received(self) -> bool:
@@ -164,7 +168,10 @@ class WireProxy:
         self.holding = False
         self.accepted = 0
         self.port = 0
+        self.failed: BaseException | None = None
+        """What a gate raised, since the last ``reset``; the connection that it was asked about has ended."""
         self._loop = asyncio.new_event_loop()
+        self._loop.set_exception_handler(self._note)
         self._thread = threading.Thread(target=self._loop.run_forever, name="wire-proxy", daemon=True)
         self._server: asyncio.Server | None = None
 
@@ -230,7 +237,15 @@ class WireProxy:
             self.aside.discard(link)
         self.stopped = self.holding = False
         self.accepted = 0
+        self.failed = None
         self.gate.inner = gate or Gate()
+
+    def _note(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """What asyncio says of a protocol that raised."""
+        if "protocol" in context and "exception" in context:
+            self.failed = context["exception"]
+        else:
+            loop.default_exception_handler(context)
 
     def hold(self) -> None:
         """All wait, also those that are yet to come; called by the proxy's own thread."""

@@ -272,3 +272,22 @@ def test_what_a_dead_client_had_said_arrives_late(node: Node) -> None:
         while proxy.ports_aside():
             assert time.monotonic() < until
         assert rows(node) == 1
+
+
+@pytest.mark.parametrize("error", [FileNotFoundError("state"), psycopg.errors.UndefinedTable("gone")])
+def test_what_a_gate_raises_is_kept(node: Node, error: Exception) -> None:
+    """Whoever drives the proxy hears of it: to the client it is a connection that ends."""
+
+    class Failing(Gate):
+        def arrived(self, ask: Ask) -> Leave:
+            raise error
+
+    with WireProxy(("127.0.0.1", node.port), Failing()) as proxy:
+        with straight(node, proxy.port) as sql, pytest.raises(psycopg.OperationalError):
+            sql.execute(INSERT)
+        assert proxy.failed is error
+        proxy.reset()
+        with straight(node, proxy.port) as sql:
+            sql.execute(INSERT)
+        assert proxy.failed is None
+    assert rows(node) == 1
