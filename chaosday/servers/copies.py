@@ -6,6 +6,8 @@ The original is read by ``pg_dump`` at most. A copy keeps the original's name, s
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import os
 import shutil
 import tempfile
 import time
@@ -21,6 +23,7 @@ from chaosday.servers.janitor import end_server
 from chaosday.servers.postgres import Node
 
 CONTROL = "chaosday@control"
+_NAME_AT_MOST_BYTES = 63
 _TAKEN = ("template0", "template1", CONTROL)
 SETTINGS = """
 # All of it is thrown away: nothing has to survive a power cut, and nothing but the pipeline may take transactions.
@@ -76,6 +79,9 @@ class Copies:
             )
         if source.database in _TAKEN:
             raise UsageError(f"{source.database!r} is a server's own; name a database that the pipeline works on")
+        for name in (source.database, source.user):
+            if len(name.encode()) > _NAME_AT_MOST_BYTES:
+                raise UsageError(f"{name!r} is too long: PostgreSQL's names have {_NAME_AT_MOST_BYTES} bytes at most")
         self._make_user(source.user)
         self._execute("drop database if exists {} with (force)", source.database)
         self._execute("create database {} owner {}", source.database, source.user)
@@ -84,9 +90,15 @@ class Copies:
             self._load(self._dumped(source), source)
         elif source.file is not None:
             self._load(source.file, source)
+        self._refuse_what_reaches_out(source.database)
 
     def keep(self, name: str) -> None:
-        """Keep a copy of every database as it is now; an older one of that name goes."""
+        """Keep a copy of every database as it is now; an older one of that name goes. ``CapabilityMissing`` where
+        transactions are prepared, which no copy can hold."""
+        if prepared := self.prepared():
+            raise CapabilityMissing(
+                f"a copy cannot hold prepared transactions ({', '.join(prepared)}): commit them or roll them back first"
+            )
         for database in self.databases:
             self._copy(database, self.copy_of(database, name))
 
@@ -97,7 +109,16 @@ class Copies:
 
     def copy_of(self, database: str, name: str) -> str:
         """The database in which that copy is."""
-        return f"{database}@{name}"
+        whole = f"{database}@{name}"
+        if len(whole.encode()) <= _NAME_AT_MOST_BYTES:
+            return whole
+        # Cut off by the server two copies would be one.
+        return f"{hashlib.sha256(database.encode()).hexdigest()[:32]}@{name}"
+
+    def prepared(self) -> list[str]:
+        """The names of transactions that are prepared in the databases and neither committed nor rolled back."""
+        words = "select gid from pg_prepared_xacts where database = any(%s) order by 1"
+        return [gid for (gid,) in self.control.execute(words, (self.databases,)).fetchall()]
 
     def run_script(self, database: str, file: Path) -> None:
         """Have psql run a file, as one transaction; ``UsageError`` with its first complaint."""
@@ -189,8 +210,33 @@ class Copies:
         return [str(query) for (query,) in found]
 
     def _copy(self, database: str, name: str) -> None:
+        self._roll_back_prepared(name)
         self._execute("drop database if exists {} with (force)", name)
         self._execute("create database {} template {} strategy file_copy", name, database)
+
+    def _roll_back_prepared(self, database: str) -> None:
+        """What is prepared outlives its client, holds its locks, and keeps a database from being dropped."""
+        from psycopg import sql
+
+        words = "select gid from pg_prepared_xacts where database = %s"
+        if found := self.control.execute(words, (database,)).fetchall():
+            with self.connect(database) as connection:
+                for (gid,) in found:
+                    connection.execute(sql.SQL("rollback prepared {}").format(sql.Literal(gid)))
+
+    def _refuse_what_reaches_out(self, database: str) -> None:
+        """A server of ours that writes elsewhere would be seen by nobody who watches the command."""
+        with self.connect(database) as sql:
+            found = sql.execute(
+                "select 'the foreign server ' || srvname from pg_foreign_server"
+                " union all select 'the subscription ' || subname from pg_subscription"
+                " where subdbid = (select oid from pg_database where datname = current_database()) order by 1"
+            ).fetchall()
+        if found:
+            said = ", ".join(str(words) for (words,) in found)
+            raise CapabilityMissing(
+                f"{database} has {said}: a copy would write through it to what is no copy; leave it out of the dump"
+            )
 
     def _make_user(self, user: str) -> None:
         from psycopg import sql
@@ -206,7 +252,10 @@ class Copies:
         self.control.execute(sql.SQL(words).format(*map(sql.Identifier, names)))
 
     def _where(self, database: str, user: str = "postgres") -> Sequence[str]:
-        return ("-h", "127.0.0.1", "-p", str(self.node.port), "-U", user, "-d", database)
+        from psycopg.conninfo import make_conninfo
+
+        # A name with = in it would be taken for an address.
+        return ("-h", "127.0.0.1", "-p", str(self.node.port), "-U", user, "-d", make_conninfo(dbname=database))
 
     def _load(self, file: Path, source: Source) -> None:
         if not file.is_file():
@@ -217,7 +266,8 @@ class Copies:
         try:
             where = self._where(source.database, source.user)
             dump = str(self._within_reach(file))
-            self.node.tool("pg_restore", *where, "--no-owner", "--no-acl", "-e", dump, timeout_s=3600)
+            self.node.tool("pg_restore", *where, "--no-owner", "--no-acl", "--no-subscriptions", "-e", dump,
+                           timeout_s=3600)  # fmt: skip
         except TargetUnreachable as error:
             raise UsageError(
                 f"{file} cannot be restored: {error}; what can be: a dump in pg_dump's own form (-Fc), or SQL in *.sql"
@@ -225,10 +275,18 @@ class Copies:
 
     def _dumped(self, source: Source) -> Path:
         """A dump of the original, which is read and nothing else; it goes with the folder."""
+        from psycopg.conninfo import make_conninfo
+
         server, file = source.server, self.folder / f"{source.database.encode().hex()}.dump"
         original = Node("the original", self.node.data, server.port, server.secret() or "", self.node.bin,
                         self.node.account)  # fmt: skip
-        arguments = ("-h", server.host, "-p", str(server.port), "-U", server.user, "-d", server.database)
+        # The program gets none of our variables: TLS is asked for as libpq would be by them.
+        where = make_conninfo(
+            dbname=server.database,
+            sslmode=server.sslmode or os.environ.get("PGSSLMODE") or "prefer",
+            sslrootcert=os.environ.get("PGSSLROOTCERT") or None,
+        )
+        arguments = ("-h", server.host, "-p", str(server.port), "-U", server.user, "-d", where)
         file.touch(0o600)
         self.node.account.own(file)
         try:

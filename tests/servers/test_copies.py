@@ -137,6 +137,62 @@ def test_a_server_that_cannot_be_read_is_said(copies: Copies) -> None:
     copies.databases.remove("away")
 
 
+def test_tls_is_asked_of_the_original_as_its_address_says(
+    copies: Copies, pair: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or as libpq's variable does: one that has none is not read in clear then."""
+    plain = pair[0].target()
+    for server, variable in ((PostgreSQL(**plain, sslmode="require"), ""), (PostgreSQL(**plain), "require")):
+        monkeypatch.setenv("PGSSLMODE", variable)
+        with pytest.raises(CapabilityMissing, match="SSL"):
+            copies.build(Source("clear", "postgres", server=server))
+        copies.databases.remove("clear")
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ("create foreign data wrapper w; create server other foreign data wrapper w;", "has the foreign server other:"),
+        (
+            "create subscription s connection 'host=localhost' publication p with (connect = false, slot_name = none);",
+            "has the subscription s:",
+        ),
+    ],
+    ids=["foreign server", "subscription"],
+)
+def test_a_copy_that_would_write_elsewhere_is_none(copies: Copies, script: str, words: str) -> None:
+    """What our own server sends to another one nobody watches."""
+    file = copies.folder / "reaching.sql"
+    file.write_text(script)
+    with pytest.raises(CapabilityMissing, match=words):
+        copies.build(Source("reaching", "postgres", file=file))
+    copies.databases.remove("reaching")
+    with copies.connect("reaching") as sql:
+        sql.execute("drop subscription if exists s")
+
+
+def test_prepared_transactions_go_with_the_database_and_are_not_kept(copies: Copies) -> None:
+    """No copy can hold one, and it would keep its database from being replaced."""
+    copies.restore("begin")
+    with copies.connect("shop") as sql:
+        sql.execute("begin; insert into orders (n) values (3); prepare transaction 'it''s'")
+    assert copies.prepared() == ["it's"]
+    with pytest.raises(CapabilityMissing, match=r"prepared transactions \(it's\)"):
+        copies.keep("half")
+    copies.restore("begin")
+    assert copies.prepared() == [] and count(copies) == 2
+
+
+def test_copies_of_long_names_are_apart(copies: Copies) -> None:
+    """The server cuts off what is longer than 63 bytes; a database of such a name is refused."""
+    names = ["d" * 59 + letter for letter in "ab"]
+    kept = {copies.copy_of(name, copy) for name in names for copy in ("golden", "base")}
+    assert len({name[:63] for name in kept}) == 4
+    for database, user in (("\u00e4" * 32, "postgres"), ("fine", "u" * 64)):
+        with pytest.raises(UsageError, match="63 bytes at most"):
+            copies.build(Source(database, user))
+
+
 def test_a_database_may_be_called_as_the_server_s_own(copies: Copies) -> None:
     """Many a pipeline works in ``postgres``; a template is nobody's to work in."""
     copies.build(Source("postgres", "postgres"))

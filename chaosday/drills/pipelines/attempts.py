@@ -167,7 +167,8 @@ class Attempts:
                     self._again(attempt, reruns=1)
                     ended = held.go_on()
                     attempt.in_the_way, attempt.ended = held.in_the_way, "" if held.dead else ended.words
-                    if ended.in_flight or not aim.done:
+                    # A run that lives may have been fenced off meanwhile: it ends, and what it asked comes nowhere.
+                    if ended.in_flight or (not aim.done and (attempt.way == LATE or ended.code is None)):
                         said = [*ended.in_flight, "it never reached the server"][0]
                         attempt.hit, attempt.why = False, f"what was held did not come to its end: {said}"
                         return attempt
@@ -192,9 +193,17 @@ class Attempts:
             attempt.uncovered |= dict(last.uncovered)
 
     def _judged(self, attempt: Attempt) -> Attempt | None:
+        import psycopg
+
         if self._over():
             return None
-        attempt.differences = self.comparator.compare(GOLDEN)
+        try:
+            attempt.differences = self.comparator.compare(GOLDEN)
+        except psycopg.errors.LockNotAvailable:
+            # Whoever reads the output waits for ever: of what the dead left only a prepared transaction does that.
+            self.comparator.close()
+            attempt.differences = [Difference("the output", STUCK, 1)]
+            return attempt
         ran = self._last
         if ran is not None and not ran.well and attempt.ended != WELL:
             attempt.output = ran.output

@@ -25,6 +25,8 @@ TABLE = ("the table itself",)
 """What stands in the place of rows where a table is missing, or should not be there."""
 COLUMNS = ("its columns are others",)
 _SAMPLE = 3
+_PATIENCE = "set lock_timeout = '10s'"
+"""Nobody is left who would let go of a lock, but for a prepared transaction, which never does by itself."""
 _TABLES = """
 select n.nspname, c.relname, array_agg(a.attname::text order by a.attnum),
     array_agg(format_type(a.atttypid, a.atttypmod) order by a.attnum)
@@ -84,6 +86,7 @@ class Comparator:
         database = self.database(store, copy)
         if database not in self._open:
             self._open[database] = self.copies.connect(database)
+            self._open[database].execute(_PATIENCE)
         return self._open[database]
 
     def close(self) -> None:
@@ -203,11 +206,12 @@ class Comparator:
     def _sample(self, copy: str, table: Table, hashes: Counter[str]) -> tuple[str, ...]:
         row = _row(self.compared(table))
         chosen = sorted(hashes)[:_SAMPLE]
-        words = "select distinct left({}, 200) from {} where md5({}) = any(%s)"
+        # No parameter: where one is given, every other % has to be doubled, and names may hold some.
+        words = "select distinct left({}, 200) from {} where md5({}) = any({})"
         from psycopg import sql
 
-        asked = sql.SQL(words).format(row, sql.Identifier(table.schema, table.name), row)
-        found = self.connection(table.store, copy).execute(asked, (chosen,)).fetchall()
+        asked = sql.SQL(words).format(row, sql.Identifier(table.schema, table.name), row, sql.Literal(chosen))
+        found = self.connection(table.store, copy).execute(asked).fetchall()
         return tuple(str(text) for (text,) in found)
 
     def _ask(self, copy: str, table: Table, words: str, row: Any) -> list[Any]:

@@ -13,6 +13,7 @@ from chaosday.drills.pipelines.comparing import Comparator
 from chaosday.drills.pipelines.points import Left, Point, Recorder, states
 from chaosday.drills.pipelines.sighting import GOLDEN, Planted, look
 from chaosday.drills.pipelines.windows import Windows
+from chaosday.processes.connect_gate import UNREADABLE
 
 BASE, AGAIN, DAY_BEFORE = "base", "again", "before"
 Say = Callable[[str], None]
@@ -136,6 +137,8 @@ class Undisturbed:
         self.bench.let_sequences_go_on()
         gate = Recorder(Left)
         ran = self.bench.run(gate, self.bench.value.days[-1], over=self._over)
+        # Nobody read the outputs in between: this is how long it takes by itself.
+        self.golden.seconds = ran.seconds
         self._judge("undisturbed, the second time", ran, gate.asks)
         if self.golden.shortfalls or self._over():
             return
@@ -157,7 +160,13 @@ class Undisturbed:
         """Whether a run that nobody disturbed is one that can be drilled."""
         if self._over():
             return
-        if ran.kept_off:
+        if unread := [address for address in ran.kept_off if address.startswith(UNREADABLE)]:
+            self.golden.shortfalls.append(
+                f"the command was kept off {unread[0]}, which may be any database: a process whose parent has ended"
+                " cannot be looked into by this account; run the drill as root, or have the command wait for what it"
+                " starts"
+            )
+        elif ran.kept_off:
             self.golden.shortfalls.append(
                 f"the command was kept off {', '.join(sorted(ran.kept_off))}: that is a database, and no copy of the"
                 " drill's; it has to take its address from the variables or the words in braces"
@@ -169,6 +178,11 @@ class Undisturbed:
             self.golden.shortfalls.append(
                 f"the command asked nothing of any store {when}: it has to take its database's address from the"
                 " variables or the words in braces"
+            )
+        elif prepared := self.bench.copies.prepared():
+            self.golden.shortfalls.append(
+                f"the command leaves transactions prepared {when} ({', '.join(prepared)}), and a copy cannot hold them:"
+                " it has to commit or roll back what it prepares before it ends"
             )
         elif ran.daemons:
             self.golden.shortfalls.append(

@@ -9,7 +9,7 @@ from chaosday.drills.pipelines.comparing import Comparator
 from chaosday.drills.pipelines.drill import PipelineDrill
 from chaosday.servers.copies import Copies
 
-_PATIENCE = "set lock_timeout = '200ms'; set statement_timeout = '20s'"
+_PATIENCE = "select set_config('lock_timeout', '200ms', false), set_config('statement_timeout', %s, false)"
 """A reader who has to wait for a lock sees nothing torn; and nothing goes on while we look."""
 _AT_MOST_S = 20.0
 """How long all looks together may take: a large output is not read after every one of a thousand commits."""
@@ -19,7 +19,10 @@ Digests = dict[str, tuple[int, str]]
 
 @dataclass
 class Windows:
-    """Looks at the outputs when it is made, and after every ask that left something; each time as a new reader."""
+    """Looks at the outputs when it is made, and after every ask that left something; each time as a new reader.
+
+    Where the first look fails, or takes too long, there is nothing to compare with: nobody looks again.
+    """
 
     copies: Copies
     value: PipelineDrill
@@ -28,23 +31,20 @@ class Windows:
     """After how many asks nobody looked."""
     before: Digests = field(init=False)
     _took_s: float = 0
+    _blind: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
-        self.before = self._look()
+        before = self._look()
+        self.before = before or {}
+        self._blind = before is None
 
     def committed(self, text: str) -> None:
         """The server has done an ask that left something."""
-        import psycopg
-
-        if self._took_s > _AT_MOST_S:
+        found = None if self._blind or self._took_s > _AT_MOST_S else self._look()
+        if found is None:
             self.left_out += 1
-            return
-        began = time.monotonic()
-        try:
-            self.seen.append((text, self._look()))
-        except psycopg.OperationalError:
-            self.left_out += 1
-        self._took_s += time.monotonic() - began
+        else:
+            self.seen.append((text, found))
 
     def torn(self, after: Digests) -> dict[str, list[str]]:
         """By output, the asks after which it was neither as before nor as ``after``, in order."""
@@ -55,12 +55,28 @@ class Windows:
                     found.setdefault(name, []).append(text)
         return found
 
-    def _look(self) -> Digests:
+    def _look(self) -> Digests | None:
+        """The outputs now; None where the server does not say: too slow, or a table has gone while we looked."""
+        import psycopg
+
+        began = time.monotonic()
+        until = began + _AT_MOST_S - self._took_s
         comparator = Comparator(self.copies, self.value)
+        found: Digests = {}
         try:
             for store in self.value.stores:
-                comparator.connection(store, "").execute(_PATIENCE)
-            return {name: comparator.digest("", table) for name, table in comparator.outputs("").items()}
+                self._be_patient(comparator, store, until)
+            for name, table in comparator.outputs("").items():
+                self._be_patient(comparator, table.store, until)
+                found[name] = comparator.digest("", table)
+        except psycopg.Error:
+            return None
         finally:
             # Nobody of ours may be connected when the server is asked whether it is alone.
             comparator.close()
+            self._took_s += time.monotonic() - began
+        return found
+
+    def _be_patient(self, comparator: Comparator, store: str, until: float) -> None:
+        left_ms = max(1, int((until - time.monotonic()) * 1000))
+        comparator.connection(store, "").execute(_PATIENCE, (f"{left_ms}ms",))

@@ -10,10 +10,11 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from chaosday.drills.pipelines.bench import Bench
-from chaosday.drills.pipelines.comparing import CHANGED, DUPLICATED, LOST, Comparator
+from chaosday.drills.pipelines.bench import Bench, Ran
+from chaosday.drills.pipelines.comparing import CHANGED, DUPLICATED, LOST, Comparator, Table
 from chaosday.drills.pipelines.golden import Golden, Undisturbed
 from chaosday.drills.pipelines.sighting import GOLDEN, look
+from chaosday.drills.pipelines.windows import Windows
 from chaosday.mechanisms.wire.conversation import Gate
 from chaosday.mechanisms.wire.proxy import WireProxy
 from chaosday.model.target import ProcessIdentity
@@ -48,9 +49,21 @@ def undisturbed(bench: Bench, command: list[str], **changed: Any) -> Golden:
         ),
         (psql(LOAD), {"ignore": {}}, "differ in shop.public.orders, in id"),
         (["sh", "-c", 'psql=$1; shift; $psql "$@"; sleep 600 &', "x", *psql(LOAD)], {}, "left 1 processes running"),
+        (psql("begin", LOAD, "prepare transaction 'x'"), {}, "leaves transactions prepared on day 1 (x)"),
         (psql(LOAD), {"variables": {"PGPORT": "5432"}}, "kept off 127.0.0.1:5432: that is a database, and no copy"),
     ],
-    ids=["fails", "asks nothing", "no output", "no change", "same again", "now()", "sequence", "daemon", "original"],
+    ids=[
+        "fails",
+        "asks nothing",
+        "no output",
+        "no change",
+        "same again",
+        "now()",
+        "sequence",
+        "daemon",
+        "prepared",
+        "original",
+    ],
 )
 def test_what_cannot_be_drilled_is_said(bench: Bench, command: list[str], changed: dict[str, Any], words: str) -> None:
     """Each in one line that says what to do, and only that one."""
@@ -59,11 +72,22 @@ def test_what_cannot_be_drilled_is_said(bench: Bench, command: list[str], change
     assert words in said
 
 
-def test_damage_of_every_kind_is_told_by_its_name(bench: Bench) -> None:
-    """In a table with constraints, a generated column and a sequence; a sound copy is met with silence."""
+def test_damage_of_every_kind_is_told_by_its_name(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a table with constraints, a generated column and a sequence; a sound copy is met with silence.
+
+    How long a run takes is taken from the one in which nobody reads the outputs.
+    """
+    run, runs = Bench.run, []
+
+    def noted(*of: Any, **how: Any) -> Ran:
+        runs.append(run(*of, **how))
+        return runs[-1]
+
+    monkeypatch.setattr(Bench, "run", noted)
     golden = undisturbed(bench, psql(LOAD, LOAD, "insert into notes values ('x')"), variables={})
     assert golden.shortfalls == [] and len(golden.states) == 4
     assert golden.outputs == {"shop.public.notes": 2, "shop.public.orders": 24}
+    assert golden.seconds == runs[-1].seconds and len(runs) == 3
     # Half of the orders could be read, and never half of the notes.
     assert (golden.torn, golden.windows_left_out) == ({"shop.public.orders": [LOAD]}, 0)
     assert all(planted.told for planted in golden.planted), golden.planted
@@ -72,6 +96,49 @@ def test_damage_of_every_kind_is_told_by_its_name(bench: Bench) -> None:
         for table, kinds in (("orders", (DUPLICATED, LOST, CHANGED)), ("notes", (DUPLICATED, LOST)))
         for damage in kinds
     }
+
+
+def test_nobody_looks_where_the_first_look_is_not_to_be_had(bench: Bench) -> None:
+    """There would be nothing to compare with: what was not looked at is counted, and nothing is torn."""
+    bench.copies.restore("origin")
+    with bench.copies.connect("shop") as sql, sql.transaction():
+        sql.execute("lock table orders")
+        windows = Windows(bench.copies, bench.value)
+    windows.committed("insert")
+    assert (windows.seen, windows.left_out, windows.torn({"shop.public.orders": (1, "x")})) == ([], 1, {})
+
+
+def test_a_table_that_goes_while_it_is_looked_at_is_left_out(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where one thread of a pipeline swaps tables while another one commits."""
+    windows = Windows(bench.copies, bench.value)
+    gone = Table("shop", "public", "gone", ("n",), ("integer",))
+    monkeypatch.setattr(Comparator, "outputs", lambda self, copy: {gone.words: gone})
+    windows.committed("alter table gone rename to new")
+    assert windows.before and (windows.seen, windows.left_out) == ([], 1)
+
+
+def test_names_may_hold_anything(bench: Bench) -> None:
+    """Also what stands for a parameter elsewhere."""
+    bench.copies.restore("origin")
+    with bench.copies.connect("shop") as sql:
+        sql.execute('create table "50%s {}" ("a%b" int, "%(c)s" text)')
+    bench.copies.keep("named")
+    with bench.copies.connect("shop") as sql:
+        sql.execute("""insert into "50%s {}" values (1, '%s')""")
+    comparator = Comparator(bench.copies, bench.value.model_copy(update={"outputs": ["*"], "ignore": {}}))
+    (difference,) = comparator.compare("named")
+    comparator.close()
+    assert (difference.kind, difference.rows, difference.sample) == ("orphan", 1, ("(1,%s)",))
+
+
+def test_the_port_of_an_original_is_refused_wherever_it_is(bench: Bench, tmp_path: Path) -> None:
+    """A server has more addresses than its name has; the proxy's own is none of them."""
+    other = Bench(drill({"shop": {"from": "postgresql://app@db.invalid:6000/orders"}}), tmp_path / "none", "other")
+    other.copies, other.proxy = bench.copies, bench.proxy
+    refused = ["127.0.0.1:6000", "0.0.0.0:6000", "[::1]:6000", "10.0.0.5:5432", f"[::1]:{bench.copies.node.port}",
+               "/run/x/.s.PGSQL.6000", ".s.PGSQL.6000"]  # fmt: skip
+    let_through = [f"127.0.0.1:{bench.proxy.port}", "127.0.0.1:16000", "/run/nscd/socket"]
+    assert [each for each in refused + let_through if other._refused(each)] == refused
 
 
 def test_a_comparator_that_sees_nothing_is_found_out(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

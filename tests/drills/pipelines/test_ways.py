@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from chaosday.drills.pipelines.attempts import CUT, END, KILL, LATE, ZOMBIE, Attempts
+from chaosday.drills.pipelines import comparing
+from chaosday.drills.pipelines.attempts import CUT, END, KILL, LATE, STUCK, ZOMBIE, Attempts
 from chaosday.drills.pipelines.bench import Bench
 from chaosday.drills.pipelines.golden import BASE, Golden
 from chaosday.drills.pipelines.points import Point, Recorder
@@ -21,6 +22,12 @@ KEYED = (
     " insert into notes select 'row' from taken"
 )
 APPEND = "insert into notes values ('row')"
+FENCE = (
+    "select pg_terminate_backend(pid, 60000) from pg_stat_activity"
+    " where datname = current_database() and pid <> pg_backend_pid()"
+)
+FENCING = psql(FENCE, "begin", APPEND, "commit")
+"""Whoever else is there it ends first."""
 WHOLE = psql("begin", APPEND, "commit")
 UNKEYED, SOUND = psql("begin", LEDGER, "commit"), psql("begin", KEYED, "commit")
 IMPATIENT = ["sh", "-c", '"$@" || exec "$@"', "x", *psql(APPEND)]
@@ -55,6 +62,7 @@ def point(attempts: Attempts, text: str, side: str) -> Point:
         (UNKEYED, ZOMBIE, "commit", "after", [], ["exit 0"], ""),
         (SOUND, LATE, "commit", "before", [], ["exit 0"], "waited"),
         (SOUND, ZOMBIE, "commit", "before", [], ["exit 0"], "waited"),
+        (FENCING, ZOMBIE, "commit", "before", [], ["exit 0"], ""),
         (IMPATIENT, CUT, "insert", "before", [], [], ""),
         (IMPATIENT, CUT, "insert", "after", ["duplicated"], [], "ended with exit 0, and nobody ran it again"),
         (psql(APPEND), CUT, "insert", "after", ["duplicated"], ["exit 0"], "it ended with exit 2"),
@@ -70,12 +78,25 @@ def test_each_way_finds_what_it_alone_can_find(
     attempt = attempts.by(way, point(attempts, text, side))
     assert attempt is not None and attempt.hit, attempt
     assert ([each.kind for each in attempt.differences], attempt.reruns) == (damage, reruns), attempt
-    assert attempts.doubts == []
+    assert attempts.doubts == [] and not list(bench.scratch.glob("aside-*"))
     if words == "waited":
         assert attempt.in_the_way
     elif words:
         (cause,) = causes([attempt])
         assert any(words in line for line in cause.story()), cause.story()
+
+
+def test_an_output_that_nobody_can_read_is_stuck(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A prepared transaction keeps its locks when its client has died; the next attempt begins without it."""
+    monkeypatch.setattr(comparing, "_PATIENCE", "set lock_timeout = '200ms'")
+    two_phases = psql("begin", "lock table notes", APPEND, "prepare transaction 'x'", "commit prepared 'x'")
+    command = ["sh", "-c", '[ -e mark ] && exit; touch mark; exec "$@"', "x", *two_phases]
+    attempts = known(bench, command, state=["mark"])
+    for _ in range(2):
+        attempt = attempts.kill(point(attempts, "commit prepared", "before"))
+        assert attempt is not None and attempt.hit, attempt
+        assert attempt.classes == [("the output", STUCK)]
+    bench.value = bench.value.model_copy(update={"state": []})
 
 
 def test_a_file_that_is_written_last_makes_a_state_of_the_end(bench: Bench) -> None:
