@@ -188,6 +188,8 @@ class Target(Model):
     kind: str
     offers_with: ClassVar[Mapping[type[Any], str]] = {}
     """Protocols that are offered only where a field is set: the name of that field."""
+    here: ClassVar[bool] = False
+    """Whether it is on this machine, and reached without a network."""
 
     @abstractmethod
     def capabilities(self) -> Mapping[type[Any], Any]:

@@ -79,7 +79,7 @@ class LiveRun:
             seed=intent.seed,
             max_affected=intent.max_targets,
         )
-        self.looking = Looking(self.lifecycle, self.journal, self.clock)
+        self.looking = Looking(self.lifecycle, self.journal, self.clock, self.targets)
         self.workloads = Workloads(directory, self.journal, self.clock, intent.seed)
         self.plans: list[Planned] = []
         self.refusals: list[str] = []
@@ -166,9 +166,10 @@ class LiveRun:
         self.injected = True
         self.lifecycle.arm(plan)
         self.keep_alive()
+        watch = self.looking.begin(plan)
         self.lifecycle.inject(plan)
         injected()
-        watch = self.looking.begin(plan)
+        watch.injected()
         bite = self.lifecycle.attest(plan)
         self.bites.append(bite)
         watch.begin(bite, meant_to_last=meant_to_last)

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from chaosday.clock import Clock
 from chaosday.errors import ChaosdayError
 from chaosday.model.fault import Bite, FaultPlan, Met
+from chaosday.model.target import Target
 from chaosday.record.journal import Journal
+from chaosday.running.hiding import Placed, may_hide
 from chaosday.running.lifecycle import Lifecycle
 from chaosday.undo.undoing import Attempt
 
 LAST_LOOK_S = 60.0
-"""How long the last look may take before nobody waits for it any longer."""
+"""How long the last look is waited for at the least: one that is under way has to end before it begins."""
+LOOKS = 3
+"""The last look is waited for as long as so many looks took: that one, and a last one that looks twice."""
 STEP_S = 0.05
 
 
@@ -35,28 +39,42 @@ class Watch:
         self.behind = ""
         """The kind of a fault that came later and may hide this one."""
         self._lifecycle, self._journal, self._clock = lifecycle, journal, clock
-        self._looks, self._gone_ns, self._why, self._silent, self._nothing = 1, 0, "", "", False
+        self._looks, self._missed, self._first_s, self._longest_s = 1, 0, 0.0, 0.0
+        self._gone_ns, self._unseen_ns, self._why, self._silent, self._nothing = 0, 0, "", "", False
         self._met: Met | None = None
         self._wake, self._dropped = threading.Event(), False
         self._thread: threading.Thread | None = None
 
+    def injected(self) -> None:
+        """It is on from now."""
+        self.began_ns = self.seen_ns = self._clock.monotonic_ns()
+
     def begin(self, bite: Bite, *, meant_to_last: bool) -> None:
         """Its first bite was measured; look from now on."""
         self.first, self.seen_ns = bite, self._clock.monotonic_ns()
+        self._first_s = (self.seen_ns - self.began_ns) / 1e9
         if bite.bit and meant_to_last:
             self._thread = threading.Thread(target=self._watch, daemon=True)
             self._thread.start()
 
-    def end(self, hurried: Callable[[], bool], *, demanded: bool) -> None:
-        """Look once more, unless somebody is in a hurry; ``demanded``: there were clients who should have met it."""
+    def wake(self) -> None:
+        """Let the last look begin."""
+        self._wake.set()
+
+    def end(self, hurried: Callable[[], bool], *, demanded: bool, asked_s: float) -> None:
+        """Await the last look, asked for at ``asked_s`` (monotonic), unless somebody is in a hurry.
+
+        ``demanded``: there were clients who should have met it.
+        """
         if self.ended_ns:
             return
-        self._wake.set()
-        until = time.monotonic() + LAST_LOOK_S
-        while self._thread is not None and self._thread.is_alive() and time.monotonic() < until and not hurried():
+        limit_s = max(LAST_LOOK_S, LOOKS * (self._longest_s or self._first_s))
+        while self._thread is not None and self._thread.is_alive() and not hurried():
+            if time.monotonic() > asked_s + limit_s:
+                self._silent = f"no answer in {limit_s:.0f} s"
+                self._unseen_ns = self._unseen_ns or self._clock.monotonic_ns()
+                break
             self._thread.join(STEP_S)
-        if self._thread is not None and self._thread.is_alive() and time.monotonic() >= until:
-            self._silent = f"no answer in {LAST_LOOK_S:g} s"
         self._dropped = True
         self.ended_ns = self._gone_ns or self._clock.monotonic_ns()
         self.told = self._judged(self.first, demanded) if self.first is not None else None
@@ -66,7 +84,9 @@ class Watch:
             last = self._wake.wait(self._lifecycle.fault_of(self.plan).look_every_s)
             if self._dropped:
                 return
+            began_s = time.monotonic()
             self._look()
+            self._longest_s = max(self._longest_s, time.monotonic() - began_s)
             if last:
                 return
 
@@ -75,10 +95,14 @@ class Watch:
         found = self._found() or self._found()
         if self._dropped or self._nothing:
             return
-        self._looks += 1
+        # No answer is no look.
+        self._looks += not self._silent
         if found:
-            self.seen_ns = at_ns
-        elif not self._silent and not self._gone_ns and not self.behind:
+            self.seen_ns, self._unseen_ns = at_ns, 0
+        else:
+            self._missed += not self._silent
+            self._unseen_ns = self._unseen_ns or at_ns
+        if not found and not self._silent and not self._gone_ns and not self.behind:
             self._gone_ns = at_ns
         lease, words = self.plan.lease, "" if found else self._silent or self._why
         # A full disk, or the run's end, may keep it from being written.
@@ -114,32 +138,47 @@ class Watch:
         if demanded and self._met is not None and not self._met.hurt:
             why = f"nobody met it but its own canaries: {self._met.words}; to these: {first.why}"
             return first.model_copy(update={**said, "bit": False, "why": why})
-        still = f"; in each of {self._looks} looks, the last after {seen_s:.1f} s" if self._looks > 1 else ""
-        behind = f"; {self.behind} was on later as well, and may have hidden it" if self._thread and self.behind else ""
-        return first.model_copy(update={**said, "why": f"{first.why}{still}{behind}"})
+        return first.model_copy(update={**said, "why": f"{first.why}{self._still(seen_s)}"})
+
+    def _still(self, seen_s: float) -> str:
+        """In how many looks it was found, and since when not, where another fault may have hidden it."""
+        found = f"each of {self._looks}" if not self._missed else f"{self._looks - self._missed} of {self._looks}"
+        still = f"; in {found} looks, the last after {seen_s:.1f} s" if self._looks > 1 else ""
+        if self._unseen_ns:
+            still += f"; not seen any more since {(self._unseen_ns - self.began_ns) / 1e9:.1f} s"
+        hidden = self._thread is not None and self.behind
+        return f"{still}; {self.behind} was on later as well, and may have hidden it" if hidden else still
 
 
 class Looking:
     """All faults of a run that were injected."""
 
-    def __init__(self, lifecycle: Lifecycle, journal: Journal, clock: Clock) -> None:
-        self._lifecycle, self._journal, self._clock = lifecycle, journal, clock
+    def __init__(self, lifecycle: Lifecycle, journal: Journal, clock: Clock, targets: Mapping[str, Target]) -> None:
+        self._lifecycle, self._journal, self._clock, self._targets = lifecycle, journal, clock, targets
         self.watches: list[Watch] = []
 
     def begin(self, plan: FaultPlan) -> Watch:
-        """A fault has been injected."""
+        """A fault is about to be injected: from its first effect on it may hide others."""
         for other in self.watches:
-            if not other.ended_ns:
+            if not other.ended_ns and self._may_hide(plan, other.plan):
                 other.behind = other.behind or plan.lease.fault
         watch = Watch(self._lifecycle, self._journal, self._clock, plan)
         self.watches.append(watch)
         return watch
 
     def end(self, hurried: Callable[[], bool], *, demanded: bool, plan: FaultPlan | None = None) -> None:
-        """The last look at one fault, or at all of them."""
-        for watch in self.watches:
-            if plan is None or watch.plan is plan:
-                watch.end(hurried, demanded=demanded)
+        """The last look at one fault, or at all of them at once: several that say nothing are waited for together."""
+        chosen, asked_s = [each for each in self.watches if plan is None or each.plan is plan], time.monotonic()
+        for watch in chosen:
+            watch.wake()
+        for watch in chosen:
+            watch.end(hurried, demanded=demanded, asked_s=asked_s)
+
+    def _may_hide(self, later: FaultPlan, earlier: FaultPlan) -> bool:
+        new, old = (
+            Placed(self._lifecycle.fault_of(plan), self._targets[plan.lease.target]) for plan in (later, earlier)
+        )
+        return may_hide(new, old, self._targets.values())
 
     def told(self, bite: Bite) -> Bite:
         """What all looks together say, for what the first one said."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from chaosday.errors import TargetUnreachable
 from chaosday.model.store import Store
@@ -18,6 +18,7 @@ class DuckDBFile(Target):
     """A file of this machine that no other process has open; it is made by the first workload that writes to it."""
 
     kind: Literal["duckdb_file"] = "duckdb_file"
+    here: ClassVar[bool] = True
     path: Path = Path("chaosday.duckdb")
 
     def capabilities(self) -> Mapping[type[Any], Any]:

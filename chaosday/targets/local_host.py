@@ -6,7 +6,7 @@ import os
 import platform
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -20,6 +20,7 @@ class LocalHost(Target):
     """The machine that chaosday runs on."""
 
     kind: Literal["local_host"] = "local_host"
+    here: ClassVar[bool] = True
     state_dir: str = Field(default="", title="Lease directory")
     """Where undos are kept; empty is /var/lib/chaosday/leases as root, the user's state directory otherwise."""
 

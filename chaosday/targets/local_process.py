@@ -23,6 +23,7 @@ class LocalProcess(Target):
     """A process chosen by number, by the file that holds its number, or by its arguments."""
 
     kind: Literal["local_process"] = "local_process"
+    here: ClassVar[bool] = True
     offers_with: ClassVar[Mapping[type[Any], str]] = {Restart: "restart"}
     pid: int = Field(default=0, ge=0)
     """Its number; 0 is not chosen this way."""

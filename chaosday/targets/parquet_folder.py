@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from chaosday.errors import TargetUnreachable
 from chaosday.model.store import Store
@@ -18,6 +18,7 @@ class ParquetFolder(Target):
     """A folder of this machine in which a workload keeps a file of its own."""
 
     kind: Literal["parquet_folder"] = "parquet_folder"
+    here: ClassVar[bool] = True
     path: Path = Path("chaosday-parquet")
 
     def capabilities(self) -> Mapping[type[Any], Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -18,6 +18,7 @@ class PythonProcess(Target):
     """The program with process number ``pid``, and the switch file that it was started with."""
 
     kind: Literal["python_process"] = "python_process"
+    here: ClassVar[bool] = True
     pid: int = Field(default=0, ge=0)
     switch: Path = Path("chaosday.switch")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from chaosday.errors import TargetUnreachable
 from chaosday.model.store import Store
@@ -17,6 +17,7 @@ class SQLiteFile(Target):
     """A file of this machine; it is made by the first workload that writes to it."""
 
     kind: Literal["sqlite_file"] = "sqlite_file"
+    here: ClassVar[bool] = True
     path: Path = Path("chaosday.sqlite")
 
     def capabilities(self) -> Mapping[type[Any], Any]:
