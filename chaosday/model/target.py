@@ -242,6 +242,10 @@ class Target(Model):
         """Its fields without secrets, fit for plan, journal and report; enough to find it again."""
         return cast(dict[str, Any], _without_secrets(self))
 
+    def holds_secrets(self) -> bool:
+        """Whether it was given a secret, without which its public face may find it and not be let in."""
+        return _holds_secrets(self)
+
 
 def _says_how(field: str) -> bool:
     return field in HOW or field.endswith("_env")
@@ -253,6 +257,16 @@ def _words_in(value: Any) -> list[str]:
     if isinstance(value, list):
         return [word for item in value for word in _words_in(item)]
     return [value] if isinstance(value, str) else []
+
+
+def _holds_secrets(value: Any) -> bool:
+    if isinstance(value, SecretStr):
+        return bool(value.get_secret_value())
+    if isinstance(value, BaseModel):
+        return any(_holds_secrets(getattr(value, name)) for name in type(value).model_fields)
+    if isinstance(value, Mapping):
+        return any(_holds_secrets(item) for item in value.values())
+    return isinstance(value, (list, tuple)) and any(_holds_secrets(item) for item in value)
 
 
 def _without_secrets(value: Any) -> Any:

@@ -75,8 +75,11 @@ class Watchdog:
 
     def prepare(self, fault: str, name: str, target: Target) -> None:
         """Have it ready to undo a fault of this kind on the target called ``name``: its programs loaded, the target
-        reached. Both take longer than the undo, on a busy machine by far. What a target keeps secret is not told."""
-        self._tell({"fault": fault, "name": name, "target": target.public()})
+        reached. Both take longer than the undo, on a busy machine by far. What a target keeps secret is not told, and
+        one that has secrets is not reached: each time it would count a login that failed, and may then shut us out."""
+        reach = not target.holds_secrets()
+        fields = target.public() if reach else {"kind": target.kind}
+        self._tell({"fault": fault, "name": name, "target": fields, "reach": reach})
 
     def close(self) -> None:
         """All is well: let it go, and wait until it has gone; any number of times."""
@@ -128,7 +131,7 @@ def _watch(run: str, journal: Path) -> None:
             if message.get("done"):
                 return
             if "fault" in message:
-                ready.prepare(message["fault"], message["name"], message["target"])
+                ready.prepare(message["fault"], message["name"], message["target"], reach=message["reach"])
                 continue
             process = ProcessIdentity(pid=message["pid"], started=message["started"])
             registered[process.pid] = (process, message["first"])

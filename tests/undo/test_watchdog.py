@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -17,6 +18,7 @@ from chaosday.processes.process_table import identity
 from chaosday.record.journal import Journal, read
 from chaosday.record.key import run_mark
 from chaosday.targets.local_process import LocalProcess
+from chaosday.targets.ssh_host import SshHost
 from chaosday.undo.watchdog import Watchdog
 
 pytestmark = pytest.mark.lab
@@ -127,22 +129,43 @@ def test_signals_to_it_do_not_end_it(tmp_path: Path) -> None:
 
 
 def test_what_an_undo_needs_is_ready_before_it_is_needed(tmp_path: Path) -> None:
-    """The fault's program is loaded and the target reached; one that cannot be reached holds up nothing."""
+    """Each fault's program is loaded and the target reached; one that cannot be reached holds up nothing."""
     program = (
         "import json, sys, time\n"
         "from chaosday.undo.readiness import Readiness\n"
         "ready = Readiness()\n"
         "ready.prepare('process.pause', 'away', {'kind': 'ssh_host', 'host': '127.0.0.1', 'port': 9, 'attempts': 1})\n"
         "ready.prepare('process.pause', 'here', json.loads(sys.argv[1]))\n"
-        "while 'here' not in ready.targets: time.sleep(0.01)\n"
+        "ready.prepare('host.cpu', 'here', json.loads(sys.argv[1]))\n"
+        "ready.prepare('process.pause', 'closed', json.loads(sys.argv[1]), reach=False)\n"
+        "loaded = lambda: hasattr(sys.modules.get('chaosday.faults.host.cpu'), 'HostCpu')\n"
+        "while 'here' not in ready.targets or not loaded(): time.sleep(0.01)\n"
         "before = set(sys.modules)\n"
         "from chaosday import registry\n"
         "registry.member('faults', 'process.pause'), registry.member('targets', 'local_process')\n"
         "print(sorted(ready.targets), set(sys.modules) - before)\n"
     )
     here = LocalProcess(pattern="none", state_dir=str(tmp_path)).model_dump_json()
-    done = subprocess.run([sys.executable, "-c", program, here], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program, here], capture_output=True, text=True, check=True, timeout=200
+    )
     assert done.stdout == "['here'] set()\n", done.stderr
+
+
+@pytest.mark.parametrize(
+    ("secrets", "reach"),
+    [({}, True), ({"password": ""}, True), ({"password": "x"}, False), ({"sudo_password": "x"}, False)],
+)
+def test_a_target_that_has_secrets_is_not_logged_in_to_without_them(secrets: dict[str, str], reach: bool) -> None:
+    """Its host would count each plan as a login that failed; what its undo needs is loaded all the same."""
+    target = SshHost.model_validate({"host": "198.18.0.9", **secrets})
+    says_it_again = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    with says_it_again:
+        assert says_it_again.stdout is not None
+        Watchdog(says_it_again, says_it_again.pid).prepare("process.pause", "it", target)
+        told = json.loads(says_it_again.stdout.readline())
+    fields = target.public() if reach else {"kind": "ssh_host"}
+    assert told == {"fault": "process.pause", "name": "it", "target": fields, "reach": reach}
 
 
 def test_a_reused_number_is_spared(tmp_path: Path, cleanup: list[int]) -> None:
