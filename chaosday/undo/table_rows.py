@@ -90,8 +90,8 @@ def put_back(connection: Any, lease_id: str, table: UserTable, key: str, column:
     columns = _columns(connection, table)
     names = {"table": table.identifier, "kept": kept_table(lease_id), "key": sql.Identifier(key)}
     names |= {"joined": sql.SQL(_JOINED).format(**names), "column": sql.Identifier(column or key)}
-    names["columns"] = sql.SQL(", ").join(map(sql.Identifier, columns))
-    names["listed"] = sql.SQL(", ").join(sql.Identifier("k", each) for each in columns)
+    names["columns"] = sql.SQL(", ").join(map(_doubled, columns))
+    names["listed"] = sql.SQL(", ").join(_doubled("k", each) for each in columns)
     change, left = (_UPDATE, _STILL_WRITTEN) if column else (_INSERT, _STILL_GONE)
     with as_owner(connection, table, readable=(SCHEMA, lease_id)):
         connection.execute(sql.SQL(change).format(**names), asked)
@@ -118,6 +118,16 @@ _INSERT = """
     select {listed} from {joined} where not exists (select from {table} as t where t.{key} = k.{key})
 """
 _STILL_GONE = "select count(*) from {joined} where not exists (select from {table} as t where t.{key} = k.{key})"
+
+
+def _doubled(*name: str) -> Any:
+    """The name of somebody's column, fit for a statement with parameters: psycopg wants every other % doubled there.
+
+    Names that a file gives us hold none.
+    """
+    from psycopg import sql
+
+    return sql.SQL(sql.Identifier(*name).as_string(None).replace("%", "%%"))
 
 
 def _columns(connection: Any, table: UserTable) -> list[str]:

@@ -82,6 +82,20 @@ def test_it_hurts_what_it_chose_and_puts_it_back(target: PostgreSQL, tmp_path: P
         assert connection.execute("select to_regnamespace('chaosday_kept')").fetchone()[0] is None
 
 
+def test_a_row_goes_back_whatever_its_columns_are_called(target: PostgreSQL, tmp_path: Path) -> None:
+    """Also what stands for a parameter elsewhere in the same statement."""
+    with target.connect() as connection:
+        connection.execute('alter table orders add column "of %s {n}" int default 7')
+    before = contents(target)
+    with Lifecycle("r", Journal.create(tmp_path / "journal.jsonl", "r"), {"db": target}, max_affected=4) as life:
+        plan = life.plan(fault("delete"))
+        life.arm(plan)
+        life.inject(plan)
+        assert len(contents(target)) == ROWS - 4
+        assert life.heal(plan).clean
+    assert contents(target) == before
+
+
 def test_a_lock_of_somebody_else_does_not_hold_up_the_undo(
     target: PostgreSQL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
