@@ -38,6 +38,8 @@ class StrictFlow(Flow[P, R]):
         self._schema: ParameterSchema | None = None
         with _bare(fn):
             super().__init__(fn, **options)
+        # What the function has for a moment the flow would keep: Prefect copies all of it.
+        self.__dict__.pop("__signature__", None)
         self.on_crashed_hooks.append(name_what_is_unknown)
 
     @property  # type: ignore[override]
