@@ -10,6 +10,7 @@ import hashlib
 import os
 import shutil
 import tempfile
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -321,6 +322,8 @@ class Commits:
     copies: Copies
     count: int = 0
     _base: int = 0
+    _looking: threading.Lock = field(default_factory=threading.Lock)
+    """The proxy's thread asks, and whoever drives it; on the one connection their transactions must not cross."""
 
     def __post_init__(self) -> None:
         ((self._base,),) = self.copies.control.execute(
@@ -329,6 +332,10 @@ class Commits:
 
     def look(self) -> tuple[int, tuple[str, ...]]:
         """The number now, and the names of prepared transactions."""
+        with self._looking:
+            return self._look()
+
+    def _look(self) -> tuple[int, tuple[str, ...]]:
         sql = self.copies.control
         with sql.transaction():
             ((low, settled, above),) = sql.execute(
