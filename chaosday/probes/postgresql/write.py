@@ -7,7 +7,7 @@ from typing import Literal
 
 from chaosday.clients.sql import alone, execute_all
 from chaosday.errors import ChaosdayError
-from chaosday.model.probe import ANSWER_S, GRACE_S, Probe, ProbeReading
+from chaosday.model.probe import GRACE_S, Probe, ProbeReading
 from chaosday.model.target import Sql, Target
 
 
@@ -48,7 +48,7 @@ class PostgresWrite(Probe):
     def clean_up(self, target: Target) -> None:
         import psycopg
 
-        with target.capability(Sql).connect(answer_s=ANSWER_S) as connection:
+        with target.capability(Sql).connect() as connection:
             execute_all(connection, "drop table if exists chaosday.heartbeat")
             # Somebody else's tables keep the schema, and it is theirs then.
             with contextlib.suppress(psycopg.Error):
