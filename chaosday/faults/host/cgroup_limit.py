@@ -12,7 +12,7 @@ from chaosday.mechanisms.hosts import cgroup
 from chaosday.mechanisms.hosts.cgroup import Group
 from chaosday.mechanisms.hosts.means import Means
 from chaosday.mechanisms.hosts.script_fault import Prepared, ScriptFault
-from chaosday.mechanisms.hosts.tools import PATH, ask
+from chaosday.mechanisms.hosts.tools import PATH, UPTIME_NS, ask
 from chaosday.model.fault import Bite, FaultPlan, PlanContext, Reading
 from chaosday.model.target import Shell, Target
 from chaosday.model.words import ABSOLUTE, DEVICE
@@ -90,7 +90,7 @@ class HostCgroupLimit(ScriptFault):
 
     def measure(self, shell: Shell, lease_id: str, data: dict[str, Any], *, hurt: bool) -> Reading:
         account = cgroup.account(Group(str(data["group"]), int(data["version"])), self.limit, str(data["device"]))
-        script = f"date +%s%N; {account}; sleep 1; date +%s%N; {account}"
+        script = f"{UPTIME_NS}; {account}; sleep 1; {UPTIME_NS}; {account}"
         t0, n0, t1, n1 = (int(word) for word in shell.run(PATH + script, sudo=True).out.split())
         rate = (n1 - n0) / ((t1 - t0) / 1e9)
         if self.limit == "cpu":

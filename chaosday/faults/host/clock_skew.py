@@ -33,6 +33,8 @@ class HostClockSkew(ScriptFault):
     drift_percent: float = Field(default=0, gt=-90, le=900, description="How much too fast; with faketime_file only")
     faketime_file: str = Field(default="", pattern=rf"{ABSOLUTE}|^$")
 
+    tools = ("date",)
+
     def prepare(self, shell: Shell, context: PlanContext) -> Prepared:
         if self.faketime_file:
             return self._faked(shell, context.lease_id)

@@ -9,7 +9,7 @@ from pydantic import Field
 from chaosday.errors import UsageError
 from chaosday.mechanisms.hosts.means import Means
 from chaosday.mechanisms.hosts.script_fault import Prepared, ScriptFault
-from chaosday.mechanisms.hosts.tools import PATH, ask
+from chaosday.mechanisms.hosts.tools import PATH, UPTIME_NS, ask
 from chaosday.model.fault import PlanContext, Reading
 from chaosday.model.target import Shell
 from chaosday.processes import mark
@@ -36,7 +36,7 @@ accounts() {
             done
         done | sort -u | while read -r f; do cat "$f"; done |
         awk '$1 == "nr_throttled" { n += $2 } END { print n + 0 }')
-    echo "$(date +%%s%%N) $ours $idle $throttled"
+    echo "$(%s) $ours $idle $throttled"
 }
 """
 
@@ -72,7 +72,7 @@ class HostCpu(ScriptFault):
         return Prepared(means)
 
     def measure(self, shell: Shell, lease_id: str, data: dict[str, Any], *, hurt: bool) -> Reading:
-        script = f"{_ACCOUNTS % mark.find(lease_id)}accounts; sleep 0.5; accounts"
+        script = f"{_ACCOUNTS % (mark.find(lease_id), UPTIME_NS)}accounts; sleep 0.5; accounts"
         before, after = (
             [float(word) for word in line.split()] for line in shell.run(PATH + script, sudo=True).out.splitlines()
         )

@@ -8,10 +8,11 @@ from typing import Any, Literal
 from pydantic import Field
 
 from chaosday.errors import CapabilityMissing, Refused
+from chaosday.mechanisms.hosts.filling import free_bytes
 from chaosday.mechanisms.hosts.means import Means
 from chaosday.mechanisms.hosts.own_directory import OwnDirectory
 from chaosday.mechanisms.hosts.script_fault import Prepared, ScriptFault
-from chaosday.mechanisms.hosts.tools import PATH, ask
+from chaosday.mechanisms.hosts.tools import PATH, UPTIME_NS, ask
 from chaosday.model.fault import PlanContext, Reading
 from chaosday.model.target import Shell
 from chaosday.model.words import ABSOLUTE, said
@@ -34,9 +35,8 @@ class HostIo(ScriptFault):
             f"d=$(stat -c %d {quote(self.path)}); "
             "awk -v d=$d '{ if (int(d / 256) == $1 && d % 256 == $2) print $3 }' /proc/diskstats"
         )
-        free = f"df -B1 --output=avail {quote(self.path)} | tail -n 1 | tr -d ' '"
-        answers = ask(shell, {"device": device, "free": free})
-        if not answers["device"]:
+        answers = ask(shell, {"device": device, "free": free_bytes(self.path)})
+        if not (answers["device"] and answers["free"].isdigit()):
             raise CapabilityMissing(
                 f"{self.path} is not on a block device whose traffic can be read; choose another path"
             )
@@ -64,7 +64,7 @@ class HostIo(ScriptFault):
         # /proc/diskstats: sectors of 512 bytes read (field 6) and written (field 10), whatever the disk's own size.
         field = 6 if self.mode == "read" else 10
         one = f"awk '$3 == \"{data['device']}\" {{ print ${field} }}' /proc/diskstats"
-        script = f"date +%s%N; {one}; sleep 1; date +%s%N; {one}"
+        script = f"{UPTIME_NS}; {one}; sleep 1; {UPTIME_NS}; {one}"
         t0, s0, t1, s1 = (int(word) for word in shell.run(PATH + script, sudo=True).out.split())
         return Reading(value=round((s1 - s0) * 512 / 1e6 / ((t1 - t0) / 1e9), 3), unit="MB/s", by="/proc/diskstats")
 

@@ -38,7 +38,7 @@ class NetworkDns(ScriptFault):
     answer: str = Field(default="198.18.255.254", description="The wrong answer: an IPv4 address")
     delay_ms: float = Field(default=1000, gt=0, le=60_000)
 
-    tools = ("nft", "python3", "setsid", "getent", "timeout")
+    tools = ("nft", "python3", "setsid", "getent", "timeout", "date")
 
     def prepare(self, shell: Shell, context: PlanContext) -> Prepared:
         name = self.lookup or self.name

@@ -32,7 +32,7 @@ class DeviceFault(ScriptFault):
 
     device: str = Field(default="", pattern=DEVICE, description="Name below /dev/mapper")
 
-    tools: ClassVar[tuple[str, ...]] = ("dmsetup", "dd")
+    tools: ClassVar[tuple[str, ...]] = ("dmsetup", "dd", "date")
     dm_target: ClassVar[str]
     damaging: ClassVar[bool] = False
     """Whether what is written meanwhile is lost for good: then only under a scratch mark."""

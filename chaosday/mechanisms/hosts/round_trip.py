@@ -40,7 +40,7 @@ class Probe:
 
     def tools(self) -> tuple[str, ...]:
         """What the target needs to ask."""
-        return ("bash", "timeout") if self.port else ("ping",)
+        return ("bash", "date", "timeout") if self.port else ("ping",)
 
 
 @dataclass(frozen=True)

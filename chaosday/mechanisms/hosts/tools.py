@@ -14,6 +14,7 @@ PATH = "PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin; export PATH\n"
 
 PACKAGES = {
     "bash": "bash",
+    "date": "coreutils",
     "dd": "coreutils",
     "df": "coreutils",
     "dmsetup": "dmsetup",
@@ -37,8 +38,9 @@ PACKAGES = {
 }
 """Tool -> the Debian package that brings it."""
 
-WHOLE = {"tc": "tc -V 2>&1 | grep -q iproute"}
-"""Tool -> a question that the whole one answers, and not the one of that name in busybox, which knows no tbf."""
+WHOLE = {"date": "date +%N | grep -q '^[0-9]'", "tc": "tc -V 2>&1 | grep -q iproute"}
+"""Tool -> a question that the whole one answers, and not the one of that name in busybox, which knows no part of a
+second, and no tbf."""
 INSTALLERS = {"apt": "apt install", "apk": "apk add", "dnf": "dnf install", "zypper": "zypper install"}
 ELSEWHERE = {
     "apk": {
@@ -64,6 +66,9 @@ ELSEWHERE = {
     },
 }
 """Installer -> what it calls a tool or a Debian package, where it calls it otherwise."""
+
+UPTIME_NS = "awk '{ printf \"%.0f\\n\", $1 * 1e9 }' /proc/uptime"
+"""Shell text that prints a clock that every Linux has and nobody sets, in ns; it moves in steps of 10 ms."""
 
 _MARK = "\x1e"
 

@@ -12,7 +12,10 @@ from pathlib import Path
 import pytest
 
 from chaosday.errors import CapabilityMissing
+from chaosday.faults.host.cpu import HostCpu
+from chaosday.faults.host.io import HostIo
 from chaosday.mechanisms.hosts.filling import free_bytes
+from chaosday.mechanisms.hosts.round_trip import Probe
 from chaosday.mechanisms.hosts.tools import need
 from chaosday.model.lease import Lease, Undo
 from chaosday.model.target import ShellResult
@@ -72,9 +75,18 @@ def test_what_is_missing_is_named_with_its_packages(shell: BusyboxShell, tmp_pat
         CapabilityMissing, match=r"lacks nft, python3, strace, tc; install: apk add iproute2-tc nftables p"
     ):
         need(shell, "nft", "python3", "setsid", "strace", "tc")
+    with pytest.raises(CapabilityMissing, match="lacks date; install: apk add coreutils"):
+        need(shell, *Probe("198.18.0.9", 80).tools()[1:])
     (tmp_path / "bare").mkdir()
     with pytest.raises(CapabilityMissing, match="cannot be read on the target"):
         need(BusyboxShell(tmp_path / "bare", proc=False), "setsid")
+
+
+def test_what_faults_read_needs_no_clock_that_is_not_there(shell: BusyboxShell) -> None:
+    """Work of a processor and traffic of a disk over a time that is measured by what every Linux has."""
+    disk = shell.run("awk 'NR == 1 { print $3 }' /proc/diskstats").out.strip()
+    for fault, data in ((HostCpu(), {}), (HostIo(), {"device": disk})):
+        assert 0 <= fault.measure(shell, "cd-busybox-9", data, hurt=False).value < 1e6
 
 
 def test_leases_and_readings_need_no_more(shell: BusyboxShell) -> None:
