@@ -52,8 +52,12 @@ def _with(bench: Bench, **verbs: Any) -> Fault:
 def _ended_by_somebody_else(bench: Bench, plan: FaultPlan) -> None:
     """What holds the fault dies, where something does; else its undo is run by somebody who is not the run."""
     shell = bench.target.capabilities().get(Shell)
-    if shell is not None and (held := shell.run(PATH + mark.find(plan.lease.id), sudo=True).out.split()):
-        shell.run(f"kill -9 {' '.join(held)}", sudo=True)
+    find = PATH + mark.find(plan.lease.id)
+    if shell is not None and (held := shell.run(find, sudo=True).out.split()):
+        while held:
+            # A write that is under way goes on, and so does what was started between the two.
+            shell.run(f"kill -9 {' '.join(held)}", sudo=True)
+            held = shell.run(find, sudo=True).out.split()
     elif shell is not None and plan.lease.undo.script:
         shell.run(PATH + plan.lease.undo.script, sudo=True, stdin="")
     else:
