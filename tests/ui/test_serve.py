@@ -26,7 +26,7 @@ from tests.ui.hands import Hands, ended_inconclusive, until
 from tests.ui.serving import Served, serving
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(3600), pytest.mark.xdist_group("ui")]
-PATIENCE_S = 120
+PATIENCE_S = 900
 
 
 def _janitors(served: Served) -> list[str]:
