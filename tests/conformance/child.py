@@ -9,12 +9,15 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from chaosday import registry  # imported once, before the fork of each run
+from chaosday.errors import LeaseError
 from chaosday.record.journal import Journal
 from chaosday.running.lifecycle import Lifecycle
 from chaosday.running.signals import Stopped
 from chaosday.undo import recovery  # noqa: F401  (the same)
 from chaosday.undo.watchdog import Watchdog
 
+LEASE_GONE = "the lease ended:"
+"""How it tells that it ended itself: it stood still for longer than its lease, or the host did not answer."""
 BOUNDARIES = ("planned", "armed", "injected", "attested", "healed")
 
 for family in ("faults", "targets", "checks", "corruptions"):
@@ -55,5 +58,8 @@ def main(parent: Connection, journal_path: Path, fault_json: str, target_json: s
             reached("healed")
     except Stopped as stopped:
         sys.exit(stopped.exit_code)
+    except LeaseError as error:
+        parent.send(f"{LEASE_GONE} {error}")
+        sys.exit(1)
     if watchdog is not None:
         watchdog.close()
