@@ -9,8 +9,6 @@ from pathlib import Path
 
 HERE = Path(sys.executable).parent
 ROOT = Path(__file__).resolve().parent.parent
-WORKERS = "3"
-"""One more than the two cores that the tests are written for: much of what they do is to wait for a system."""
 
 
 def shell_scripts() -> list[str]:
@@ -31,7 +29,7 @@ def main() -> int:
         # The tests start the program hundreds of times, and where no byte code may be written each start would compile
         # it anew, which costs a core a second.
         ("byte code", [sys.executable, "-m", "compileall", "-q", "chaosday", "flows", "tasks", "blocks", "tests"]),
-        ("pytest", [sys.executable, "-m", "pytest", "-n", WORKERS, *sys.argv[1:]]),
+        ("pytest", [sys.executable, "-m", "pytest", "-n", "2", *sys.argv[1:]]),
     ]
     for name, command in steps:
         began = time.monotonic()
