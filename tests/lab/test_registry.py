@@ -113,9 +113,3 @@ def _segments() -> dict[int, int]:
     """Every System V segment, and the process that made it."""
     lines = Path("/proc/sysvipc/shm").read_text().splitlines()[1:]
     return {int(line.split()[1]): int(line.split()[4]) for line in lines}
-
-
-@pytest.mark.xdist_group("together")
-def test_tests_that_share_a_server_have_one_worker(request: pytest.FixtureRequest) -> None:
-    """Groups are told apart by the end of a test's name; where it is not there, each worker starts every server."""
-    assert "PYTEST_XDIST_WORKER" not in os.environ or request.node.nodeid.endswith("@together")
