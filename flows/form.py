@@ -106,7 +106,7 @@ def _tab(kind: str) -> type[Tab]:
 def _labelled(name: str, field: FieldInfo, meaning: str | None) -> FieldInfo:
     """The field under a label that people read, and what it is for: ``delay_ms`` is "Delay (ms)"."""
     copy = copy_of(field)
-    copy.description = field.description or meaning
+    copy.description = meaning
     if field.title:
         return copy
     unit = next((unit for unit in UNITS if name.endswith(unit)), "")

@@ -62,7 +62,7 @@ def _member(kind: str, model: type[Model]) -> str:
 
 
 def _field(name: str, field: FieldInfo, words: str) -> str:
-    meaning = " ".join((words or field.description or field.title or "").split())
+    meaning = " ".join((words or field.title or "").split())
     kind = ", ".join([_type(field.annotation), *_bounds(field)])
     return "| " + " | ".join(_cell(each) for each in (f"`{name}`", kind, unit(name), _default(field), meaning)) + " |"
 

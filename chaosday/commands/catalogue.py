@@ -56,4 +56,4 @@ def _one(model: type[BaseModel], as_json: bool) -> None:
         field = info.alias or name
         if field != "kind":
             default = info.get_default(call_default_factory=True, validated_data={})
-            say(f"  {field:22} {default!r:16} {' '.join((info.description or words.get(name, '')).split())}")
+            say(f"  {field:22} {default!r:16} {' '.join(words.get(name, '').split())}")

@@ -12,13 +12,14 @@ from chaosday.clock import Clock, SystemClock
 from chaosday.errors import EvidenceMissing, TargetUnreachable
 from chaosday.model.target import Target
 from chaosday.model.workload import Workload
-from chaosday.record.journal import Journal, JournalReading, read
+from chaosday.record.journal import Journal, JournalReading, Record
 from chaosday.record.run_directory import RunDirectory
 from chaosday.servers import shared_memory
-from chaosday.undo.recovery import Recovered, owner_lives, whose
+from chaosday.undo.recovery import Recovered, each_read, owner_lives, whose
 from chaosday.undo.undoing import Attempt
 
 REMOVED, LEFT = "cleaned_up", "left_behind"
+NOT_LOOKED_FOR = "what {run} left could not be looked for"
 COPY = "copy"
 """A run journals it before it makes a folder for a copy of somebody's data."""
 
@@ -34,7 +35,7 @@ def remove_leftovers(
     did: list[Recovered] = []
     for path in journals:
         directory = RunDirectory(path.parent)
-        tried = Attempt(f"what {directory.run} left could not be looked for")
+        tried = Attempt(NOT_LOOKED_FOR.format(run=directory.run))
         with tried:
             journal = Journal.resume(path)
             try:
@@ -49,17 +50,13 @@ def remove_leftovers(
 
 def leftovers(journals: Iterable[Path]) -> list[Recovered]:
     """What ``remove_leftovers`` takes away now or once the run is judged, with age and owner; takes nothing."""
-    found: list[Recovered] = []
-    for path in journals:
-        run = path.parent.absolute().name
-        tried = Attempt(f"what {run} left could not be looked for")
-        with tried:
-            reading = read(path)
-            if reading.records and reading.authentic() and not owner_lives(reading) and _stays(reading):
-                found += [Recovered(run=run, ok=True, words=words, target=name) for name, words in _made(reading)]
-        if tried.error:
-            found.append(Recovered(run=run, ok=False, words=tried.error))
-    return found
+    return each_read(journals, _left_by, NOT_LOOKED_FOR)
+
+
+def _left_by(run: str, reading: JournalReading) -> list[Recovered]:
+    if not reading.records or not reading.authentic() or owner_lives(reading) or not _stays(reading):
+        return []
+    return [Recovered(run=run, ok=True, words=words, target=name) for name, words in _made(reading)]
 
 
 def _stays(reading: JournalReading) -> bool:
@@ -74,11 +71,19 @@ def _made(reading: JournalReading) -> list[tuple[str, str]]:
         if record.event == COPY and Path(record.data["folder"]).is_dir():
             made.append(("", f"the copy in {record.data['folder']} ({whose(reading)})"))
         if record.event == "prepare":
-            data = record.data["workload"]
-            workload = cast(Workload, registry.member("workloads", data["kind"]).model_validate(data))
-            words = f"what the {workload.kind} workload made ({workload.scope}; {whose(reading)})"
-            made.append((workload.target, words))
+            workload = _workload(record)
+            made.append((workload.target, _what(workload, whose(reading))))
     return made
+
+
+def _workload(record: Record) -> Workload:
+    """The workload that was about to make something, by what the journal says of it."""
+    data = record.data["workload"]
+    return cast(Workload, registry.member("workloads", data["kind"]).model_validate(data))
+
+
+def _what(workload: Workload, owner: str) -> str:
+    return f"what the {workload.kind} workload made ({workload.scope}; {owner})"
 
 
 def _is_due(directory: RunDirectory, reading: JournalReading) -> bool:
@@ -102,8 +107,7 @@ def _removed(directory: RunDirectory, journal: Journal, targets: Mapping[str, Ta
             did += _copy(directory, Path(record.data["folder"]), owner)
         if record.event != "prepare":
             continue
-        data = record.data["workload"]
-        workload = cast(Workload, registry.member("workloads", data["kind"]).model_validate(data))
+        workload = _workload(record)
         target = targets.get(workload.target) or _rebuilt(meant, workload.target)
         did.append(_one(directory, workload, target, owner))
     if all(each.ok and each.words.startswith("removed") for each in did):
@@ -114,7 +118,7 @@ def _removed(directory: RunDirectory, journal: Journal, targets: Mapping[str, Ta
 
 
 def _one(directory: RunDirectory, workload: Workload, target: Target, owner: str) -> Recovered:
-    what = f"what the {workload.kind} workload made ({workload.scope}; {owner})"
+    what = _what(workload, owner)
     words = f"removed {what}"
     tried = Attempt(f"still there, and looked for again with --targets FILE: {what}")
     with tried:

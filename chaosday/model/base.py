@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, GetJsonSchemaHandler
+from pydantic.fields import FieldInfo
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
@@ -30,16 +31,13 @@ class Model(BaseModel):
         schema = handler(core_schema)
         properties: dict[str, Any] = handler.resolve_ref_schema(schema).get("properties", {})
         for name, words in meanings(cls).items():
-            for shown in (properties[each] for each in _spellings(cls, name) if each in properties):
+            for shown in (properties[each] for each in _spellings(name, cls.model_fields[name]) if each in properties):
                 shown.setdefault("description", words)
         return schema
 
 
-def _spellings(model: type[BaseModel], name: str) -> set[str]:
-    """The names under which a field may stand in a schema; none where the model has no such field."""
-    field = model.model_fields.get(name)
-    if field is None:
-        return set()
+def _spellings(name: str, field: FieldInfo) -> set[str]:
+    """The names under which a field may stand in a schema."""
     other = field.validation_alias
     aliases = other.choices if isinstance(other, AliasChoices) else [other]
     return {each for each in (name, field.alias, *aliases) if isinstance(each, str)}

@@ -13,11 +13,15 @@ from pydantic import BaseModel
 
 @cache
 def meanings(model: type[BaseModel]) -> Mapping[str, str]:
-    """The words of each field that has some, by its name; a model's own before those of what it is derived from."""
-    found: dict[str, str] = {}
+    """The words of each field that has some, by its name: its own description, else the string below it.
+
+    A model's own strings come before those of what it is derived from.
+    """
+    below: dict[str, str] = {}
     for each in reversed(model.__mro__[: model.__mro__.index(BaseModel)]):
-        found |= _in_file(each.__module__).get(each.__qualname__, {})
-    return found
+        below |= _in_file(each.__module__).get(each.__qualname__, {})
+    said = {name: field.description or below.get(name, "") for name, field in model.model_fields.items()}
+    return {name: words for name, words in said.items() if words}
 
 
 @cache

@@ -232,7 +232,7 @@ class Target(Model):
         """
         # Of its words alone: a route's public face has the address that it took, and taking one starts its proxy.
         fields = {name: value for name, value in Target.public(self).items() if not _says_how(name)}
-        return [word for word in _words_in(fields) if word]
+        return [word for word in words_in(fields) if word]
 
     def commands(self) -> list[str]:
         """Commands that somebody wrote into it, which undoing may run; none, for most targets."""
@@ -251,11 +251,12 @@ def _says_how(field: str) -> bool:
     return field in HOW or field.endswith("_env")
 
 
-def _words_in(value: Any) -> list[str]:
+def words_in(value: Any) -> list[str]:
+    """Every text in plain data, at any depth; keys are none."""
     if isinstance(value, Mapping):
-        return [word for item in value.values() for word in _words_in(item)]
-    if isinstance(value, list):
-        return [word for item in value for word in _words_in(item)]
+        return [word for item in value.values() for word in words_in(item)]
+    if isinstance(value, (list, tuple)):
+        return [word for item in value for word in words_in(item)]
     return [value] if isinstance(value, str) else []
 
 

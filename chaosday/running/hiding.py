@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from chaosday.model.fault import Fault
-from chaosday.model.target import Processes, Shell, Target
+from chaosday.model.target import Processes, Shell, Target, words_in
 
 HERE = "127.0.0.1"
 ADDRESSES = ("host", "jump", "sentinels", "listen", "upstream", "proxy", "endpoint_url", "base_url")
@@ -31,7 +30,7 @@ class Placed:
     @property
     def named(self) -> set[str]:
         """Addresses in the fault's own fields: whom it is cut off from, or measured against."""
-        return {host for host in map(_host, _words(self.fault.model_dump())) if _is_address(host)}
+        return {host for host in map(_host, words_in(self.fault.model_dump())) if _is_address(host)}
 
 
 def may_hide(later: Placed, earlier: Placed, targets: Iterable[Target]) -> bool:
@@ -64,7 +63,7 @@ def _led(over: set[str], targets: Iterable[Target]) -> set[str]:
 
 
 def _hosts(target: Target, *fields: str) -> set[str]:
-    words = (word for field in fields or ADDRESSES for word in _words(getattr(target, field, "")))
+    words = (word for field in fields or ADDRESSES for word in words_in(getattr(target, field, "")))
     return {_host(word) for word in words} - {""}
 
 
@@ -86,11 +85,3 @@ def _is_address(host: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _words(value: Any) -> list[str]:
-    if isinstance(value, Mapping):
-        return [word for item in value.values() for word in _words(item)]
-    if isinstance(value, (list, tuple)):
-        return [word for item in value for word in _words(item)]
-    return [value] if isinstance(value, str) else []

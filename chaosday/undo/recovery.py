@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -97,17 +97,27 @@ def would_run(journals: Iterable[Path], runs: Collection[str]) -> list[str]:
     return said
 
 
-def open_in(journals: Iterable[Path]) -> list[Recovered]:
-    """What ``recover`` would find to end, and ends nothing: open faults and marked processes, with age and owner."""
+def each_read(
+    journals: Iterable[Path], look: Callable[[str, JournalReading], list[Recovered]], failed: str
+) -> list[Recovered]:
+    """What ``look`` finds in each journal, given its run and what it says; touches nothing, and goes on past failures.
+
+    ``failed`` says what could not be done, with ``{run}`` and ``{path}`` in it.
+    """
     found: list[Recovered] = []
     for path in journals:
         run = path.parent.absolute().name
-        tried = Attempt(f"journal {path}")
+        tried = Attempt(failed.format(run=run, path=path))
         with tried:
-            found += _open_in(run, read(path))
+            found += look(run, read(path))
         if tried.error:
             found.append(Recovered(run=run, ok=False, words=tried.error))
     return found
+
+
+def open_in(journals: Iterable[Path]) -> list[Recovered]:
+    """What ``recover`` would find to end, and ends nothing: open faults and marked processes, with age and owner."""
+    return each_read(journals, _open_in, "journal {path}")
 
 
 def _open_in(run: str, reading: JournalReading) -> list[Recovered]:
