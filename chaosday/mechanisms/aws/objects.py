@@ -70,10 +70,10 @@ def listed(objects: Objects, prefix: str) -> list[dict[str, Any]]:
     return found
 
 
-def entries(objects: Objects, key: str, what: str) -> list[dict[str, Any]]:
-    """Every version (``Versions``) or delete marker (``DeleteMarkers``) of a key."""
+def entries(objects: Objects, key: str, *kinds: str) -> list[dict[str, Any]]:
+    """Every version (``Versions``), delete marker (``DeleteMarkers``), or both, of a key."""
     pages = objects.patient_s3().get_paginator("list_object_versions").paginate(Bucket=objects.bucket, Prefix=key)
-    return [each for page in pages for each in page.get(what, []) if each["Key"] == key]
+    return [each for page in pages for kind in kinds for each in page.get(kind, []) if each["Key"] == key]
 
 
 def remove_every_version(objects: Objects, key: str) -> None:
@@ -81,6 +81,6 @@ def remove_every_version(objects: Objects, key: str) -> None:
     s3 = objects.patient_s3()
     with spoken(f"removing {key}"):
         s3.delete_object(Bucket=objects.bucket, Key=key)
-        for version in [*entries(objects, key, "Versions"), *entries(objects, key, "DeleteMarkers")]:
+        for version in entries(objects, key, "Versions", "DeleteMarkers"):
             if version.get("VersionId") not in (None, "null"):
                 s3.delete_object(Bucket=objects.bucket, Key=key, VersionId=version["VersionId"])

@@ -7,7 +7,6 @@ FILE FORMAT; certificates: PROTOCOL.certkeys of OpenSSH.
 from __future__ import annotations
 
 import base64
-import binascii
 import hmac
 import time
 from dataclasses import dataclass, field
@@ -94,8 +93,8 @@ def _matches(patterns: str, name: str) -> bool:
     """Whether a list of patterns, or one hash, stands for the name; ``ValueError`` for a hash that is none."""
     if patterns.startswith("|"):
         _, method, salt, digest = patterns.split("|")
-        wanted = hmac.new(_bytes(salt), name.encode(), "sha1").digest()
-        return method == "1" and hmac.compare_digest(wanted, _bytes(digest))
+        wanted = hmac.new(base64.b64decode(salt, validate=True), name.encode(), "sha1").digest()
+        return method == "1" and hmac.compare_digest(wanted, base64.b64decode(digest, validate=True))
     found = False
     for pattern in patterns.split(","):
         # Brackets are no set of letters here: they hold the name where there is a port.
@@ -111,13 +110,6 @@ def _key(kind: str, text: str) -> paramiko.PKey:
     import paramiko
 
     try:
-        return paramiko.PKey.from_type_string(kind, _bytes(text))
+        return paramiko.PKey.from_type_string(kind, base64.b64decode(text, validate=True))
     except (paramiko.SSHException, paramiko.pkey.UnknownKeyType, IndexError) as error:
-        raise ValueError(str(error)) from None
-
-
-def _bytes(text: str) -> bytes:
-    try:
-        return base64.b64decode(text, validate=True)
-    except binascii.Error as error:
         raise ValueError(str(error)) from None

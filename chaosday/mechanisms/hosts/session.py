@@ -19,12 +19,11 @@ from typing import TYPE_CHECKING
 
 from chaosday.errors import AccessDenied
 from chaosday.model.target import ShellResult
+from chaosday.processes.local_shell import CHUNK_BYTES, OUTPUT_LIMIT_BYTES
 
 if TYPE_CHECKING:
     import paramiko
 
-OUTPUT_LIMIT_BYTES = 16 << 20
-CHUNK_BYTES = 64 << 10
 PIECES = 64
 """Taken before the clock is looked at again: what writes without end would otherwise be read without end."""
 WORD_LIMIT_BYTES = 32 << 10

@@ -16,7 +16,6 @@ PACKAGES = {
     "bash": "bash",
     "date": "coreutils",
     "dd": "coreutils",
-    "df": "coreutils",
     "dmsetup": "dmsetup",
     "docker": "docker.io",
     "fallocate": "util-linux",

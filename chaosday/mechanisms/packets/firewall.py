@@ -68,7 +68,6 @@ def ruleset(flow: Flow, scene: Scene, verdicts: Mapping[str, str], hooks: Mappin
         if not flow.peers:
             rules.append("icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-advert } accept")
         rules += [f"{match} {verdict}".strip() for match in flow.matches(direction)]
-        chains = [chain(way, hooks[way], rules)]
         if egress:
             chains = [
                 chain(
@@ -78,6 +77,8 @@ def ruleset(flow: Flow, scene: Scene, verdicts: Mapping[str, str], hooks: Mappin
                 )
                 for n, device in enumerate(scene.devices)
             ]
+        else:
+            chains = [chain(way, hooks[way], rules)]
         text += table("netdev" if egress else "inet", scene.lease_id, chains)
     return text
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from pydantic import Field
@@ -22,16 +22,19 @@ from chaosday.model.target import Shell, Target
 from chaosday.model.words import ADDRESS, DEVICE
 
 
-def _dump(indices: Iterable[int]) -> dict[str, str]:
+def _dump(indices: Sequence[int]) -> dict[str, str]:
     """Questions for the state of the packet path, in the words of the tools themselves; compared byte by byte after
     heal. Queues are those of our interfaces, whatever they are called by then: others come and go as they like."""
-    each = "".join(f'd={named(index)}; [ -z "$d" ] || tc %s show dev $d\n' for index in indices)
+
+    def shown(what: str) -> str:
+        return "".join(f'd={named(index)}; [ -z "$d" ] || tc {what} show dev $d\n' for index in indices)
+
     return {
         "nft": "nft -s list ruleset",
         # Without the one counter that tc shows unasked, of somebody else's htb.
-        "qdiscs": f"{{ {each % (('qdisc',) * each.count('%s'))} }} | sed 's/direct_packets_stat [0-9]*//'",
-        "classes": each % (("class",) * each.count("%s")),
-        "filters": each % (("filter",) * each.count("%s")),
+        "qdiscs": f"{{ {shown('qdisc')} }} | sed 's/direct_packets_stat [0-9]*//'",
+        "classes": shown("class"),
+        "filters": shown("filter"),
     }
 
 

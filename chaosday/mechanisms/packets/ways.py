@@ -32,17 +32,18 @@ def devices_to(shell: Shell, flow: Flow, probe: str, device: str = "") -> tuple[
     """
     host = Probe.parse(probe).host
     asked = {"links": "ip -o link show", "probe": f"ip -o route get {quote(host)}"}
-    asked |= {f"peer {peer}": _ways(peer) for peer in flow.peers}
-    if not flow.peers:
-        asked["everybody"] = "ip -o route show; ip -o -6 route show"
-    said_ = ask(shell, asked)
+    ways = {}
+    if not device:
+        ways = {f"peer {peer}": _ways(peer) for peer in flow.peers}
+        ways = ways or {"everybody": "ip -o route show; ip -o -6 route show"}
+    said_ = ask(shell, asked | ways)
     there = {found[2]: (int(found[1]), line) for line in said_["links"].splitlines() if (found := _LINK.match(line))}
     names = [device] if device else _names(said_["probe"])
     if not names:
         raise CapabilityMissing(f"the target has no route to {host}; set device or probe")
-    if not device:
-        for question in said_.keys() - {"links", "probe"}:
-            names += _names(said_[question])
+    # In the order of the peers: chains and plans are called by the places of the interfaces.
+    for question in ways:
+        names += _names(said_[question])
     missing = [name for name in names if name not in there]
     if missing:
         raise UsageError(f"the target has no interface {missing[0]!r}")
