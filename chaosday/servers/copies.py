@@ -118,8 +118,11 @@ class Copies:
 
     def prepared(self) -> list[str]:
         """The names of transactions that are prepared in the databases and neither committed nor rolled back."""
+        return self._prepared(self.databases)
+
+    def _prepared(self, databases: Sequence[str]) -> list[str]:
         words = "select gid from pg_prepared_xacts where database = any(%s) order by 1"
-        return [gid for (gid,) in self.control.execute(words, (self.databases,)).fetchall()]
+        return [gid for (gid,) in self.control.execute(words, (list(databases),)).fetchall()]
 
     def run_script(self, database: str, file: Path) -> None:
         """Have psql run a file, as one transaction; ``UsageError`` with its first complaint."""
@@ -219,10 +222,9 @@ class Copies:
         """What is prepared outlives its client, holds its locks, and keeps a database from being dropped."""
         from psycopg import sql
 
-        words = "select gid from pg_prepared_xacts where database = %s"
-        if found := self.control.execute(words, (database,)).fetchall():
+        if found := self._prepared([database]):
             with self.connect(database) as connection:
-                for (gid,) in found:
+                for gid in found:
                     connection.execute(sql.SQL("rollback prepared {}").format(sql.Literal(gid)))
 
     def _refuse_what_reaches_out(self, database: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -30,19 +29,6 @@ from tests.lab.pool import pool
 pytestmark = pytest.mark.lab
 US = "198.18.0.0/24"
 UNTOUCHED = "tc qdisc show | sed 's/direct_packets_stat [0-9]*//'; nft list tables; cat /proc/self/mounts"
-
-
-@pytest.fixture
-def host() -> Iterator[LabHost]:
-    with pool().victim() as lent:
-        yield lent
-
-
-@pytest.fixture
-def target(host: LabHost) -> Iterator[SshHost]:
-    made = pool().target(host)
-    yield made
-    made.close()
 
 
 def _fault(kind: str, **fields: Any) -> Fault:

@@ -27,19 +27,6 @@ PING = "ping -n -q -f -l 40 -w 1 -s 1400"
 
 
 @pytest.fixture
-def host() -> Iterator[LabHost]:
-    with pool().victim() as lent:
-        yield lent
-
-
-@pytest.fixture
-def target(host: LabHost) -> Iterator[SshHost]:
-    made = pool().target(host)
-    yield made
-    made.close()
-
-
-@pytest.fixture
 def life(target: SshHost, tmp_path: Path) -> Iterator[Lifecycle]:
     journal = Journal.create(tmp_path / "run" / "journal.jsonl", "run-1")
     yield Lifecycle("run-1", journal, {"victim": target})

@@ -29,6 +29,7 @@ from chaosday.targets.local_process import LocalProcess
 from chaosday.targets.postgresql import PostgreSQL
 from chaosday.targets.proxy_route import ProxyRoute
 from chaosday.targets.ssh_host import SshHost
+from tests.running.waiting import until
 
 pytestmark = pytest.mark.kernel
 
@@ -179,13 +180,6 @@ def _unseen(run: LiveRun, target: str) -> int:
     return sum(each["target"] == target and not each["found"] for each in looked)
 
 
-def _until(condition: Callable[[], bool]) -> None:
-    until = time.monotonic() + 120
-    while not condition():
-        assert time.monotonic() < until, "it never came"
-        time.sleep(0.01)
-
-
 @pytest.mark.parametrize(("later", "hidden"), [("right", False), ("left", True)])
 def test_what_is_gone_is_denied_unless_it_may_be_hidden(made: Callable[..., LiveRun], later: str, hidden: bool) -> None:
     """Gone while a fault is on elsewhere: no bite. While one is on the same target: said, with since when."""
@@ -193,7 +187,7 @@ def test_what_is_gone_is_denied_unless_it_may_be_hidden(made: Callable[..., Live
     first = run.strike(run.plan(Out(target="left")))
     run.strike(run.plan(SeldomOut(target=later)))
     LIT["left"] = False
-    _until(lambda: _unseen(run, "left") > 0)
+    until(lambda: _unseen(run, "left") > 0)
     run.looking.end(lambda: False, demanded=False)
     told = run.looking.told(first)
     assert told.bit is hidden
@@ -209,7 +203,7 @@ def test_what_is_hidden_while_the_later_one_is_injected_is_not_denied(made: Call
 
     def slowly() -> None:
         LIT["left"] = False
-        _until(lambda: _unseen(run, "left") > 0)
+        until(lambda: _unseen(run, "left") > 0)
         LIT["left"] = True
 
     MEANWHILE["inject"] = slowly

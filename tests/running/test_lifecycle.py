@@ -21,6 +21,7 @@ from chaosday.model.target import Shell, Target
 from chaosday.record.journal import Journal, open_faults, read
 from chaosday.running.lifecycle import Lifecycle
 from chaosday.running.signals import Stopped
+from tests.running.waiting import until
 
 pytestmark = pytest.mark.kernel
 
@@ -272,9 +273,9 @@ def test_a_failing_renewal_is_recorded_and_not_raised(made: Callable[..., Lifecy
     plan = life.plan(BoxFault(ttl_s=60))
     life.arm(plan)
     life.start_heartbeat(0.01)
-    _until(lambda: len(BOX.renewals) > 3)
+    until(lambda: len(BOX.renewals) > 3)
     BOX.held.clear()
-    _until(lambda: bool(life.lost()))
+    until(lambda: bool(life.lost()))
     later = life.plan(BoxFault(first=2))
     life.arm(later)
     with pytest.raises(LeaseError, match=r"nothing was injected.*is gone"):
@@ -335,9 +336,9 @@ def test_one_heartbeat_is_enough_for_what_is_armed_later(made: Callable[..., Lif
     plans = [life.plan(BoxFault(ttl_s=60)) for _ in range(2)]
     for plan in plans:
         life.arm(plan)
-    _until(lambda: {plan.lease.id for plan in plans} == set(BOX.renewals))
+    until(lambda: {plan.lease.id for plan in plans} == set(BOX.renewals))
     life.stop_heartbeat()
-    _until(lambda: threading.active_count() == before)
+    until(lambda: threading.active_count() == before)
     life.heal_all()
 
 
@@ -346,10 +347,3 @@ def test_marks_are_never_used_twice(made: Callable[..., Lifecycle]) -> None:
     first, second = made(), made()
     ids = [life.plan(BoxFault()).lease.id for life in (first, second, first)]
     assert len(set(ids)) == 3
-
-
-def _until(condition: Callable[[], bool]) -> None:
-    until = time.monotonic() + 120
-    while not condition():
-        assert time.monotonic() < until, "it never came"
-        time.sleep(0.01)

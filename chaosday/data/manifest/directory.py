@@ -183,9 +183,11 @@ def _remembered(path: Path | None) -> _Memory:
 
 def _remember(memory: BinaryIO, name: str, seen: Seen, digest: bytes) -> None:
     body = orjson.dumps([_json_name(name), *seen.__dict__.values(), digest.hex()])
+    line = body + b" " + xxhash.xxh3_64_hexdigest(body).encode() + b"\n"
     try:
-        memory.write(body + b" " + xxhash.xxh3_64_hexdigest(body).encode() + b"\n")
-        memory.flush()
+        # A disk that becomes full takes a part, and refuses the rest.
+        while line:
+            line = line[memory.write(line) :]
     except OSError as error:
         raise unwritable(Path(memory.name), error) from None
 

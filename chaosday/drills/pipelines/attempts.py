@@ -116,11 +116,9 @@ class Attempts:
         """The attempt at a point in one of the ways; the end has no point."""
         if point is None or way == END:
             return self.end()
-        return (
-            self.kill(point, audit=audit)
-            if way == KILL
-            else {CUT: self.cut, LATE: self.late, ZOMBIE: self.zombie}[way](point)
-        )
+        if way == KILL:
+            return self.kill(point, audit=audit)
+        return {CUT: self.cut, LATE: self.late, ZOMBIE: self.zombie}[way](point)
 
     def end(self) -> Attempt | None:
         """The run ends well, and its scheduler never hears of it."""
@@ -133,9 +131,10 @@ class Attempts:
         attempt.uncovered = dict(ran.uncovered)
         attempt.hit = ran.well and left.commits == self.golden.end.commits
         attempt.why = f"it ended with {ran.words}, {left.commits} transactions committed"
-        if attempt.hit:
-            self._again(attempt)
-        return self._judged(attempt) if attempt.hit else attempt
+        if not attempt.hit:
+            return attempt
+        self._again(attempt)
+        return self._judged(attempt)
 
     @property
     def _day(self) -> Day:

@@ -37,14 +37,16 @@ def plan(value: PipelineDrill, golden: Golden) -> list[Planned]:
     as the budget allows, a seeded sample, those of messages that come late first: they are few.
     """
     ways = set(value.ways)
-    kills = [Planned(KILL, point) for point in golden.states] if KILL in ways else []
-    ends = [Planned(END)] if END in ways else []
-    audits = [Planned(KILL, point, audit=True) for point in audited(golden.points, value.audit, value.seed)]
-    first = [*kills, *ends, *(audits if KILL in ways else [])]
+    states, audits = [], []
+    if KILL in ways:
+        states, audits = golden.states, audited(golden.points, value.audit, value.seed)
+    first = [Planned(KILL, point) for point in states]
+    first += [Planned(END)] if END in ways else []
+    first += [Planned(KILL, point, audit=True) for point in audits]
     late = [Planned(LATE, point) for point in loose(golden.points)] if LATE in ways else []
     rest = [Planned(way, point) for way in (CUT, ZOMBIE) if way in ways for point in golden.points]
-    room_s = _USED * value.budget.minutes * 60 - golden.estimate_s(len(first))
-    room = max(0, int(room_s / golden.estimate_s(1)) if golden.estimate_s(1) else 0)
+    room_s, one_s = _USED * value.budget.minutes * 60 - golden.estimate_s(len(first)), golden.estimate_s(1)
+    room = max(0, int(room_s / one_s)) if one_s else 0
     return [*first, *_sampled(late, room, value.seed), *_sampled(rest, room - len(late), value.seed)]
 
 

@@ -73,18 +73,19 @@ def causes(attempts: Sequence[Attempt]) -> list[Cause]:
 
 
 def words(attempts: Sequence[Attempt]) -> list[str]:
-    """One line a cause, then what was covered."""
+    """One line a cause with its story, then the ways in which nothing was found."""
     hit = [each for each in attempts if each.hit]
     places: dict[str, set[object]] = defaultdict(set)
     for each in hit:
         places[_what(each)].add(each.place)
-    lines = []
-    for cause in causes(hit):
+    lines, found = [], causes(hit)
+    for cause in found:
         damage = " and ".join(f"{output} {kind}" for output, kind in cause.damage)
         after = f"after «{short(cause.last_commit)}»" if cause.last_commit else "before anything was committed"
         lines.append(f"{cause.count} of {len(places[cause.what])} {cause.what} leave {damage}: {after}")
         lines += [f"  {line}" for line in cause.story()]
-    sound = {what: len(of) for what, of in places.items() if what not in {cause.what for cause in causes(hit)}}
+    wrong = {cause.what for cause in found}
+    sound = {what: len(of) for what, of in places.items() if what not in wrong}
     return lines + [f"0 of {n} {what} leave anything but what an undisturbed run leaves" for what, n in sound.items()]
 
 

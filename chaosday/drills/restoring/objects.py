@@ -83,8 +83,7 @@ class ObjectVersions(Subject):
         left: list[str] = []
         with tried:
             self.workload.clean_up(self.copied)
-            for name in [f"{self.copied.prefix}first-write"]:
-                remove_every_version(self.source, name)
+            remove_every_version(self.source, f"{self.copied.prefix}first-write")
             left = [item["Key"] for item in listed(self.source, self.copied.prefix)]
         return ([tried.error] if tried.error else []), [f"{name} is still there" for name in left[:10]]
 
