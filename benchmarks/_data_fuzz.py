@@ -19,12 +19,13 @@ from pathlib import Path
 from chaosday.errors import ChaosdayError
 
 HANG_S = 10.0
-# How many of a hundred inputs are of each kind: those that are quick to read get the most.
+# How many of about a hundred inputs are of each kind: those that are quick to read get the most.
 SHARES = {"edn": 20, "json": 15, "text": 10, "yaml": 15, "manifest": 15, "plan": 10, "journal": 10, "csv": 5,
-          "parquet": 5, "history": 5}  # fmt: skip
+          "parquet": 5, "history": 5, "delta": 3, "iceberg": 2, "avro": 3}  # fmt: skip
 NAMES = {"edn": "history.edn", "yaml": "experiment.yaml", "manifest": "m", "plan": "run/plan.json", "csv": "t.csv",
          "parquet": "t.parquet", "json": "history.json", "text": "history.txt", "journal": "run/journal.jsonl",
-         "history": "history.parquet"}  # fmt: skip
+         "history": "history.parquet", "delta": "lake/delta/_delta_log/00000000000000000001.json",
+         "iceberg": "lake/x.metadata.json", "avro": "lake/x.avro"}  # fmt: skip
 LARGEST_BYTES = 4 << 30
 """What a reader may take of memory: an input of a few thousand bytes that takes more is none that was bounded."""
 TOKENS: dict[str, list[bytes]] = {
@@ -46,6 +47,11 @@ TOKENS: dict[str, list[bytes]] = {
     "manifest": [b"\x00" * 8, b"\xff" * 8, b"ARROW1", b"\x7f\xff\xff\xff", b"bits", b"9999", b"{}", b"-1"],
     "history": [b"\x00" * 8, b"\xff" * 8, b"PAR1", b"\x7f\xff\xff\xff", b"\x80\x80\x80\x80\x10", b"process",
                 b"status"],
+    "delta": [b"{", b"}", b"[", b"]", b"null", b"-1", b"9" * 30, b"1e999", b'""', b"[" * 3000, b'"..', b"\xff", b"\x00",
+              b'"path":1', b'"add":', b'"size":-1', b'"stats":"{"', b'"deletionVector":{}'],
+    "iceberg": [b"{", b"}", b"[", b"]", b"null", b"-1", b"9" * 30, b"1e999", b'""', b"[" * 3000, b"\xff", b"\x00",
+                b'"properties":{"py-io-impl":"os.system"}', b'"snapshots":', b'"manifest-list":"/dev/zero"'],
+    "avro": [b"\x00" * 8, b"\xff" * 8, b"Obj\x01", b"\x80\x80\x80\x80\x10", b"avro.schema", b"deflate", b"null"],
     "parquet": [b"\x00" * 8, b"\xff" * 8, b"PAR1", b"\x7f\xff\xff\xff", b"\x80\x80\x80\x80\x10", b"\x15\x02"],
 }  # fmt: skip
 
@@ -117,12 +123,28 @@ def _made(here: Path) -> None:
     }  # fmt: skip
     (here / "experiment.yaml").write_text(json.dumps(experiment, indent=1))
     _histories(here)
+    _lakes(here)
     (here / "run").mkdir()
     journal = Journal.create(here / "run" / "journal.jsonl", "run")
     for number in range(4):
         journal.append("planned", lease_id=f"cd-{number}", plan={"lease": {"id": "x"}}, fault={"kind": "x"})
     journal.close()
     (here / "run" / "plan.json").write_text(json.dumps({"title": "fuzz", "run": "run", "experiment": experiment}))
+
+
+def _lakes(here: Path) -> None:
+    """A Delta table with a vector, an Iceberg table with deletes; what is broken of the latter has names of its own."""
+    from tests.lab import lake
+
+    lake.delta(here / "lake" / "delta", lake.rows(0, 3))
+    lake.delete_by_vector(here / "lake" / "delta", 1, [0])
+    table = lake.iceberg(here / "lake" / "iceberg", lake.rows(0, 3))
+    lake.delete_positions(table, [0])
+    metadata = Path(table.refresh().metadata_location.removeprefix("file://"))
+    manifest = Path(table.current_snapshot().manifest_list.removeprefix("file://"))
+    for name, file in (("iceberg", metadata), ("avro", manifest)):
+        shutil.copy(file, here / NAMES[name])
+        (here / f"at-{name}").write_text(str(file))
 
 
 def _histories(here: Path) -> None:
@@ -198,6 +220,25 @@ def _history(here: Path, kind: str) -> None:
     formats.read(here / NAMES[kind])
 
 
+def _delta(here: Path) -> None:
+    from chaosday.data.physical.lake import observe_lake
+
+    observe_lake(f"delta://{here}/lake/delta")
+
+
+def _iceberg(here: Path, kind: str) -> None:
+    """Put what is broken where the table has it, for as long as it is read."""
+    from chaosday.data.physical.lake import observe_lake
+
+    place = Path((here / f"at-{kind}").read_text())
+    sound = place.read_bytes()
+    try:
+        shutil.copy(here / NAMES[kind], place)
+        observe_lake(f"iceberg://{(here / 'at-iceberg').read_text()}")
+    finally:
+        place.write_bytes(sound)
+
+
 def _journal(here: Path) -> None:
     from chaosday.record.journal import read
 
@@ -208,6 +249,7 @@ READERS: dict[str, Callable[[Path], None]] = {
     "csv": _csv, "parquet": lambda here: _csv(here, "t.parquet"), "edn": _edn, "yaml": _yaml, "manifest": _manifest,
     "plan": _plan, "journal": _journal, "json": lambda here: _history(here, "json"),
     "text": lambda here: _history(here, "text"), "history": lambda here: _history(here, "history"),
+    "delta": _delta, "iceberg": lambda here: _iceberg(here, "iceberg"), "avro": lambda here: _iceberg(here, "avro"),
 }  # fmt: skip
 
 

@@ -10,11 +10,11 @@ import time
 from pathlib import Path
 
 from chaosday.clock import SystemClock
-from chaosday.drills.experiment.kind import ExperimentKind
 from chaosday.drills.finding_file import ArmName, experiment_of, load_finding
+from chaosday.drills.kinds import parse_run
 from chaosday.errors import ChaosdayError
+from chaosday.judging.example import counts
 from chaosday.lab.stands import stand
-from chaosday.model.experiment import parse
 from chaosday.record.run_directory import RunDirectory
 from chaosday.running.playing import play
 from chaosday.running.run import Run
@@ -28,13 +28,13 @@ def judged(file: Path, arm: ArmName) -> dict[str, object]:
     began = time.monotonic()
     try:
         with stand(finding.lab, folder, finding.arm(arm).lab) as facts:
-            experiment = parse(experiment_of(finding, arm, facts))
-            directory = RunDirectory.create(folder / "runs", experiment.title, SystemClock())
-            with Run(ExperimentKind(experiment), directory) as run:
+            kind = parse_run(experiment_of(finding, arm, facts))
+            directory = RunDirectory.create(folder / "runs", kind.intent().title, SystemClock())
+            with Run(kind, directory) as run:
                 cleans = play(run)
                 findings = run.verify()
             return {
-                "alarms": {each.name: each.count for finding in findings for each in finding.anomalies},
+                "alarms": counts([finding.model_dump() for finding in findings]),
                 "examined": max((finding.examined for finding in findings), default=0),
                 "judged": all(finding.outcome.value in ("pass", "violated") for finding in findings),
                 "unclean": [each.words for each in cleans if not each.clean],

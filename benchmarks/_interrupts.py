@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -80,6 +81,8 @@ def interrupted(way: signal.Signals, after_s: float, files: list[str]) -> list[s
 def _inside(folder: Path, way: int, after_s: float, files: list[str]) -> list[str]:
     """The same as the first process of the namespaces, to which every orphan comes."""
     before = _things(folder, set())
+    # What a shell starts in the background ignores Ctrl-C, and so would all that is started from here.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     tests = [sys.executable, "-m", "pytest", "-n", "2", "-p", "no:cacheprovider", *files]
     # A group of its own: the terminal's Ctrl-C goes to all of a group.
     process = subprocess.Popen(
@@ -132,12 +135,19 @@ def _things(folder: Path, names: set[str]) -> set[str]:
                 found.add(f"process {path.parent.name} {line[:120]}")
     found |= {f"mount {line.split()[1]}" for line in Path("/proc/self/mounts").read_text().splitlines()}
     found |= {f"segment {line.split()[1]}" for line in Path("/proc/sysvipc/shm").read_text().splitlines()[1:]}
-    found |= {f"shared memory {path.name}" for path in Path("/dev/shm").iterdir()}
+    # Podman keeps its lock for good, by design: one for each account of the machine, and no run's.
+    found |= {f"shared memory {path.name}" for path in Path("/dev/shm").iterdir() if path.name != "libpod_lock"}
     for words in (["ip", "-o", "link"], ["nft", "list", "tables"], ["ip", "netns", "list"]):
         done = subprocess.run(words, capture_output=True, text=True, check=False)
-        found |= {f"{words[0]} {' '.join(line.split()[:5])}" for line in done.stdout.splitlines()}
+        found |= {f"{words[0]} {' '.join(line.split()[:5])}" for line in done.stdout.splitlines() if not _others(line)}
     loops = subprocess.run(["losetup", "-a"], capture_output=True, text=True, check=False).stdout
     return found | {line for line in loops.splitlines() if str(folder) in line} | _of_the_machine(names)
+
+
+def _others(line: str) -> bool:
+    """Whether what is listed is of a slot that another run has taken by now, who clears it before its first use."""
+    slot = re.search(r"\bcdl([0-9a-f])", line)
+    return slot is not None and hosts.taken(int(slot[1], 16))
 
 
 def _of_the_machine(names: set[str]) -> set[str]:

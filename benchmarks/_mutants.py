@@ -82,6 +82,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "chaosday/judging/simulated_bank.py": ("tests/checks/test_bank.py",),
     "chaosday/judging/simulated_table.py": ("tests/corruptions/test_table.py",),
     "chaosday/judging/": _VERDICTS,
+    "chaosday/data/reconcile/canonical.py": ("tests/data/reconcile/test_canonical.py",),
     "chaosday/data/reconcile/": ("tests/data/reconcile/test_diff_command.py",),
 }  # fmt: skip
 

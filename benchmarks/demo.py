@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from chaosday.model.target import Sql
+from chaosday.model.target import Postgres
 from chaosday.record.recorder import seal
 from chaosday.servers import postgres
 from chaosday.targets.postgresql import PostgreSQL
@@ -131,14 +131,14 @@ def _ledger_rate(target: PostgreSQL, directory: Path, turn: int) -> float:
 
 
 def _bare_rate(target: PostgreSQL) -> float:
-    with target.capability(Sql).connect() as connection:
+    with target.capability(Postgres).connect() as connection:
         connection.execute("drop table if exists bare")
         connection.execute("create table bare (id bigint primary key, version int, value bigint, checksum bigint)")
     done = [0] * 8
     stop = threading.Event()
 
     def client(number: int) -> None:
-        with target.capability(Sql).connect() as connection:
+        with target.capability(Postgres).connect() as connection:
             row = 0
             while not stop.is_set():
                 row += 1

@@ -180,3 +180,42 @@ def _last_written(key: Ints, write: NDArray[np.bool_], value: Ints) -> Ints:
     found = np.empty(len(key), dtype=np.int64)
     found[order] = np.where(last >= first, value[order][np.maximum(last, 0)], 0)
     return found
+
+
+def kafka(count: int, seed: int, *, planted: int = 0) -> History:
+    """Half sends of one message to one of 16 logs, half polls, each by the one consumer of its log.
+
+    ``planted`` messages in the middle are acknowledged and seen by nobody.
+    """
+    rng = np.random.default_rng(seed)
+    columns = timeline(count, 32, rng)
+    row = np.arange(count, dtype=np.int64)
+    sent = row[(row % 2 == 0) & (row < count - 64)]
+    key = rng.integers(0, 16, len(sent))
+    order = np.argsort(key, kind="stable")
+    offset = np.empty(len(sent), dtype=np.int64)
+    offset[order] = row[: len(sent)] - np.searchsorted(key[order], key[order])
+    seen_by = sent + 1 + (2 * key + 1 - (sent + 1)) % 32
+    seen = np.ones(len(sent), dtype=bool)
+    seen[len(sent) // 2 : len(sent) // 2 + planted] = False
+    entry = np.concatenate([sent, seen_by[seen]])
+    polled = np.arange(len(entry)) >= len(sent)
+    parts = [np.concatenate([part, part[seen]]) for part in (key, offset, sent)]
+    arranged = np.lexsort((parts[1], entry))
+    key, offset, value = (part[arranged] for part in parts)
+    structs = pa.StructArray.from_arrays(
+        [
+            pa.array(polled[arranged].astype(np.int8)),
+            pa.array(np.zeros(len(entry), dtype=np.int32)),
+            pa.array(key),
+            pa.array(offset),
+            pa.array(value),
+        ],
+        ["f", "mop", "key", "offset", "value"],
+    )
+    first = np.searchsorted(entry[arranged], np.arange(count + 1)).astype(np.int32)
+    f = pa.DictionaryArray.from_arrays(pa.array((row % 2).astype(np.int8)), pa.array(["send", "poll"])).cast(
+        pa.string()
+    )
+    made = History.from_columns({**columns, "f": f, "status": np.zeros(count, dtype=np.int8)})
+    return History(made.table.append_column("log", pa.ListArray.from_arrays(pa.array(first), structs)))

@@ -1,7 +1,8 @@
 """Pipelines under test: how many points a minute, what the proxy costs, and whether the drill's own word can be taken.
 
 ``cells_wrong`` counts loaders whose class was written down first and did not come out; ``states_disagreeing`` points
-that, run without skipping, are not like their state; ``mutants_missed`` broken harnesses that still say pass.
+that, run without skipping, are not like their state; ``mutants_missed`` broken harnesses that still say pass. Twins of
+dbt and dlt want their toolchains on the PATH (``python -m tests.lab.toolchains``).
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from benchmarks.findings import FOLDER, arm_of
 from chaosday.clock import SystemClock
+from chaosday.drills.finding_file import load_finding
 from chaosday.drills.kinds import parse_run
 from chaosday.drills.pipelines import golden
 from chaosday.drills.pipelines.comparing import Comparator
@@ -86,8 +89,9 @@ def run(*, quick: bool) -> dict[str, Any]:
     wrong = {f"{how}, {way}": kinds for (how, way), kinds in cells.items() if kinds != EXPECTED[how].get(way, "")}
     sound = [cell for cell in cells if not EXPECTED[cell[0]].get(cell[1])]
     mutants = {name: _caught(mutant) for name, mutant in MUTANTS.items()}
+    twins = {file.stem: _told_apart(file) for file in _twins(quick)}
     return {
-        "pipelines": ["psycopg"],
+        "pipelines": ["psycopg", *sorted({name.partition("-")[0] for name in twins})],
         "cells": len(cells),
         "cells_wrong": len(wrong),
         "wrong": wrong,
@@ -98,10 +102,27 @@ def run(*, quick: bool) -> dict[str, Any]:
         "harness_mutants": len(mutants),
         "mutants_missed": sum(not caught for caught in mutants.values()),
         "missed": sorted(name for name, caught in mutants.items() if not caught),
+        "twins": len(twins),
+        "twins_told_apart": sum(twins.values()),
+        "not_told_apart": sorted(name for name, told in twins.items() if not told),
         "points_per_minute": round(statistics.median(found["per_minute"] for found in loaders.values()), 1),
         "proxy_ms_per_statement": _proxy_ms(500 if quick else 5000),
         **_killed(5 if quick else 100),
     }
+
+
+def _twins(quick: bool) -> list[Path]:
+    """The findings of pipelines; ``quick`` leaves out those whose toolchains have environments of their own."""
+    files = [file for file in sorted(FOLDER.glob("*.yaml")) if load_finding(file).lab == "pipeline"]
+    return [file for file in files if not (quick and load_finding(file).unsound.lab)]
+
+
+def _told_apart(file: Path) -> bool:
+    """Whether the unsound arm shows the damage that was written down for it, and its twin none, judged."""
+    finding = load_finding(file)
+    unsound, sound = arm_of(file, "unsound"), arm_of(file, "sound")
+    found = any(unsound["alarms"].get(name) for name in finding.unsound.anomalies)
+    return found and sound["judged"] and not sound["alarms"]
 
 
 def _data(how: str, folder: Path) -> dict[str, Any]:

@@ -2,12 +2,16 @@
 
 from blocks.aws import AwsAccountBlock, S3Bucket
 from blocks.databases import (
+    DeltaTables,
     DuckDBDatabase,
     EtcdMember,
+    IcebergTables,
+    KafkaCluster,
     LineStore,
     MariaDBDatabase,
     NatsServer,
     ParquetFiles,
+    PatroniMembers,
     RabbitMQBroker,
     RedisServer,
     SQLiteDatabase,
@@ -23,14 +27,18 @@ from blocks.web_service import WebServiceBlock
 
 __all__ = [
     "AwsAccountBlock",
+    "DeltaTables",
     "DuckDBDatabase",
     "EtcdMember",
     "Guardrails",
+    "IcebergTables",
+    "KafkaCluster",
     "KubernetesNamespace",
     "LineStore",
     "MariaDBDatabase",
     "NatsServer",
     "ParquetFiles",
+    "PatroniMembers",
     "PostgreSQLDatabase",
     "ProxiedRequests",
     "ProxiedRoute",

@@ -23,11 +23,12 @@ class SSHHost(TargetBlock):
     _block_type_slug = "chaosday-ssh-host"
     _description = "A host that experiments may hurt over SSH, and give back."
 
-    host: str = Field(default="", description="Name or address")
-    port: int = Field(default=22, ge=1, le=65_535)
-    user: str = Field(default="root", description="root, or somebody who may use sudo")
+    host: str = Field(default="", description="Name, address, or a Host of the worker's ~/.ssh/config")
+    port: int = Field(default=0, ge=0, le=65_535, description="0: what the worker's ~/.ssh/config says, else 22")
+    user: str = Field(default="", description="root, or somebody who may use sudo; empty: as ~/.ssh/config, else root")
     jump: str = Field(default="", description="[user@]host[:port] to go through")
-    known_hosts: str = Field(default="~/.ssh/known_hosts", description="The worker's file of known host keys")
+    known_hosts: str = Field(default="", description="The worker's file of known host keys, where not the usual one")
+    ssh_config: str = Field(default="~/.ssh/config", description="OpenSSH's configuration; empty: none is read")
     agent: bool = Field(default=True, description="Ask the worker's SSH agent for keys")
     key_file: str = Field(default="", description="A private key on the worker")
     key_text: SecretStr | None = Field(default=None, title="Private key", description="Where it is kept here instead")
@@ -44,5 +45,5 @@ class SSHHost(TargetBlock):
         said = target.capability(Shell).run("id -u; command -v setsid", sudo=True)
         uid, *setsid = said.out.split() or ["?"]
         if uid != "0":
-            return f"reached, but {self.user} cannot become root: allow it sudo, or log in as root"
+            return f"reached, but {self.user or 'the account'} cannot become root: allow it sudo, or log in as root"
         return "ready" if setsid else "reached, but it has no setsid, without which no lease ends by itself: util-linux"

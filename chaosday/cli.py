@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
+import keyword
 import os
 import pkgutil
+import re
 import sys
 from collections.abc import Callable
-from typing import Any
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from chaosday import __version__
+from chaosday import __version__, commands
 from chaosday.commands.completion import VARIABLE
 from chaosday.errors import CapabilityMissing
+from chaosday.processes.imports import pandas_when_wanted
+from chaosday.registry import entry_points
 from chaosday.running.ends import ENDS, Ending, quiet_from_now_on
 
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+_SHORT_HELP = re.compile(r'\bshort_help="([^"]+)"')
 FROM_FLOWS = {
     "demo": "Find real data loss and show real durability, in about a minute.",
     "lab": "Run a small experiment on a PostgreSQL pair that it starts itself.",
@@ -48,6 +57,8 @@ class Commands(click.Group):
         for name in self.list_commands(ctx):
             if name in FROM_FLOWS:
                 rows.append((name, FROM_FLOWS[name]))
+            elif name in _kernel_commands():
+                rows.append((name, _short_help(name)))
             elif (command := self.get_command(ctx, name)) is not None:
                 rows.append((name, command.get_short_help_str(80)))
         with formatter.section("Commands"):
@@ -59,10 +70,18 @@ class Commands(click.Group):
             formatter.write_dl([(str(end.code), f"{end.name}: {end.when}") for end in ENDS])
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True)
 @click.version_option(__version__)
-def chaosday() -> None:
-    """Chaos experiments that prove themselves: did the system lose, corrupt or contradict any data?"""
+@click.pass_context
+def chaosday(context: click.Context) -> int:
+    """Chaos experiments that prove themselves: did the system lose, corrupt or contradict any data?
+
+    Without a command: what is set up, what is overdue, and what to do next."""
+    if context.invoked_subcommand is None:
+        from chaosday.reporting.overview import show_overview
+
+        show_overview()
+    return 0
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -74,6 +93,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def run(arguments: list[str] | None = None) -> int:
     """Run a command and return its exit code; whatever goes wrong is one line on standard error."""
+    pandas_when_wanted()
     with Ending() as end:
         if VARIABLE in os.environ:  # a shell asks how to complete a line
             chaosday.main(arguments, prog_name="chaosday")
@@ -83,17 +103,24 @@ def run(arguments: list[str] | None = None) -> int:
     return end.code
 
 
+@cache
 def _kernel_commands() -> list[str]:
-    package = importlib.import_module("chaosday.commands")
-    return [info.name.removesuffix("_").replace("_", "-") for info in pkgutil.iter_modules(package.__path__)]
+    return [info.name.removesuffix("_").replace("_", "-") for info in pkgutil.iter_modules(commands.__path__)]
+
+
+def _short_help(name: str) -> str:
+    """What a command of the kernel is for, as its text says it: to import all of them takes seconds."""
+    said = _SHORT_HELP.search((Path(commands.__file__).parent / f"{_module(name)}.py").read_text(encoding="utf-8"))
+    return said[1] if said else ""
 
 
 def _module(name: str) -> str:
-    return name.replace("-", "_")
+    word = name.replace("-", "_")
+    return f"{word}_" if keyword.iskeyword(word) else word
 
 
-def _plugins() -> list[importlib.metadata.EntryPoint]:
-    return list(importlib.metadata.entry_points(group="chaosday.commands"))
+def _plugins() -> list[EntryPoint]:
+    return list(entry_points("chaosday.commands"))
 
 
 def _plugin_commands() -> list[str]:
@@ -112,12 +139,12 @@ def _from_plugins(name: str) -> click.Command:
     missing = "it needs a checkout of chaosday (flows/, tasks/, blocks/) with its extra 'flows' installed"
     for plugin in _plugins():
         try:
-            commands: dict[str, Any] = plugin.load()()
+            named: dict[str, Any] = plugin.load()()
         except ImportError as error:
             missing = f"{error}; install with pip install -c constraints.txt -e '.[demo]' in a checkout"
             continue
-        if name in commands:
-            module, attribute = commands[name].split(":")
+        if name in named:
+            module, attribute = named[name].split(":")
             command: click.Command = getattr(importlib.import_module(module), attribute)
             return command
     raise CapabilityMissing(f"{name} is not available: {missing}")

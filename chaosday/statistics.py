@@ -10,8 +10,9 @@ Brown, Cai and DasGupta, "Interval estimation for a binomial proportion", Stat. 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 from chaosday.errors import UsageError
 
@@ -36,6 +37,8 @@ def loss_upper_bound(lost: int, of: int, confidence: float = CONFIDENCE) -> floa
     _check(lost, of, confidence)
     if lost == of:
         return 1.0
+    if lost == 0:  # the quantile of Beta(1, of), which needs no scipy: importing that takes a second
+        return -math.expm1(math.log1p(-confidence) / of)
     from scipy.special import betaincinv
 
     return float(betaincinv(lost + 1, of - lost, confidence))
@@ -46,6 +49,8 @@ def loss_lower_bound(lost: int, of: int, confidence: float = CONFIDENCE) -> floa
     _check(lost, of, confidence)
     if lost == 0:
         return 0.0
+    if lost == of:  # the quantile of Beta(of, 1)
+        return float((1 - confidence) ** (1 / of))
     from scipy.special import betaincinv
 
     return float(betaincinv(lost, of - lost + 1, 1 - confidence))
@@ -62,9 +67,7 @@ def wilson(hits: int, of: int, confidence: float = CONFIDENCE) -> Interval:
     _check(hits, of, confidence)
     if of == 0:
         return Interval(0.0, 1.0, confidence)
-    from scipy.special import ndtri
-
-    z = float(ndtri((1 + confidence) / 2))
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
     rate, z2 = hits / of, z * z
     centre = (rate + z2 / (2 * of)) / (1 + z2 / of)
     half = z * math.sqrt(rate * (1 - rate) / of + z2 / (4 * of * of)) / (1 + z2 / of)
@@ -107,6 +110,57 @@ def pooled_upper_bound(runs: Iterable[tuple[int, int]], confidence: float = CONF
 def false_alarm_rate(alarms: int, clean_runs: int, confidence: float = CONFIDENCE) -> Interval:
     """How often the machinery cries wolf, from A/A runs in which nothing was done: exact, two-sided."""
     return exact_interval(alarms, clean_runs, confidence)
+
+
+def rate_in_words(rate: float) -> str:
+    """A rate that is an upper bound, printed to its meaning and never rounded down: ``3 of 10,000,000``, ``12 %``.
+
+    Two significant digits; from one in a hundred upwards as a percentage. Nothing but 0 is printed as nothing.
+    """
+    if not 0 <= rate <= 1:
+        raise UsageError(f"a rate lies between 0 and 1, not {rate:g}")
+    if rate == 0:
+        return "0"
+    # A float's own last digit is no reason to go up by one.
+    exponent = math.floor(math.log10(rate) + 1e-12)
+    digits = math.ceil(round(rate * 10.0 ** (1 - exponent), 6))
+    if digits == 100:
+        digits, exponent = 10, exponent + 1
+    if exponent >= -2:
+        return f"{digits * 10.0 ** (exponent + 1):g} %"
+    of = 10 ** (1 - exponent)
+    return f"{digits // 10} of {of // 10:,}" if digits % 10 == 0 else f"{digits} of {of:,}"
+
+
+def fisher_exact(one: tuple[int, int], other: tuple[int, int]) -> float:
+    """Two-sided p that two ``(hits, of)`` have one rate: all tables at most as likely as the one seen.
+
+    Fisher, "On the interpretation of chi-squared from contingency tables", J. Royal Stat. Soc. 85 (1922).
+    """
+    (hits, of), (others, of_others) = one, other
+    _check(hits, of, CONFIDENCE)
+    _check(others, of_others, CONFIDENCE)
+    drawn, whole = hits + others, of + of_others
+
+    def log_likelihood(n: int) -> float:
+        return _log_choose(of, n) + _log_choose(of_others, drawn - n) - _log_choose(whole, drawn)
+
+    seen = log_likelihood(hits)
+    tables = range(max(0, drawn - of_others), min(of, drawn) + 1)
+    return min(1.0, math.fsum(math.exp(each) for n in tables if (each := log_likelihood(n)) <= seen + 1e-9))
+
+
+def holm(ps: Sequence[float]) -> list[float]:
+    """The same p values, corrected for there being so many of them (Holm, Scand. J. Stat. 6, 1979), in their order."""
+    corrected, worst = [0.0] * len(ps), 0.0
+    for place, number in enumerate(sorted(range(len(ps)), key=lambda each: ps[each])):
+        worst = max(worst, min(1.0, (len(ps) - place) * ps[number]))
+        corrected[number] = worst
+    return corrected
+
+
+def _log_choose(of: int, n: int) -> float:
+    return math.lgamma(of + 1) - math.lgamma(n + 1) - math.lgamma(of - n + 1)
 
 
 def _check(hits: int, of: int, confidence: float) -> None:

@@ -25,11 +25,13 @@ from chaosday.errors import EvidenceMissing
 from chaosday.judging.verdict import Verdict
 from chaosday.model.finding import Outcome
 from chaosday.record.journal import read
+from chaosday.record.owner import owner_lives
 from chaosday.record.run_directory import RunDirectory, runs_root
 from chaosday.running.signals import Stopped
-from chaosday.undo.recovery import owner_lives, recover
+from chaosday.undo.recovery import recover
 from flows.orders import GONE, IGNORED, UNDER_WORKER, WorkerWatch, is_suspended, state_of
 from flows.strict import StrictFlow
+from tasks.telling import regain_patience
 
 NOTE = "flow_run.json"
 FINAL = "a verdict is final, and nothing was run again: to run it once more, start a new flow run"
@@ -44,6 +46,7 @@ def run_flow(**options: Any) -> Callable[[Callable[..., Any]], StrictFlow[..., A
             context = FlowRunContext.get()
             if context is None or context.flow_run is None:
                 return fn(*args, **parameters)
+            regain_patience()
             if (answer := _answered_before(context.flow_run, parameters.get("directory"))) is not None:
                 return answer
             _forgo_retries(context.flow_run)

@@ -21,6 +21,7 @@ from chaosday.model.finding import Outcome
 from chaosday.record.journal import Journal
 from chaosday.record.run_directory import RunDirectory, runs_root
 from chaosday.reporting.terminal import plain, say_json
+from chaosday.statistics import rate_in_words
 from chaosday.undo.watching import watched_over
 from flows.session import prefect_session
 from flows.terminal import COLOURS, console, watching
@@ -118,7 +119,7 @@ def show(results: list[ArmResult]) -> None:
         column.no_wrap = True
     for each in results:
         colour = COLOURS[each.verdict]
-        bound = "" if each.loss_upper_bound_95 is None else f"≤ {each.loss_upper_bound_95:.2%}"
+        bound = "" if each.loss_upper_bound_95 is None else f"≤ {rate_in_words(each.loss_upper_bound_95)}"
         marks = [("✓ ", "green") if each.proofs.get(name) else ("✗ ", "red") for name in PROOFS]
         verdict = plain((each.verdict, f"bold {colour}"), "" if each.right else f" (should be {each.expected})")
         lost = f"{each.lost:,} of {each.rows:,}"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -12,14 +10,14 @@ from rich import box
 from rich.table import Table
 
 from chaosday.clock import SystemClock
-from chaosday.drills.experiment.kind import ExperimentKind
 from chaosday.drills.finding_file import ARMS, ArmName, FindingFile, experiment_of, load_finding
+from chaosday.drills.kinds import parse_run
 from chaosday.errors import ChaosdayError
-from chaosday.judging.example import example
+from chaosday.judging.example import counts, example
 from chaosday.judging.verdict import Verdict
-from chaosday.lab.stands import stand
+from chaosday.lab.stands import fresh
 from chaosday.model.base import Model
-from chaosday.model.experiment import parse
+from chaosday.model.history import History
 from chaosday.record.run_directory import RunDirectory, runs_root
 from chaosday.reporting.terminal import plain, say_json
 from flows.run_one import Runner
@@ -55,9 +53,6 @@ def run_arm(finding: FindingFile, arm: ArmName, runner: Runner) -> ArmResult:
     """Start the system, run the arm's experiment on it, and take the system away."""
     expects = finding.arm(arm).anomalies
     began = time.monotonic()
-    folder = Path(tempfile.mkdtemp(prefix="chaosday-stand-"))
-    # A server's own account has to get through to its data.
-    folder.chmod(0o711)
     result = ArmResult(
         finding=finding.finding,
         system=finding.system,
@@ -68,27 +63,27 @@ def run_arm(finding: FindingFile, arm: ArmName, runner: Runner) -> ArmResult:
         got="not run",
     )
     try:
-        with stand(finding.lab, folder, finding.arm(arm).lab) as facts:
-            experiment = parse(experiment_of(finding, arm, facts))
-            directory = RunDirectory.create(runs_root(), experiment.title, SystemClock())
-            verdict = runner.run(ExperimentKind(experiment), directory)
+        with fresh(finding.lab, finding.arm(arm).lab) as facts:
+            kind = parse_run(experiment_of(finding, arm, facts))
+            directory = RunDirectory.create(runs_root(), kind.intent().title, SystemClock())
+            verdict = runner.run(kind, directory)
             return result.model_copy(update=_read(directory, verdict, expects) | {"s": time.monotonic() - began})
     except ChaosdayError as error:
         return result.model_copy(update={"why": str(error), "s": time.monotonic() - began})
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _read(directory: RunDirectory, verdict: Verdict, expects: Sequence[str]) -> dict[str, object]:
     findings = directory.read_json("findings.json")
-    found = {each["name"]: each["count"] for finding in findings for each in finding["anomalies"]}
+    found = counts(findings)
     known = [name for name in expects if name in found]
     got = str(verdict.outcome.value)
     if got == "violated" and expects:
         got = f"violated: {' or '.join(expects if known else found)}"
     operations = max((finding["examined"] for finding in findings), default=0)
     why = "; ".join(verdict.reasons[:2])
-    shown = example(findings, expects, directory.evidence().history()) if known else []
+    evidence = directory.evidence()
+    history = evidence.history() if evidence.has("history") else History.from_rows([])
+    shown = example(findings, expects, history) if known else []
     kept = {"anomalies": found, "operations": operations, "run": str(directory.path), "why": why, "shown": shown}
     return {"got": got, **kept}
 
@@ -117,7 +112,7 @@ def table(results: Sequence[ArmResult]) -> Table:
     """Finding, source, expected, got, operations, time."""
     drawn = Table(box=box.SIMPLE)
     for head in ("finding", "source", "arm", "expected", "got", "operations", "time"):
-        drawn.add_column(head, justify="right" if head in ("operations", "time") else "left")
+        drawn.add_column(head, overflow="fold", justify="right" if head in ("operations", "time") else "left")
     for each in results:
         colour = COLOURS["pass" if each.right else "violated"]
         drawn.add_row(

@@ -131,12 +131,12 @@ def settle(settings: Mapping[Any, str]) -> Any:
 
 
 @contextmanager
-def logged_in(words: str) -> Iterator[None]:
-    """While the block lasts every client of Prefect's in this process logs in with ``words``."""
+def logged_in(words: str, url: str = "") -> Iterator[None]:
+    """While the block lasts every client of Prefect's in this process logs in with ``words``, at ``url`` if given."""
     import prefect.context
-    from prefect.settings import PREFECT_API_AUTH_STRING
+    from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL
 
-    outer = settle({PREFECT_API_AUTH_STRING: words})
+    outer = settle({PREFECT_API_AUTH_STRING: words} | ({PREFECT_API_URL: url} if url else {}))
     try:
         yield
     finally:

@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import click
-from rich import box
-from rich.table import Column, Table
 
 from chaosday.clock import SystemClock
 from chaosday.drills.finding_file import is_finding
@@ -22,7 +20,7 @@ from chaosday.model.document import read_mapping
 from chaosday.model.experiment import validated
 from chaosday.record.inputs import InputPath
 from chaosday.record.run_directory import RunDirectory, runs_root
-from chaosday.reporting.terminal import plain, say_json
+from chaosday.reporting.terminal import columns, plain, say_json
 from chaosday.running.kind import Kind
 from chaosday.running.kind import Table as Shown
 from chaosday.running.placebo import is_placebo_turn
@@ -161,9 +159,12 @@ def _show(kind: Kind, directory: RunDirectory, verdict: Verdict, *, as_json: boo
 
 
 def _draw(tables: Iterable[Shown]) -> None:
+    from rich import box
+    from rich.table import Table
+
     for table in tables:
-        columns = list(dict.fromkeys(name for row in table.rows for name in row))
-        drawn = Table(*(Column(plain(name)) for name in columns), box=box.SIMPLE_HEAD)
+        names = list(dict.fromkeys(name for row in table.rows for name in row))
+        drawn = Table(*columns(*names), box=box.SIMPLE_HEAD)
         for row in table.rows:
-            drawn.add_row(*(plain(row.get(name, "")) for name in columns))
+            drawn.add_row(*(plain(row.get(name, "")) for name in names))
         console.print(drawn)

@@ -42,7 +42,7 @@ def quiet_prefect(home: Path | None = None) -> None:
 
 @contextmanager
 def prefect_session(home: Path | None = None) -> Iterator[None]:
-    """Prefect, set up quietly; a temporary server that was started for us ends with the block.
+    """Prefect, set up quietly; where none is configured, by the server that this user's commands share.
 
     Raises before anything is begun: ``UsageError`` for an address that can be none; ``AccessDenied`` and
     ``Unavailable`` for a server that refuses us, does not answer or is something else, or, our own, does not start.
@@ -61,9 +61,12 @@ def prefect_session(home: Path | None = None) -> Iterator[None]:
                 meanwhile.enter_context(logged_in(words))
             _answering(settings.api.url)
         elif settings.server.ephemeral.enabled:
-            from flows.temporary_server import temporary_server
+            from flows.kept_server import idle_s
+            from flows.temporary_server import shared_server, temporary_server
 
-            meanwhile.enter_context(temporary_server())
+            # What has a home of its own ends with it.
+            alone = home is not None or not idle_s()
+            meanwhile.enter_context(temporary_server() if alone else shared_server())
         else:
             raise Unavailable(f"no Prefect server is named, and Prefect is set to start none: set {ADDRESS}")
         yield

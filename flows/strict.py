@@ -44,9 +44,12 @@ class StrictFlow(Flow[P, R]):
 
     @property  # type: ignore[override]
     def parameters(self) -> ParameterSchema:
-        """What forms and deployments show of the parameters; worked out when one of them asks."""
+        """What forms and deployments show of the parameters; worked out when one of them asks.
+
+        Secrets have no room in it: Prefect's server refuses a run with one before it has written down anything.
+        """
         if self._schema is None:
-            self._schema = parameter_schema(self.fn)
+            self._schema = ParameterSchema.model_validate(_without_secrets(parameter_schema(self.fn).model_dump()))
         return self._schema
 
     @parameters.setter
@@ -66,6 +69,14 @@ class StrictFlow(Flow[P, R]):
             why = error.__cause__
             words = in_words(why) if isinstance(why, ValidationError) else str(why or error)
             raise InvalidExperiment(f"{words}. Nothing was begun") from None
+
+
+def _without_secrets(schema: Any) -> Any:
+    """A JSON schema in which every text that is a secret has to be empty; ``IN_CLEAR`` comes too late for those."""
+    if isinstance(schema, dict):
+        held = {name: _without_secrets(value) for name, value in schema.items()}
+        return held | ({"maxLength": 0} if schema.get("format") == "password" else {})
+    return [_without_secrets(each) for each in schema] if isinstance(schema, list) else schema
 
 
 @contextmanager

@@ -7,15 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
-
 from chaosday.judging.verdict import Verdict
 from chaosday.progress import PHASES, Step, listening
 from chaosday.record.foreign_words import one_line
 from chaosday.record.run_directory import RunDirectory
 from chaosday.reporting.terminal import console as console_for
 from chaosday.reporting.terminal import plain
+from chaosday.reporting.undo_words import undo_in_words
 
 COLOURS = {"pass": "green", "violated": "red", "inconclusive": "yellow", "revert_failed": "magenta"}
 console = console_for()
@@ -28,6 +26,8 @@ def watching(*, quiet: bool, title: str = "") -> Iterator[None]:
         with listening(_plain if not quiet else _silent):
             yield
         return
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
     columns = (
         SpinnerColumn(),
         TextColumn("{task.fields[title]}", markup=False),
@@ -75,19 +75,15 @@ def show_plan(plan: dict[str, Any], shortfalls: list[str]) -> None:
     console.print(plain((one_line(plan["title"]), "bold"), f": {one_line(plan['hypothesis'])}"), soft_wrap=True)
     for name, target in plan["targets"].items():
         console.print(plain(f"  target {one_line(name)}: {one_line(target['is']) or 'not reached'}"), soft_wrap=True)
-    table = Table("at", "fault", "affects", "undo", "ends by itself")
     for fault in plan["faults"]:
-        undo = (
-            fault["undo"] if isinstance(fault["undo"], str) else ", ".join(f"{k}={v}" for k, v in fault["undo"].items())
-        )
-        table.add_row(
-            f"{fault['at_s']:g} s",
-            plain(fault["fault"]["kind"]),
-            plain("\n".join(map(one_line, fault["affects"]))),
-            plain(undo.strip() or "nothing to undo"),
-            f"after {fault['ends_by_itself_after_s']:g} s",
-        )
-    console.print(table)
+        console.print(plain(f"  at {fault['at_s']:g} s ", (one_line(fault["fault"]["kind"]), "bold")), soft_wrap=True)
+        undo = undo_in_words(fault["undo"], fault["fault"].get("target") or "the target")
+        for name, words in (
+            *(("hurts", each) for each in fault["affects"]),
+            ("undone", undo),
+            ("ends", f"by itself, {fault['ends_by_itself_after_s']:g} s after it began or was last renewed"),
+        ):
+            console.print(plain(f"    {name:7}", one_line(words)), soft_wrap=True)
     console.print(f"needs {plan['operations_needed']:,} acknowledged operations to see the loss rate it asks for")
     for reason in shortfalls:
         console.print(plain(("cannot run:", "yellow"), f" {one_line(reason)}"), soft_wrap=True)

@@ -46,6 +46,8 @@ FOOT = """
   turn; in three of seven runs the queue was not served any more within a minute. The unsound arm has two nodes.
 * **The virtual machine** is emulated, and takes a minute a run. It has to be built once (root, two minutes):
   `python -m chaosday.lab.vm build`; without it, its rows say so and the others are run.
+* **dbt and dlt** cannot be installed beside chaosday. `python -m tests.lab.toolchains dbt` makes an environment of its
+  own with exact versions (half a minute, once) and prints what belongs on the PATH; without it, their rows say so.
 """
 
 

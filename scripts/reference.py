@@ -9,7 +9,7 @@ import typing
 from pathlib import Path
 from typing import Any
 
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
 from chaosday.commands.catalogue import summary
@@ -51,14 +51,16 @@ def _family(family: str) -> str:
     return f"\n## {family}\n" + "".join(_member(kind, model) for kind, model in members(family).items())
 
 
-def _member(kind: str, model: type[Model]) -> str:
-    lines = [f"\n### `{kind}`\n", f"{summary(model)}.\n"]
+def _member(kind: str, model: type[BaseModel]) -> str:
+    table = fields_of(model)
+    return f"\n### `{kind}`\n\n{summary(model)}.\n" + (f"\n{table}\n" if table else "")
+
+
+def fields_of(model: type[BaseModel]) -> str:
+    """The fields of a member as a table; empty where it has none."""
     fields = {name: field for name, field in model.model_fields.items() if name != "kind"}
-    if fields:
-        lines += ["| field | type | unit | default | meaning |", "|---|---|---|---|---|"]
-        lines += [_field(name, field, meanings(model).get(name, "")) for name, field in fields.items()]
-        lines.append("")
-    return "\n".join(lines)
+    rows = [_field(name, field, meanings(model).get(name, "")) for name, field in fields.items()]
+    return "\n".join(["| field | type | unit | default | meaning |", "|---|---|---|---|---|", *rows]) if rows else ""
 
 
 def _field(name: str, field: FieldInfo, words: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import httpx
 from prefect.exceptions import PrefectException
+from prefect.settings import get_current_settings
 
 from chaosday.running.run import Run
 
@@ -14,6 +15,8 @@ RIM = (httpx.HTTPError, PrefectException, OSError, RuntimeError)
 """What Prefect's client raises where its server is gone, or says something that it does not understand."""
 LOST = "prefect_lost"
 _lost: set[str] = set()
+_patience: dict[str, int] = {}
+"""How often Prefect's client tried again (``max_retries``) before its server was lost."""
 
 
 def tell(run: Run, say: Callable[[], object]) -> None:
@@ -31,5 +34,15 @@ def lose(run: Run, error: Exception) -> None:
     if run.directory.run in _lost:
         return
     _lost.add(run.directory.run)
+    # Prefect's client tries each request six times within a minute, and the end of a run makes a dozen of them.
+    client = get_current_settings().client
+    _patience.setdefault("max_retries", client.max_retries)
+    client.max_retries = 0
     with contextlib.suppress(OSError):
         run.journal.append(LOST, why=type(error).__name__)
+
+
+def regain_patience() -> None:
+    """Before the next run of this process: its server may have come back, and is asked as often as Prefect does."""
+    if _patience:
+        get_current_settings().client.max_retries = _patience.pop("max_retries")

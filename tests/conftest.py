@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import hypothesis
 import pytest
 
 from chaosday.servers import postgres
@@ -13,10 +16,24 @@ from tests.lab import registry
 from tests.lab.moto import moto_server
 from tests.lab.prefect_server import prefect_server
 from tests.lab.seaweedfs import SeaweedFS, seaweedfs
+from tests.selection import ByPlace, begun, drawn
+
+if TYPE_CHECKING:
+    from xdist.remote import Producer
+
+# An example may take as long as the machine takes, which has other things to do.
+hypothesis.settings.register_profile("any machine", deadline=None)
+hypothesis.settings.load_profile("any machine")
+
+# A server that a user's commands share stays for ten minutes; tests end with nothing left.
+os.environ.setdefault("CHAOSDAY_SERVER_IDLE_S", "0")
 
 RUN = pytest.StashKey[registry.TestRun]()
-TOGETHER = {"moto": "objects", "weed": "objects", "prefect_api": "prefect", "mariadb": "mariadb"}
-"""Fixtures that are dear to start: all who use one are tested by the same worker, which starts it once."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--all``: every case of the tests that are there for breadth."""
+    parser.addoption("--all", action="store_true", help="every case of the tests marked breadth, not a seeded share")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -25,12 +42,18 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[RUN] = registry.begin()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the users of one server on one worker, unless their module says which that is."""
-    for item in items:
-        names = [TOGETHER[name] for name in getattr(item, "fixturenames", ()) if name in TOGETHER]
-        if names and item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(names[0]))
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with what takes longest; of the tests for breadth that are asked for take a share, or all."""
+    items.sort(key=begun)
+    if not config.getoption("--all"):
+        items[:], left = drawn(items)
+        config.hook.pytest_deselected(items=left)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByPlace:
+    """Workers get whole files."""
+    return ByPlace(config, log)
 
 
 @pytest.hookimpl(trylast=True)
@@ -95,3 +118,20 @@ def with_prefect(prefect_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """Commands that a test starts find that server, and start none of their own."""
     monkeypatch.setenv("PREFECT_API_URL", prefect_url)
     return prefect_url
+
+
+@pytest.fixture(scope="session")
+def kafka_lab() -> Iterator[dict[str, Any]]:
+    """The facts of a Kafka of one broker."""
+    from chaosday.errors import CapabilityMissing
+    from chaosday.lab.stands import stand
+    from tests.lab.machine import absent
+
+    with tempfile.TemporaryDirectory(prefix="chaosday-kafka-") as directory:
+        folder = Path(directory)
+        folder.chmod(0o711)
+        try:
+            with stand("kafka", folder, {}) as facts:
+                yield facts
+        except CapabilityMissing as error:
+            absent(str(error))

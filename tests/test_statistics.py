@@ -91,3 +91,49 @@ def test_impossible_counts_are_refused(call: object) -> None:
     """What is not a proportion or not a confidence is the caller's mistake, in one line."""
     with pytest.raises(UsageError, match=r"^[^\n]+$"):
         call()  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    ("rate", "words"),
+    [
+        (2.996e-7, "3 of 10,000,000"),
+        (3e-7, "3 of 10,000,000"),
+        (3.0001e-7, "31 of 100,000,000"),
+        (2.4e-7, "24 of 100,000,000"),
+        (0.00995, "1 %"),
+        (0.0099, "99 of 10,000"),
+        (0.0101, "1.1 %"),
+        (0.121, "13 %"),
+        (0.12, "12 %"),
+        (0.999, "100 %"),
+        (1.0, "100 %"),
+        (0.0, "0"),
+    ],
+)
+def test_a_bound_is_printed_to_its_meaning(rate: float, words: str) -> None:
+    """Two digits, never rounded down, and never to nothing."""
+    assert statistics.rate_in_words(rate) == words
+
+
+@given(st.floats(1e-12, 1))
+def test_what_is_printed_of_a_bound_is_one(rate: float) -> None:
+    """Whoever reads the words back has a rate that is no smaller, and by a tenth larger at most."""
+    words = statistics.rate_in_words(rate).replace(",", "")
+    read = float(words[:-2]) / 100 if words.endswith("%") else int(words.split()[0]) / int(words.split()[2])
+    assert rate * (1 - 1e-6) <= read <= rate * 1.101
+
+
+@given(st.tuples(*[st.integers(0, 30)] * 4))
+def test_fisher_is_scipy_s(counts: tuple[int, int, int, int]) -> None:
+    """The exact test agrees with the reference."""
+    from scipy.stats import fisher_exact as reference
+
+    a, b, c, d = counts
+    expected = reference([[a, b], [c, d]])[1] if a + b and c + d else 1.0
+    assert statistics.fisher_exact((a, a + b), (c, c + d)) == pytest.approx(float(expected), abs=1e-9)
+
+
+def test_holm_corrects_in_order() -> None:
+    """The smallest p is multiplied by how many there are, the next by one fewer, and none falls below one before it."""
+    assert statistics.holm([0.04, 0.01, 0.5]) == [pytest.approx(0.08), pytest.approx(0.03), 0.5]
+    assert statistics.holm([]) == []

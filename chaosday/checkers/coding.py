@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 import orjson
 import pyarrow as pa
-import pyarrow.compute
 from numpy.typing import NDArray
 
-from chaosday.model.history import History, numbers_of, to_json
+from chaosday.model.history import History, numbers_of, present_in, to_json
 from chaosday.record.transactions import coded_integers
 
 Ints = NDArray[Any]
@@ -65,17 +64,17 @@ def _integers(history: History, names: Sequence[str]) -> Coded:
     full = [column for column in columns if column.null_count < len(column)]
     if not full:
         return Coded(tuple(np.full(len(history), NULL, dtype=np.int64) for _ in names), 0, None)
-    low = min(pa.compute.min(column).as_py() for column in full)
-    high = max(pa.compute.max(column).as_py() for column in full)
+    numbers = [_present(column) for column in full]
+    low, high = min(int(each.min()) for each in numbers), max(int(each.max()) for each in numbers)
     if high - low <= 4 * len(history) + 1024:
         narrow = np.int32 if high - low < 2**31 - 2 else np.int64
         return Coded(tuple(_shifted(column, low, narrow) for column in columns), high - low + 1, None, low)
-    valid = np.concatenate([numbers_of(column.drop_null().combine_chunks()).astype(np.int64) for column in full])
+    valid = np.concatenate(numbers)
     codes, distinct, labels = coded_integers(valid)
     parts, at = [], 0
     for column in columns:
         part = np.full(len(history), NULL, dtype=np.int64)
-        present = ~np.array(column.is_null().to_pylist(), dtype=bool)
+        present = present_in(column.combine_chunks())
         count = int(present.sum())
         part[present] = codes[at : at + count]
         at += count
@@ -92,10 +91,15 @@ def _shifted(column: Any, low: int, narrow: Any) -> Ints:
     array = column.combine_chunks()
     np.subtract(numbers_of(array), low, out=shifted, casting="unsafe")
     if array.null_count:
-        # Asking Arrow for a column of booleans would load pandas: 40 MB for a mask.
-        valid = np.unpackbits(np.frombuffer(array.buffers()[0], dtype=np.uint8), bitorder="little")
-        shifted[valid[array.offset : array.offset + len(array)] == 0] = NULL
+        shifted[~present_in(array)] = NULL
     return shifted
+
+
+def _present(column: Any) -> Ints:
+    """What a column holds, without its nulls; a view of it where there are none."""
+    array = column.combine_chunks()
+    numbers = numbers_of(array).astype(np.int64, copy=False)
+    return numbers[present_in(array)] if array.null_count else numbers
 
 
 def _text(column: Any) -> Any:

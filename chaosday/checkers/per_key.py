@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +12,9 @@ import pyarrow as pa
 from chaosday.checkers.base import SHOWN, ResultMap, merge_valid
 from chaosday.checkers.coding import NULL, coded
 from chaosday.model.history import History
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
 
 Judge = Callable[[History], ResultMap]
 

@@ -19,8 +19,9 @@ class ExactlyOnce(Check):
     at which it was disturbed in a way that it outlived.
 
     An anomaly is one kind of damage (lost, duplicated, changed, orphan, never recovers, stuck) to one output; it counts
-    the states or points that lead to it, and its keys are their points. A drill of which a planted damage was not told,
-    a sampled point did not agree with its state, or a connection was not covered, is never better than inconclusive.
+    the states or points that lead to it, and its keys are their points; those whose cause is known are only told. A
+    drill of which a planted damage was not told, a sampled point did not agree with its state, or a connection was not
+    covered, is never better than inconclusive.
     """
 
     kind: Literal["exactly_once"] = "exactly_once"
@@ -28,7 +29,7 @@ class ExactlyOnce(Check):
 
     needs: ClassVar[tuple[str, ...]] = ("observations/pipeline",)
     blind_to: ClassVar[tuple[str, ...]] = (
-        "what happens between two asks: files that are written there, and calls to others",
+        "what happens between two asks: files that do not live on, and calls to others",
         "damage that the undisturbed run does itself",
         "what depends on the hour or the day, beyond what differs between two runs one after the other",
     )
@@ -39,7 +40,8 @@ class ExactlyOnce(Check):
         try:
             hit = [each for each in said["attempts"] if each["hit"]]
             places = _places(hit)
-            damage = _damage(hit)
+            known = set(said.get("known", []))
+            damage = _damage([each for each in hit if each["point"] not in known])
             doubts = _doubts(said)
         except (KeyError, TypeError, AttributeError):
             raise MalformedInput(f"observation {self.observation} is not what a pipeline drill saw") from None

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
 from chaosday.clients.ledger import is_ledger, operations
 from chaosday.clients.ledger_comparison import compare
-from chaosday.errors import MalformedInput
+from chaosday.errors import EvidenceMissing, MalformedInput
 from chaosday.model.check import Check
 from chaosday.model.evidence import Evidence
 from chaosday.model.finding import KEYS_SHOWN, Finding, judged
@@ -26,6 +26,7 @@ class LedgerCheck(Check):
 
     kind: Literal["ledger"] = "ledger"
     store: str = Field(default="survivor", description="Name of the rows that were read back")
+    as_of: str = Field(default="", description="Station of a failover drill at which they were; empty: at the end")
 
     needs: ClassVar[tuple[str, ...]] = ("history", "rows")
     blind_to: ClassVar[tuple[str, ...]] = (
@@ -37,6 +38,9 @@ class LedgerCheck(Check):
     def judge(self, evidence: Evidence) -> Finding:
         """Judge the rows called ``store`` by the history; nothing acknowledged is inconclusive."""
         history = evidence.history()
+        if self.as_of:
+            # What ended after that moment may be in the rows, and need not.
+            history = history.as_of(cut_of(evidence.observation("failover"), self.as_of))
         table = evidence.rows(self.store)
         if not is_ledger(table):
             raise MalformedInput(f"rows/{self.store} lacks ledger columns; it has {', '.join(table.column_names)}")
@@ -59,3 +63,12 @@ class LedgerCheck(Check):
                 "loss_upper_bound_95": loss_upper_bound(compared.missed, owed),
             },
         )
+
+
+def cut_of(said: Any, station: str) -> int:
+    """When the rows of a failover drill's station began to be read, in nanoseconds of the history's clock."""
+    stations = said.get("stations") if isinstance(said, dict) else None
+    for each in stations or []:
+        if isinstance(each, dict) and each.get("name") == station and isinstance(each.get("cut_ns"), int):
+            return int(each["cut_ns"])
+    raise EvidenceMissing(f"the drill did not come to its station {station}")

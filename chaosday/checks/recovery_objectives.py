@@ -41,11 +41,12 @@ class RecoveryObjectives(Check):
             for name, value in measured.items()
             if value > limits[name]
         ]
+        beside = ", ".join(f"{name[:3]} {value:.3g} s of {limits[name]:g} s" for name, value in measured.items())
         unsure = [f"{name} was not measured" for name in limits if name not in measured]
         return judged(
             self.kind,
             examined=len(measured),
-            unit="objectives",
+            unit=f"objectives ({beside})" if beside else "objectives",
             anomalies=anomalies,
             unsure=unsure,
             blind_to=list(self.blind_to),

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from chaosday.errors import MalformedHistory, MalformedInput
 from chaosday.model.history import OK, UNKNOWN, History, to_json
@@ -123,6 +122,8 @@ def reading(history: History) -> NDArray[np.bool_]:
 
 def sound_history(history: History, facts: Facts) -> History:
     """The same history with every read showing the opening balances, of which the total is right."""
+    import pyarrow.compute as pc
+
     mask = reading(history)
     if not mask.any():
         return history
@@ -173,6 +174,8 @@ def _parse_transfers(history: History) -> Transfers:
 
 
 def _parse_reads(history: History) -> Reads:
+    import pyarrow.compute as pc
+
     index = history.integers("index")
     if not len(history):
         return Reads(index, (), np.zeros((0, 0), np.int64), np.zeros((0, 0), np.bool_))
@@ -196,6 +199,8 @@ def _parse_reads(history: History) -> Reads:
 
 def _padded(lists: Any, width: int) -> Any:
     """Lists of one length, null where a list was shorter."""
+    import pyarrow.compute as pc
+
     return pc.list_slice(lists, 0, width, return_fixed_size_list=True)
 
 

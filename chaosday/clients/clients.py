@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import threading
 import time
 from collections.abc import Callable
@@ -14,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from chaosday.clients.pacing import paced
-from chaosday.clients.sqlstates import DEFINITE
 from chaosday.errors import AccessDenied, TargetUnreachable
 from chaosday.model.history import STATUSES
+from chaosday.model.sql import Sql, SqlConnection
 from chaosday.model.store import NoEffect
-from chaosday.model.target import Sql
 from chaosday.model.workload import Stop
+from chaosday.processes.limits.within import GARBLED, in_a_line
 from chaosday.record.recorder import Recorder
 
 OK, FAILED, UNKNOWN = STATUSES
@@ -49,9 +47,10 @@ class Client(threading.Thread):
         self.refused: str | None = None
         self.open_since: float | None = None
         self._sql = sql
+        self._errors: tuple[type[Exception], ...] = (*sql.dialect.errors, OSError, *GARBLED)
         self._settings = settings
         self._stopping = stop
-        self._connection: Any = None
+        self._connection: SqlConnection | None = None
         self._step: Callable[[Client], None] = lambda _: None
 
     def drive(self, step: Callable[[Client], None]) -> None:
@@ -69,55 +68,53 @@ class Client(threading.Thread):
         self._disconnect()
 
     def attempt(
-        self, f: str, act: Callable[[Any], Any], *, key: Any = None, value: Any = None, attempted: Any = None
+        self, f: str, act: Callable[[SqlConnection], Any], *, key: Any = None, value: Any = None, attempted: Any = None
     ) -> bool:
         """Do one operation and record how it ended; true when it was acknowledged.
 
         ``act`` gets the connection and returns the result; ``attempted`` is recorded as the result
-        where there is none. An error is ``failed`` only when the server says that the statement had
+        where there is none. An error is ``failed`` only when the database says that the statement had
         no effect; everything else is ``unknown``.
         """
-        import psycopg
-
+        connection, dialect = self._connection, self._sql.dialect
+        assert connection is not None
+        acknowledged = False
         index = self.recorder.invoke(f, key, value)
         self.open_since = time.monotonic()
         try:
-            result = act(self._connection)
+            result = act(connection)
         except NoEffect as error:
             self.recorder.end(index, FAILED, attempted, str(error))
-            return False
-        except (psycopg.Error, OSError) as error:
-            state = getattr(error, "sqlstate", None) or ""
-            words = state or " ".join(str(error).split())[:120]
-            self.recorder.end(index, FAILED if state.startswith(DEFINITE) else UNKNOWN, attempted, words)
-            if self._connection is not None and (self._connection.broken or self._connection.closed or not state):
-                self._disconnect()
-            return False
+        # What a library makes of an answer that is none says nothing about the operation.
+        except self._errors as error:
+            words = dialect.code(error) or in_a_line(error)[:120]
+            definite = isinstance(error, dialect.errors) and dialect.definite(error)
+            self.recorder.end(index, FAILED if definite else UNKNOWN, attempted, words)
+            connection.usable &= definite
+        else:
+            self.recorder.end(index, OK, result)
+            acknowledged = True
         finally:
             self.open_since = None
-        self.recorder.end(index, OK, result)
-        return True
+        if not connection.usable:
+            self._disconnect()
+        return acknowledged
 
     def reap(self, now: float) -> None:
         """Cut the connection of an operation that has been open for too long; it ends ``unknown``."""
         since, connection = self.open_since, self._connection
         if since is None or connection is None or now - since < self._settings.operation_timeout_s:
             return
-        try:
-            with socket.socket(fileno=os.dup(connection.fileno())) as wire:
-                wire.shutdown(socket.SHUT_RDWR)
-        except (OSError, ValueError, AttributeError):
-            return  # it ended while we looked
+        connection.cut()
 
     def _connect(self) -> bool:
         low, high = RECONNECT_S
         try:
-            self._connection = self._sql.connect(timeout_s=2)
-        except AccessDenied as error:
-            self.refused = str(error)
-        except TargetUnreachable as error:
+            self._connection = self._sql.open(timeout_s=2, answer_s=self._settings.operation_timeout_s)
+        except (AccessDenied, TargetUnreachable) as error:
             self.refused = str(error)
         else:
+            self._sql.dialect.left_waiting(self._connection.raw)  # from here on ``reap`` looks at the clock
             return True
         self._stopping.wait(float(self.rng.uniform(low, high)))
         return False

@@ -21,6 +21,7 @@ from chaosday.clients.secrets import revealed
 from chaosday.errors import Unavailable
 from chaosday.model.target import Target
 from chaosday.model.workload import Workload
+from chaosday.processes.imports import pandas_when_wanted
 from chaosday.processes.python import python, python_environment
 from chaosday.registry import member
 
@@ -97,6 +98,7 @@ class Driver:
 
 
 def _main() -> None:
+    pandas_when_wanted()
     # The terminal's Ctrl-C goes to the whole group; who started us decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     order = orjson.loads(sys.stdin.buffer.readline())

@@ -8,7 +8,7 @@ import click
 from pydantic import BaseModel
 
 from chaosday.model.meanings import meanings
-from chaosday.registry import FAMILIES, member, members
+from chaosday.registry import FAMILIES, broken_plugins, clashes, member, members
 from chaosday.reporting.terminal import say, say_json, say_text
 
 
@@ -20,6 +20,8 @@ def command(name: str | None, as_json: bool) -> None:
 
     NAME is a kind such as process.kill, or a family such as faults.
     """
+    for words in (*broken_plugins().values(), *clashes()):
+        say(words, err=True)
     families = [name] if name in FAMILIES else list(FAMILIES)
     if name is not None and name not in FAMILIES:
         families = [family for family in FAMILIES if name in members(family)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,9 @@ from chaosday.errors import MalformedHistory, UnknownName, UsageError
 from chaosday.model.history import History
 from chaosday.record.inputs import refuse_special
 from chaosday.record.outputs import claim, write_output
-from chaosday.registry import members
+from chaosday.registry import kinds_of, member, members
 from chaosday.reporting.several import each_of
-from chaosday.reporting.terminal import console, plain, say_json, say_text
+from chaosday.reporting.terminal import columns, console, plain, say, say_json, say_text
 
 EXIT = {True: 0, False: 1, "unknown": 2}
 _PRINTED = ("file", "valid?", "anomaly-types", "not", "examined", "reason")
@@ -32,15 +33,24 @@ def models() -> dict[str, type[HistoryCheck]]:
     return {check.model: check for check in sorted(found, key=lambda check: check.model)}
 
 
+def _called(model: str) -> type[HistoryCheck]:
+    """The check of a model; where it goes by the same name among checks, no other is imported for it."""
+    if model in kinds_of("checks"):
+        check = member("checks", model)
+        if issubclass(check, HistoryCheck) and check.model == model:
+            return check
+    known = models()
+    if model not in known:
+        raise UnknownName(f"no model {model!r}; there are {', '.join(known)}")
+    return known[model]
+
+
 def configured(model: str, imported: Imported, given: Mapping[str, Any]) -> HistoryCheck:
     """The check of a model with its options: those given, else those that the file states, else its defaults.
 
     An option given that the model lacks is an error; what a published test case states of other checks is left out.
     """
-    known = models()
-    if model not in known:
-        raise UnknownName(f"no model {model!r}; there are {', '.join(known)}")
-    check = known[model]
+    check = _called(model)
     fields = check.model_fields.keys() - {"kind"}
     strange = [name for name in given if name not in fields]
     if strange:
@@ -110,7 +120,7 @@ def recheck(runs: Sequence[Path], *, as_json: bool) -> int:
     return each_of(runs, judged_again, shown=str, unread=_unread if as_json else None)
 
 
-@click.command("check")
+@click.command("check", short_help="Judge histories, anybody's.")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--as", "model", metavar="MODEL", help="What it is a history of: register, list-append, set-full, ...")
 @click.option(
@@ -214,6 +224,13 @@ def _printed(result: ResultMap) -> dict[str, Any]:
 
 
 def _show(result: ResultMap) -> None:
+    if not result["anomaly-types"] and not sys.stdout.isatty():
+        # There is neither a colour nor a table to draw, and what draws them takes longer than a small history.
+        words = "valid" if result["valid?"] is True else result["valid?"]
+        say(f"{result['file']} as {result['model']}: {words}, {result['examined']} operations examined")
+        for note in filter(None, (result["reason"], *result.get("notes", ()))):
+            say(note)
+        return
     from rich.table import Table
 
     screen = console()
@@ -226,7 +243,7 @@ def _show(result: ResultMap) -> None:
         screen.print(plain(note, style="dim"))
     if not result["anomaly-types"]:
         return
-    table = Table("anomaly", "times", "first seen")
+    table = Table(*columns("anomaly", "times", "first seen"))
     for name in result["anomaly-types"]:
         cases = result["anomalies"].get(name) or [None]
         count = str(result["anomaly-counts"].get(name, len(cases)))

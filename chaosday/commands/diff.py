@@ -32,7 +32,7 @@ lock_timeout_option = click.option(
 )
 
 
-@click.command("diff")
+@click.command("diff", short_help="Compare the rows of two data sets; exit 0 equal, 1 different.")
 @click.argument("sides", metavar="LEFT RIGHT ...", nargs=-1, required=True)
 @click.option(
     "--key", "-k", multiple=True, help="Columns that identify a row, with commas between; none: as multisets."
@@ -62,9 +62,10 @@ def command(sides: tuple[str, ...], table: tuple[str, ...], as_json: bool, **giv
     """Compare the rows of LEFT and RIGHT; exit 0 equal, 1 different, 2 inconclusive, 69 where a side cannot be reached.
 
     A side is a SQLAlchemy-style URL with a table or query (postgresql://HOST/DB#schema.table,
-    sqlite:///FILE#select ...; also mysql, mariadb, duckdb), a Parquet or CSV path or glob, or
-    s3://BUCKET/KEY. In a shell, quote what has # or spaces. Of several pairs or tables each gets its own
-    answer or its own error, and the worst of them is the exit code.
+    sqlite:///FILE#select ...; also mysql, mariadb, duckdb), a Parquet or CSV path or glob,
+    s3://BUCKET/KEY, or a lake table (delta://FOLDER, delta+s3://BUCKET/PREFIX, iceberg://CATALOGUE#NAMESPACE.TABLE,
+    iceberg+sqlite://FILE#...), at ?version=N or ?snapshot=ID. In a shell, quote what has # or spaces. Of several
+    pairs or tables each gets its own answer or its own error, and the worst of them is the exit code.
     """
     pairs = paired(sides, "LEFT RIGHT")
     asked = [(left, right, name) for left, right in pairs for name in (table or [""])]
@@ -141,10 +142,10 @@ def _asked(left: str, right: str, given: dict[str, object]) -> tuple[tuple[Side,
         sides.append(side)
     output = given["output"]
     options = DiffOptions(
-        key=tuple(_names(given["key"])),
+        key=tuple(names(given["key"])),
         fast=bool(given["fast"]),
-        columns=tuple(_names(given["columns"])),
-        ignored=frozenset(_names(given["ignore"])),
+        columns=tuple(names(given["columns"])),
+        ignored=frozenset(names(given["ignore"])),
         renamed=dict(_pairs(given["rename"], "--rename")),
         tolerances={name: _number(name, value) for name, value in _pairs(given["tolerance"], "--tolerance")},
         output=output if isinstance(output, Path) else None,
@@ -154,14 +155,15 @@ def _asked(left: str, right: str, given: dict[str, object]) -> tuple[tuple[Side,
     return (sides[0], sides[1]), options
 
 
-def _names(given: object) -> list[str]:
+def names(given: object) -> list[str]:
+    """The names that an option was given, any number of times and with commas between."""
     listed = given if isinstance(given, Sequence) else ()
     return [name.strip() for text in listed for name in str(text).split(",") if name.strip()]
 
 
 def _pairs(given: object, option: str) -> list[tuple[str, str]]:
     pairs = []
-    for text in _names(given):
+    for text in names(given):
         name, equals, value = text.partition("=")
         if not (equals and name and value):
             raise UsageError(f"{option} wants NAME=VALUE, not {text!r}")

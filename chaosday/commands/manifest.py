@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _MADE = InputPath(exists=True, dir_okay=False)
 
 
-@click.group("manifest")
+@click.group("manifest", short_help="Make Merkle manifests of directories, S3 prefixes and tables, and compare them.")
 def command() -> None:
     """Make Merkle manifests of directories, S3 prefixes and tables, and compare them."""
 
@@ -45,7 +45,8 @@ def make(
 ) -> None:
     """Write the manifest of SOURCE to OUT; broken off and called again, it goes on where it was.
 
-    SOURCE is a directory, s3://BUCKET/PREFIX, or postgresql://HOST/DB#TABLE with --key. OUT lies outside of it.
+    SOURCE is a directory, s3://BUCKET/PREFIX, or with --key a table: postgresql://HOST/DB#TABLE, delta://FOLDER,
+    iceberg+sqlite://FILE#NAMESPACE.TABLE. OUT lies outside of it.
     """
     memory = out.with_name(out.name + ".resume")
     for written in (out, memory):
@@ -111,7 +112,7 @@ def _checked(before: Path, source: str, key: str | None, how: _How) -> Compariso
 
 def _made(source: str, key: str | None, previous: Path | None, memory: Path | None, how: _How) -> Manifest:
     from chaosday.data.connections.waiting import Patience
-    from chaosday.data.manifest import Manifest, of_directory, of_objects, of_table
+    from chaosday.data.manifest import Manifest, of_directory, of_objects, of_rows, of_table
 
     patience = Patience(lock_timeout_s=how.lock_timeout_s)
     old = Manifest.read(previous) if previous else None
@@ -122,10 +123,12 @@ def _made(source: str, key: str | None, previous: Path | None, memory: Path | No
             name, _, prefix = source.removeprefix("s3://").partition("/")
             return of_objects(Bucket(name), prefix, reread=how.reread, previous=old, progress=progress)
         if "://" in source:
-            from chaosday.data.reconcile.sides import Side
+            from chaosday.data.reconcile.sides import LAKES, Side
 
             names = [name.strip() for name in (key or "").split(",") if name]
-            return of_table(Side.parse(source), names, previous=old, patience=patience)
+            side = Side.parse(source)
+            made = of_rows if side.engine in LAKES else of_table
+            return made(side, names, previous=old, patience=patience)
         if key:
             raise UsageError("--key is for a table, and the source is a directory")
         refuse_special(Path(source))

@@ -13,7 +13,7 @@ from chaosday.judging.sight import sight_of
 from chaosday.record.inputs import InputPath
 from chaosday.record.run_directory import RunDirectory
 from chaosday.reporting.matrix import matrix_table
-from chaosday.reporting.terminal import console, plain, say, say_json
+from chaosday.reporting.terminal import columns, console, plain, say, say_json
 
 
 @click.command("prove", short_help="Plant damage in copies of a run's evidence and see which checks notice.")
@@ -32,10 +32,10 @@ def command(run: Path, budget_s: float, seed: int, as_json: bool) -> int:
     if as_json:
         say_json(matrix.model_dump(mode="json"))
         return 0 if sight.proven else 2
-    from rich.table import Column, Table
+    from rich.table import Table
 
     drawn = matrix_table(matrix)
-    table = Table("corruption", *(Column(plain(name)) for name in drawn.checks))
+    table = Table(*columns("corruption", *drawn.checks))
     for row in drawn.rows:
         table.add_row(plain(row.name), *(plain(cell.text) for cell in row.cells))
     screen = console()

@@ -15,10 +15,11 @@ from chaosday.model.clean import Clean
 from chaosday.model.fault import Bite
 from chaosday.model.finding import Finding
 from chaosday.record.journal import Journal, JournalReading, open_faults
+from chaosday.record.owner import owner_lives
 from chaosday.record.recorder import seal
 from chaosday.record.run_directory import RunDirectory
 from chaosday.reporting.page import write_report
-from chaosday.undo.recovery import Recovered, owner_lives
+from chaosday.undo.recovery import Recovered
 from chaosday.undo.undoing import Attempt
 
 SILENT_ELSEWHERE_S = 86_400.0

@@ -9,9 +9,9 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
-from chaosday.errors import InvalidExperiment
+from chaosday.errors import InvalidExperiment, UsageError
 from chaosday.model.base import Model
-from chaosday.model.document import read_mapping
+from chaosday.model.document import of_known_format, read_mapping
 from chaosday.model.experiment import in_words
 
 PLACE = re.compile(r"\$\{([a-z_0-9.]+)\}")
@@ -28,7 +28,8 @@ class Arm(Model):
     change: dict[str, Any] = {}
     """Merged into the experiment: mappings key by key, everything else in place of what was there."""
     anomalies: list[str] = []
-    """Names of anomalies of which at least one has to be found; none for the sound arm."""
+    """Names of anomalies of which at least one has to be found, of a pipeline drill kinds of damage; none for the sound
+    arm."""
     verdict: Literal["pass", "inconclusive"] = "pass"
     """What a sound arm has to come to: ``inconclusive`` where the system notices that its data is damaged and refuses
     to read it, so that nothing false is said and nothing more can be."""
@@ -78,16 +79,29 @@ def is_finding(path: Path) -> bool:
 def load_finding(path: Path) -> FindingFile:
     """Read it through the strict door; ``InvalidExperiment`` names the field."""
     try:
-        return FindingFile.model_validate(read_mapping(path), extra="forbid")
+        return FindingFile.model_validate(of_known_format(read_mapping(path)), extra="forbid")
     except ValidationError as error:
         raise InvalidExperiment(f"{path}: {in_words(error)}") from None
+    except UsageError as error:
+        words = str(error)
+        raise type(error)(words if words.startswith(f"{path}: ") else f"{path}: {words}") from None
 
 
 def experiment_of(finding: FindingFile, name: ArmName, facts: dict[str, Any]) -> dict[str, Any]:
     """The arm's experiment as plain data, its places filled with the lab's facts."""
-    merged = _merged(finding.experiment, finding.arm(name).change)
-    filled: dict[str, Any] = _filled(merged, facts)
-    return {"title": f"{finding.finding}: {name}"[:120], **filled}
+    return {"title": f"{finding.finding}: {name}"[:120], **filled(merged_of(finding, name), facts)}
+
+
+def merged_of(finding: FindingFile, name: ArmName) -> dict[str, Any]:
+    """The arm's experiment as plain data, its places still there."""
+    merged: dict[str, Any] = _merged(finding.experiment, finding.arm(name).change)
+    return merged
+
+
+def filled(experiment: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
+    """An experiment with its places filled; ``InvalidExperiment`` names a fact that the lab has not."""
+    done: dict[str, Any] = _filled(experiment, facts)
+    return done
 
 
 def _merged(base: Any, change: Any) -> Any:

@@ -13,9 +13,10 @@ from chaosday.errors import EvidenceMissing, TargetUnreachable
 from chaosday.model.target import Target
 from chaosday.model.workload import Workload
 from chaosday.record.journal import Journal, JournalReading, Record
+from chaosday.record.owner import owner_lives
 from chaosday.record.run_directory import RunDirectory
 from chaosday.servers import shared_memory
-from chaosday.undo.recovery import Recovered, each_read, owner_lives, whose
+from chaosday.undo.recovery import Recovered, each_read, whose
 from chaosday.undo.undoing import Attempt
 
 REMOVED, LEFT = "cleaned_up", "left_behind"
@@ -60,9 +61,12 @@ def _left_by(run: str, reading: JournalReading) -> list[Recovered]:
 
 
 def _stays(reading: JournalReading) -> bool:
-    """Whether the run did not end by itself, or something stayed when it did."""
+    """Whether the run did not come to taking away what it made, or something stayed when it did."""
     ends = [record for record in reading.records if record.event in ("verdict", REMOVED, LEFT)]
-    return not ends or ends[-1].event == LEFT or (ends[-1].event == "verdict" and ends[-1].data.get("by") == "recover")
+    if not ends or ends[-1].event != "verdict":
+        return not ends or ends[-1].event == LEFT
+    # One that found damage leaves it there, and says so itself; that of a dead run is nobody's yet.
+    return ends[-1].data.get("by") == "recover" or ends[-1].data["outcome"] != "violated"
 
 
 def _made(reading: JournalReading) -> list[tuple[str, str]]:
@@ -87,14 +91,17 @@ def _what(workload: Workload, owner: str) -> str:
 
 
 def _is_due(directory: RunDirectory, reading: JournalReading) -> bool:
-    """Whether a dead run of ours was judged by others, or said itself that something stayed; violated ones keep all."""
+    """Whether a dead run of ours is judged and has made something that it did not take away; violated ones keep all.
+
+    It may have been killed between its verdict and that.
+    """
     if not reading.records or not reading.authentic() or owner_lives(reading):
         return False
     verdicts = [record for record in reading.records if record.event == "verdict"]
     if not verdicts or verdicts[-1].data["outcome"] == "violated":
         return False
     after = [record.event for record in reading.records if record.event in (REMOVED, LEFT)]
-    return after[-1] == LEFT if after else verdicts[-1].data.get("by") == "recover"
+    return after[-1] == LEFT if after else bool(_made(reading))
 
 
 def _removed(directory: RunDirectory, journal: Journal, targets: Mapping[str, Target], clock: Clock) -> list[Recovered]:

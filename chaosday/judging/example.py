@@ -17,13 +17,14 @@ _RESULT_CHARACTERS = 120
 
 def example(findings: Sequence[Mapping[str, Any]], names: Sequence[str], history: History) -> list[str]:
     """Lines about the first case of the first of these anomalies that was found; empty where none was."""
-    found = [each for finding in findings for each in finding["anomalies"] if each["name"] in names]
+    found = [(name, each) for finding in findings for each in finding["anomalies"] for name in called(each)]
+    found = [(name, each) for name, each in found if name in names]
     if not found:
         return []
-    anomaly = min(found, key=lambda each: names.index(each["name"]))
+    anomaly = min(found, key=lambda each: names.index(each[0]))[1]
     case: Mapping[str, Any] = next(iter(anomaly["detail"]), {})
     if story := case.get("story"):
-        return [anomaly["name"], *str(story).splitlines()]
+        return [anomaly["name"], *(story if isinstance(story, list) else str(story).splitlines())]
     indices = [*case.get("operations", []), *case.get("reads", [])]
     if indices:
         return [anomaly["name"], *operations(history, indices[:SHOWN])]
@@ -34,6 +35,22 @@ def example(findings: Sequence[Mapping[str, Any]], names: Sequence[str], history
     for key in keys[:1]:
         lines += operations(history, _of_key(history, key)[:SHOWN])
     return lines
+
+
+def called(anomaly: Mapping[str, Any]) -> list[str]:
+    """What an anomaly is called: by its name, or, where that is a sentence, by the kinds of damage in its cases."""
+    kinds = {str(kind) for case in anomaly["detail"] for _, kind in case.get("damage", [])}
+    return sorted(kinds) or [anomaly["name"]]
+
+
+def counts(findings: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """How often each anomaly was found, by what it is called."""
+    found: dict[str, int] = {}
+    for finding in findings:
+        for anomaly in finding["anomalies"]:
+            for name in called(anomaly):
+                found[name] = max(found.get(name, 0), anomaly["count"])
+    return found
 
 
 def operations(history: History, indices: Sequence[int]) -> list[str]:

@@ -8,8 +8,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from chaosday.errors import EvidenceMissing
 from chaosday.judging.verdict import judge_checks
+from chaosday.model.any_of import any_of
 from chaosday.model.check import Check
-from chaosday.model.experiment import any_of, in_words
+from chaosday.model.experiment import in_words
 from chaosday.model.finding import Finding, judged
 from chaosday.record.run_directory import RunDirectory
 

@@ -6,7 +6,7 @@ told from "damaged". Each kind of evidence has one builder; what no builder know
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 from chaosday.clients import bank, ledger
@@ -50,13 +50,8 @@ def _clean_report(said: Any) -> dict[str, Any] | None:
         return None
     if said.get("tool") in ("pg_amcheck", "pg_checksums", "pg_verifybackup"):
         return said | {"exit_code": 0, "lines": [], "bad": 0}
-    if "rpo_s" in said and "rto_s" in said:
-        return said | {"rpo_s": 0.0, "rto_s": 0.0}
-    if "damage" in said and "ringing" in said:
-        return said | {"damage": [_noticed(each) for each in said["damage"]], "ringing": []}
-    if "attempts" in said and "planted" in said:
-        return _exactly_once(said)
-    return None
+    made = next((make for fields, make in REPORTS.items() if said.keys() >= set(fields)), None)
+    return made(said) if made is not None else None
 
 
 def _exactly_once(said: dict[str, Any]) -> dict[str, Any]:
@@ -71,6 +66,26 @@ def _exactly_once(said: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _restored(said: dict[str, Any]) -> dict[str, Any]:
+    """A restore that took no time and lacks nothing."""
+    return said | {"rpo_s": 0.0, "rto_s": 0.0}
+
+
+def _detected(said: dict[str, Any]) -> dict[str, Any]:
+    """A detection drill in which everybody noticed everything."""
+    return said | {"damage": [_noticed(each) for each in said["damage"]], "ringing": []}
+
+
+def _failed_over(said: dict[str, Any]) -> dict[str, Any]:
+    """A failover drill that moved, at once, and in which no two sides took writes together."""
+    return said | {"split": [], "splits": 0, "refused_s": {}, "stations": [_moved(each) for each in said["stations"]]}
+
+
+def _moved(station: dict[str, Any]) -> dict[str, Any]:
+    """A station at which the side that was to take writes did, and no other."""
+    return station | {"open": [station.get("meant") or "another"], "silent": []}
+
+
 def _noticed(damage: dict[str, Any]) -> dict[str, Any]:
     """A kind of damage that bit, and that every monitor noticed."""
     notices = [notice | {"after_s": 0.0, "silent": 0, "readings": 1} for notice in damage["notices"]]
@@ -79,3 +94,12 @@ def _noticed(damage: dict[str, Any]) -> dict[str, Any]:
 
 def _store_of(name: str) -> str:
     return name.rpartition(".")[0]
+
+
+REPORTS: dict[tuple[str, ...], Callable[[dict[str, Any]], dict[str, Any]]] = {
+    ("rpo_s", "rto_s"): _restored,
+    ("damage", "ringing"): _detected,
+    ("stations", "split"): _failed_over,
+    ("attempts", "planted"): _exactly_once,
+}
+"""By the fields that a report is known by."""

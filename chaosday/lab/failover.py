@@ -12,7 +12,7 @@ from chaosday.lab.replication import until_streaming
 from chaosday.lab.scenarios import Scenario, changed
 from chaosday.mechanisms.proxy.client import ProxyProcess
 from chaosday.model.experiment import Experiment, parse
-from chaosday.model.target import Route, Sql
+from chaosday.model.target import Postgres, Route
 from chaosday.servers import postgres
 from chaosday.servers.postgres import Node
 
@@ -61,7 +61,7 @@ def failover_lab(
 def _ready(experiment: Experiment, arm: Arm, standby: Node) -> None:
     """Set the arm's kind of replication and wait until it is really streaming."""
     primary = experiment.targets["primary"]
-    with primary.capability(Sql).connect() as connection:
+    with primary.capability(Postgres).connect() as connection:
         connection.execute("create extension amcheck")
     until_streaming(primary, [standby], standby.name if arm == "synchronous" else "")
 

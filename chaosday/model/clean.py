@@ -34,12 +34,19 @@ class Clean(Model):
     errors: list[str] = []
     retried: list[str] = []
     """What an undo that was tried again had met; it counts only in what is left of it."""
+    refused: bool = False
+    """Whether the target let us in no more; then nothing further was asked, and ``errors`` has its words."""
 
     @computed_field  # type: ignore[prop-decorator]
     @property
     def clean(self) -> bool:
         """Nothing left, nothing changed, nothing unseen."""
         return not (self.residue or self.changed or self.errors)
+
+    @property
+    def undone(self) -> bool:
+        """Whether nothing of it is left that could be seen, whatever others have changed meanwhile."""
+        return not (self.residue or self.errors)
 
     @property
     def words(self) -> str:

@@ -7,12 +7,14 @@ from typing import Any
 
 import yaml
 
-from chaosday.errors import InvalidExperiment
+from chaosday.errors import InvalidExperiment, UsageError
 
 LARGEST_BYTES = 512 << 10
 MOST_VALUES = 200_000
 DEEPEST = 100
 LONGEST_NUMBER = 100
+FILE_FORMAT = 1
+"""The version of what people write; a file that names none is of this or an earlier one."""
 _NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 _BOOLEAN = "tag:yaml.org,2002:bool"
 _MERGE = "tag:yaml.org,2002:merge"
@@ -112,3 +114,17 @@ def _once(node: yaml.MappingNode) -> None:
 
 def _line(node: yaml.Node) -> int:
     return int(node.start_mark.line) + 1
+
+
+def of_known_format(data: dict[str, Any]) -> dict[str, Any]:
+    """What a file says besides its ``format``; ``UsageError`` where that is later than ours, or none."""
+    known_format(data.get("format", FILE_FORMAT), FILE_FORMAT, "the file")
+    return {name: value for name, value in data.items() if name != "format"}
+
+
+def known_format(found: Any, newest: int, what: str) -> None:
+    """``UsageError`` where a format is none, or one that only a later chaosday can read; earlier ones are read."""
+    if not isinstance(found, int) or isinstance(found, bool) or found < 1:
+        raise UsageError(f"{what} says format {str(found)[:20]!r}, which is none: it is a whole number from 1")
+    if found > newest:
+        raise UsageError(f"{what} has format {found}, and this chaosday reads up to {newest}: upgrade chaosday")

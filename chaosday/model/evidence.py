@@ -14,7 +14,6 @@ from typing import Any, Self
 
 import orjson
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from chaosday.errors import EvidenceMissing
 from chaosday.model.history import History
@@ -70,7 +69,7 @@ class Evidence:
 
     def rows(self, name: str) -> pa.Table:
         """What the store called ``name`` held when it was read back."""
-        return self._get(f"rows/{name}", lambda: pq.read_table(self._file(f"rows/{name}.parquet")))
+        return self._get(f"rows/{name}", lambda: _table(self._file(f"rows/{name}.parquet")))
 
     def row_names(self) -> list[str]:
         """The stores that were read back."""
@@ -107,3 +106,9 @@ class Evidence:
         if key not in self._cache:
             self._cache[key] = load()
         return self._cache[key]
+
+
+def _table(path: Path) -> pa.Table:
+    import pyarrow.parquet as pq
+
+    return pq.read_table(path)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from functools import reduce
-from operator import or_
 from pathlib import Path
-from typing import Annotated, Any, Self, TypeVar
+from random import Random
+from typing import Any, ClassVar, Self, TypeVar
 
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
-from chaosday.errors import InvalidExperiment, UnknownName
+from chaosday.errors import InvalidExperiment, UnknownName, UsageError
+from chaosday.model.action import Reversible
+from chaosday.model.any_of import any_of
 from chaosday.model.base import Model
-from chaosday.model.document import read_mapping
+from chaosday.model.document import of_known_format, read_mapping
 from chaosday.model.target import Target
-from chaosday.registry import member, members
+from chaosday.registry import member
 
 ENVIRONMENT = r"^[A-Za-z0-9_.-]{1,40}$"
 KIND = ("kind", "experiment")
@@ -22,17 +23,100 @@ KIND = ("kind", "experiment")
 M = TypeVar("M", bound=Model)
 
 
-def any_of(family: str) -> Any:
-    """The union over a family, told apart by ``kind``: a new member is in it unasked."""
-    kinds = list(members(family).values())
-    return Annotated[reduce(or_, kinds), Field(discriminator="kind")]
+class LogLine(Model):
+    """A line that a target's log gets from now on; what stood there before does not count."""
+
+    target: str = Field(default="", description="Name of a target with a shell")
+    path: str = Field(default="/var/log/syslog", pattern=r"^/[^\n]*$")
+    pattern: str = Field(default="ERROR|FATAL|PANIC", min_length=1)
+    """An extended regular expression, as grep has it."""
+
+
+class When(Model):
+    """What is waited for: one of a probe's value or health, operations, another fault's bite, a line of a log."""
+
+    probe: any_of("probes") | None = None  # type: ignore[valid-type]
+    above: float | None = None
+    """The probe's value is greater than this."""
+    below: float | None = None
+    healthy: bool | None = None
+    """The probe is healthy, or is not: no answer is neither."""
+    acknowledged: int | None = Field(default=None, ge=1)
+    """So many operations were acknowledged since the workloads began."""
+    bitten: str = ""
+    """A fault of this kind was measured to hit."""
+    log: LogLine | None = None
+    at_most_s: float = Field(default=60, gt=0, le=86_400)
+    """It is waited for so long and no longer; a run in which it never comes is inconclusive."""
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        given = [self.probe is not None, self.acknowledged is not None, bool(self.bitten), self.log is not None]
+        if sum(given) != 1:
+            raise ValueError("say one of probe, acknowledged, bitten and log")
+        asked = [each is not None for each in (self.above, self.below, self.healthy)]
+        if sum(asked) != (self.probe is not None):
+            raise ValueError("a probe goes with one of above, below and healthy, and they with a probe")
+        return self
+
+    @property
+    def words(self) -> str:
+        """What is waited for, in words."""
+        if self.probe is not None:
+            asked = {"above": self.above, "below": self.below, "healthy": self.healthy}
+            said = next(f"{name} {value}" for name, value in asked.items() if value is not None)
+            return f"{self.probe.kind} on {self.probe.target}: {said}"
+        if self.acknowledged is not None:
+            return f"{self.acknowledged:,} operations acknowledged"
+        return f"{self.bitten} has bitten" if self.log is None else f"a line of {self.log.path}: {self.log.pattern}"
 
 
 class FaultAt(Model):
-    """A fault and when it starts, in seconds after the baseline ended."""
+    """A fault and when it begins: ``at_s`` seconds after the baseline ended, or after ``when`` came true.
+
+    It lasts until the faults are undone, ``for_s``, or ``until`` something comes true, whichever is first; ``times``
+    says how often, with ``pause_s`` in between.
+    """
 
     at_s: float = Field(default=0, ge=0, le=86_400)
     fault: any_of("faults")  # type: ignore[valid-type]
+    when: When | None = None
+    for_s: float | None = Field(default=None, gt=0, le=86_400)
+    until: When | None = None
+    times: int = Field(default=1, ge=1, le=1000)
+    pause_s: float = Field(default=1, ge=0, le=86_400)
+
+    @model_validator(mode="after")
+    def _ends(self) -> Self:
+        if self.times > 1 and self.for_s is None and self.until is None:
+            raise ValueError("times: what is repeated has to end: say for_s or until")
+        return self
+
+    @property
+    def longest_s(self) -> float:
+        """How long after the baseline the last time of it begins at the latest, and where it ends ends."""
+        waits_s = self.at_s + (self.when.at_most_s if self.when else 0)
+        ends = [each for each in (self.for_s, self.until.at_most_s if self.until else None) if each is not None]
+        lasts_s = min(ends, default=0)
+        return self.times * (waits_s + lasts_s) + (self.times - 1) * self.pause_s
+
+
+class RandomFaults(Model):
+    """Faults that are drawn by a seed; the plan shows which, and when."""
+
+    faults: list[any_of("faults")] = []  # type: ignore[valid-type]
+    count: int = Field(default=1, ge=1, le=100)
+    """How many; none twice before each was drawn once."""
+    seed: int = Field(default=1, ge=0)
+    within_s: float = Field(default=10, ge=0, le=86_400)
+    """When the last one begins at the latest."""
+
+    def drawn(self) -> list[FaultAt]:
+        """The same for the same seed."""
+        rng, found = Random(self.seed), list[Any]()
+        while self.faults and len(found) < self.count:
+            found += rng.sample(self.faults, min(len(self.faults), self.count - len(found)))
+        return [FaultAt(at_s=round(rng.uniform(0, self.within_s), 1), fault=fault) for fault in found]
 
 
 class BlastRadius(Model):
@@ -66,12 +150,18 @@ class Guard(Model):
 class Experiment(Model):
     """One experiment, complete: the same value gives the same plan, and the same seed the same choices."""
 
+    acting: ClassVar[tuple[str, ...]] = ("actions", "repairs")
+    """Fields with lists of actions."""
+    asking: ClassVar[tuple[str, ...]] = ()
+    """Fields with lists of probes, beside those that every experiment has."""
     title: str = Field(default="untitled", min_length=1, max_length=120)
     hypothesis: str = "No acknowledged write is lost, corrupted or contradicted."
     seed: int = Field(default=1, ge=0)
     targets: dict[str, any_of("targets")] = {}  # type: ignore[valid-type]
     workloads: list[any_of("workloads")] = []  # type: ignore[valid-type]
     faults: list[FaultAt] = []
+    random: RandomFaults | None = None
+    """More faults, drawn by a seed."""
     actions: list[any_of("actions")] = []  # type: ignore[valid-type]
     """What brings the service back while the faults are still on: a failover."""
     repairs: list[any_of("actions")] = []  # type: ignore[valid-type]
@@ -121,16 +211,47 @@ class Experiment(Model):
             via = getattr(target, "via", "")
             if via and (via not in self.targets or via == name):
                 raise ValueError(f"targets.{name}.via: no route is called {via!r}")
+        kinds = {each.fault.kind for each in self.schedule()}
+        for where, condition in self.conditions():
+            if condition.bitten and condition.bitten not in kinds:
+                raise ValueError(f"{where}.bitten: no fault here is a {condition.bitten}")
+            own = where.endswith(".when") and self.faults[int(where.split(".")[1])].fault.kind == condition.bitten
+            if own and [each.fault.kind for each in self.schedule()].count(condition.bitten) == 1:
+                raise ValueError(f"{where}.bitten: no other fault here is a {condition.bitten}; it waits for itself")
         scopes = [workload.kind for workload in self.workloads]
         if len(scopes) != len(set(scopes)):
             raise ValueError("workloads: each kind at most once")
         return self
 
+    @model_validator(mode="after")
+    def _actions_end(self) -> Self:
+        for field in self.acting:
+            for number, action in enumerate(getattr(self, field)):
+                if isinstance(action, Reversible) and (lacking := action.lacking()):
+                    raise ValueError(f"{field}.{number}: {lacking}")
+        return self
+
+    def schedule(self) -> list[FaultAt]:
+        """Its faults and those that are drawn, in the order of ``at_s``."""
+        drawn = self.random.drawn() if self.random else []
+        return sorted([*self.faults, *drawn], key=lambda each: each.at_s)
+
+    def conditions(self) -> list[tuple[str, When]]:
+        """What its faults wait for, each with its place."""
+        listed = enumerate(self.faults)
+        named = [(f"faults.{n}.{name}", getattr(each, name)) for n, each in listed for name in ("when", "until")]
+        return [(where, each) for where, each in named if each is not None]
+
     def _parts(self) -> list[tuple[str, Any]]:
         parts: list[tuple[str, Any]] = [(f"faults.{n}", each.fault) for n, each in enumerate(self.faults)]
-        for field in ("workloads", "actions", "repairs", "steady_state", "evidence"):
+        for field in ("workloads", *self.acting, "steady_state", "evidence", *self.asking):
             parts += [(f"{field}.{n}", item) for n, item in enumerate(getattr(self, field))]
         parts += [(f"guards.{n}", guard.probe) for n, guard in enumerate(self.guards)]
+        parts += [(f"random.faults.{n}", each) for n, each in enumerate(self.random.faults if self.random else [])]
+        for where, each in self.conditions():
+            parts += [
+                (f"{where}.{name}", part) for name in ("probe", "log") if (part := getattr(each, name)) is not None
+            ]
         if self.settle.probe is not None:
             parts.append(("settle.probe", self.settle.probe))
         return parts
@@ -140,8 +261,8 @@ def load(path: Path) -> Experiment:
     """Read an experiment from YAML or JSON through the strict door: an unknown field is an error that names it."""
     try:
         return parse({name: value for name, value in read_mapping(path).items() if (name, value) != KIND})
-    except InvalidExperiment as error:
-        raise InvalidExperiment(_placed(path, error)) from None
+    except UsageError as error:
+        raise type(error)(_placed(path, error)) from None
 
 
 def load_targets(path: Path) -> dict[str, Target]:
@@ -155,7 +276,7 @@ def load_targets(path: Path) -> dict[str, Target]:
         raise InvalidExperiment(f"{path}: targets: {in_words(error)}") from None
 
 
-def _placed(path: Path, error: InvalidExperiment) -> str:
+def _placed(path: Path, error: UsageError) -> str:
     """The message with the file's name before it, once."""
     words = str(error)
     return words if words.startswith(f"{path}: ") else f"{path}: {words}"
@@ -166,7 +287,7 @@ _TARGETS: TypeAdapter[dict[str, Target]] = TypeAdapter(dict[str, any_of("targets
 
 def parse(data: dict[str, Any]) -> Experiment:
     """Validate plain data through the strict door."""
-    return validated(Experiment, data)
+    return validated(Experiment, of_known_format(data))
 
 
 def validated(model: type[M], data: dict[str, Any], where: str = "") -> M:
@@ -217,6 +338,8 @@ FAMILY_OF = {
     "fault": "faults",
     "actions": "actions",
     "repairs": "actions",
+    "back": "actions",
+    "sides": "probes",
     "probe": "probes",
     "steady_state": "probes",
     "evidence": "probes",

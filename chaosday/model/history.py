@@ -34,7 +34,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import orjson
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from chaosday.errors import MalformedHistory
 
@@ -103,6 +102,8 @@ class History:
     @classmethod
     def read(cls, path: Path) -> History:
         """Read a Parquet history."""
+        import pyarrow.parquet as pq
+
         try:
             history = cls(pq.ParquetFile(path).read())  # read_table would hold everything twice
             pa.default_memory_pool().release_unused()
@@ -112,6 +113,8 @@ class History:
 
     def write(self, path: Path) -> None:
         """Write as Parquet with page checksums, so that damage to the evidence itself shows."""
+        import pyarrow.parquet as pq
+
         pq.write_table(self.table, path, compression="zstd", write_page_checksum=True)
 
     def integers(self, name: str, null: int = -1) -> NDArray[np.int64]:
@@ -121,8 +124,9 @@ class History:
             return np.full(len(self), null, dtype=np.int64)
         if not pa.types.is_integer(column.type):
             raise MalformedHistory(f"column {name} holds {column.type}, whole numbers are needed")
-        filled = column.fill_null(null) if column.null_count else column
-        return numbers_of(filled.combine_chunks()).astype(np.int64, copy=False)
+        array = column.combine_chunks()
+        numbers = numbers_of(array).astype(np.int64, copy=False)
+        return np.where(present_in(array), numbers, null) if array.null_count else numbers
 
     def values(self, name: str) -> list[Any]:
         """A payload column as Python values: whole numbers, and what the JSON text stands for."""
@@ -162,6 +166,12 @@ class History:
         """The operations where ``mask`` is true, in the same order."""
         return History(self.table.filter(pa.array(mask)))
 
+    def as_of(self, cut_ns: int) -> History:
+        """The history as somebody knew it at ``cut_ns``: what ended later may have happened by then, or not."""
+        status = self.statuses().copy()
+        status[(status == OK) & (self.ends_ns() > cut_ns)] = UNKNOWN
+        return self.with_column("status", [STATUSES[code] for code in status])
+
     def with_column(self, name: str, values: Sequence[Any] | NDArray[Any] | pa.Array) -> History:
         """A copy with one column replaced."""
         position = self.table.column_names.index(name)
@@ -172,7 +182,7 @@ def _typed(name: str, values: Sequence[Any] | NDArray[Any] | pa.Array) -> pa.Arr
     if name == "status":
         return _status_column(values)
     if name == "f":
-        return _as_array(values, pa.string()).dictionary_encode()
+        return words_column(values)
     if name in _INTEGERS:
         return _as_array(values, pa.int64())
     if name == "error":
@@ -180,12 +190,28 @@ def _typed(name: str, values: Sequence[Any] | NDArray[Any] | pa.Array) -> pa.Arr
     return payload_column(values)
 
 
+def words_column(values: Any) -> pa.DictionaryArray:
+    """Texts as a dictionary; of a list without Arrow's functions, whose module takes a tenth of a second to load."""
+    if not isinstance(values, list):
+        return _as_array(values, pa.string()).dictionary_encode()
+    codes: dict[str, int] = {}
+    stored = pa.array([None if word is None else codes.setdefault(word, len(codes)) for word in values], pa.int32())
+    return pa.DictionaryArray.from_arrays(stored, pa.array(list(codes), pa.string()))
+
+
 def _as_array(values: Any, kind: pa.DataType) -> pa.Array:
     if isinstance(values, pa.ChunkedArray):
         values = values.combine_chunks()
     if isinstance(values, pa.Array):
         return values if values.type == kind else values.cast(kind)
+    if isinstance(values, np.ndarray) and kind == pa.int64() and np.issubdtype(values.dtype, np.signedinteger):
+        return _stored(values.astype(np.int64, copy=False), kind)
     return pa.array(values, kind)
+
+
+def _stored(numbers: NDArray[Any], kind: pa.DataType) -> pa.Array:
+    """An array over numpy's own memory; Arrow's way to make one loads numpy.ma, to see whether it is one of those."""
+    return pa.Array.from_buffers(kind, len(numbers), [None, pa.py_buffer(np.ascontiguousarray(numbers))])
 
 
 def payload_column(values: Any) -> pa.Array:
@@ -195,7 +221,7 @@ def payload_column(values: Any) -> pa.Array:
     if isinstance(values, pa.Array):
         return values
     if isinstance(values, np.ndarray) and np.issubdtype(values.dtype, np.integer):
-        return pa.array(values.astype(np.int64, copy=False))
+        return _stored(values.astype(np.int64, copy=False), pa.int64())
     kinds = set(map(type, values))
     if all(kind is type(None) or (issubclass(kind, (int, np.integer)) and kind is not bool) for kind in kinds):
         try:
@@ -215,6 +241,15 @@ def numbers_of(array: Any) -> NDArray[Any]:
     if data is None or not len(array):
         return np.zeros(len(array), dtype=dtype)
     return np.frombuffer(data, dtype=dtype)[array.offset : array.offset + len(array)]
+
+
+def present_in(array: Any) -> NDArray[np.bool_]:
+    """Where an Arrow array holds something; asked of Arrow, that loads pandas or its module of functions."""
+    buffer = array.buffers()[0]
+    if buffer is None or not array.null_count:
+        return np.full(len(array), not array.null_count)
+    bits = np.unpackbits(np.frombuffer(buffer, dtype=np.uint8), bitorder="little")
+    return bits[array.offset : array.offset + len(array)].astype(np.bool_)
 
 
 def to_json(value: Any) -> str:
@@ -278,7 +313,7 @@ def _status_column(values: Any) -> pa.DictionaryArray:
             codes = np.array([UNKNOWN if word is None else known[word] for word in values], dtype=np.int8)
         except KeyError as error:
             raise MalformedHistory(f"status {error} is none of {', '.join(STATUSES)}") from None
-    return pa.DictionaryArray.from_arrays(pa.array(codes, pa.int8()), pa.array(STATUSES))
+    return pa.DictionaryArray.from_arrays(_stored(codes, pa.int8()), pa.array(STATUSES))
 
 
 def _codes(column: Any, words: Sequence[str]) -> NDArray[np.int8]:

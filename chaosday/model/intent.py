@@ -31,6 +31,8 @@ class Intent:
     targets: Mapping[str, Target]
     faults: Sequence[Fault] = ()
     commands: Sequence[str] = ()
+    irreversible: Sequence[str] = ()
+    """Kinds of its actions that cannot be undone."""
     max_targets: int = 1
     one_at_a_time: bool = False
     length_s: float = 0

@@ -25,8 +25,10 @@ HOW = frozenset(
         "helper_image",
         "state_dir",
         "known_hosts",
+        "ssh_config",
         "key_file",
         "hello_hex",
+        "tls",
     ]
 )
 """Fields of targets that say how something is reached or undone, and not what it is."""
@@ -133,11 +135,11 @@ class Route(Protocol):
 
 
 @runtime_checkable
-class Sql(Protocol):
-    """A database that speaks SQL through a DB-API connection."""
+class Postgres(Protocol):
+    """A PostgreSQL database, through psycopg; what any SQL database can do is ``chaosday.model.sql.Sql``."""
 
     def connect(self, *, timeout_s: float = 5, autocommit: bool = True, answer_s: float = 0) -> Any:
-        """A new DB-API connection; ``TargetUnreachable`` or ``AccessDenied`` in words.
+        """A new psycopg connection; ``TargetUnreachable`` or ``AccessDenied`` in words.
 
         ``answer_s``: how long each statement is waited for on our side; 0 leaves that to the caller.
         """
@@ -176,12 +178,15 @@ class ServerFiles(Protocol):
     def secret(self) -> str | None:
         """The password, for a tool's environment and nothing else."""
 
+    def libpq(self) -> dict[str, str]:
+        """``host``, and what else says how it is reached, in libpq's words: addresses, TLS; paths and no secrets."""
+
 
 class Target(Model):
     """Where something is and how to reach it; connections are opened when used, not before.
 
     A subclass sets ``kind``, gives every field a default, and returns from ``capabilities`` what it
-    offers: a mapping from protocol (``Shell``, ``Processes``, ``Sql``, ``LeaseHolder``, ...) to the
+    offers: a mapping from protocol (``Shell``, ``Processes``, ``Postgres``, ``LeaseHolder``, ...) to the
     object that serves it. The core asks for a capability and never for a class.
     """
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import difflib
 import types
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr
+from pydantic.fields import FieldInfo
+
+from chaosday.model.any_of import OneOf, families_in, meant
 
 
 def unknown_fields(expected: Any, data: Any, where: str = "", *, beside: Collection[str] = ()) -> list[str]:
@@ -21,8 +24,8 @@ def unknown_fields(expected: Any, data: Any, where: str = "", *, beside: Collect
     if isinstance(data, Mapping):
         if "$ref" in data:
             return []
-        if models := [each for each in _members(expected) if isinstance(each, type) and issubclass(each, BaseModel)]:
-            return _of_models(models, data, where, beside)
+        if models := _models(expected, data):
+            return _of_models(models, data, where, beside, lambda: _models(expected, {}))
     lines = []
     for item, name, value in _items(expected, data):
         lines += unknown_fields(item, value, _at(where, name), beside=beside)
@@ -39,8 +42,7 @@ def secrets_in_clear(expected: Any, data: Any, where: str = "") -> list[str]:
         return [where] if data and SecretStr in _members(expected) else []
     found = []
     if isinstance(data, Mapping):
-        models = [each for each in _members(expected) if isinstance(each, type) and issubclass(each, BaseModel)]
-        for model in models:
+        for model in _models(expected, {}):
             for name, annotation in _fields(model).items():
                 found += secrets_in_clear(annotation, data.get(name), _at(where, name))
     for item, name, value in _items(expected, data):
@@ -48,18 +50,32 @@ def secrets_in_clear(expected: Any, data: Any, where: str = "") -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def _models(expected: Any, data: Mapping[str, Any]) -> list[type[BaseModel]]:
+    """The models that may be expected; of a family, where the data name one of its kinds, that one."""
+    found: list[type[BaseModel]] = []
+    for each in _members(expected):
+        if isinstance(each, type) and issubclass(each, BaseModel):
+            found.append(each)
+        elif families := families_in(each):
+            found += meant(families, data)
+    return found
+
+
 def _of_models(
-    models: list[type[BaseModel]], data: Mapping[str, Any], where: str, beside: Collection[str]
+    models: list[type[BaseModel]],
+    data: Mapping[str, Any],
+    where: str,
+    beside: Collection[str],
+    all_of_them: Callable[[], list[type[BaseModel]]],
 ) -> list[str]:
-    known = {name for model in models for name in _fields(model)}
     # What a field holds is asked of the member that is meant, where the data say which.
-    meant = [model for model in models if "kind" in data and _kind(model) == data["kind"]] or models
-    own = {name: annotation for model in meant for name, annotation in _fields(model).items()}
+    chosen = [model for model in models if "kind" in data and _kind(model) == data["kind"]] or models
+    own = {name: annotation for model in chosen for name, annotation in _fields(model).items()}
     lines = []
     for name, value in data.items():
         if name in own:
             lines += unknown_fields(own[name], value, _at(where, name), beside=beside)
-        elif name not in known and name not in beside:
+        elif name not in beside and not any(name in _fields(model) for model in all_of_them()):
             near = difflib.get_close_matches(str(name), own, 1)
             lines.append(f"{_at(where, name)}: there is no such field" + (f"; did you mean {near[0]}?" if near else ""))
     return lines
@@ -79,6 +95,8 @@ def _items(expected: Any, data: Any) -> Iterable[tuple[Any, Any, Any]]:
 def _members(expected: Any) -> list[Any]:
     """The members of a union, unions within it taken apart; of anything else, itself."""
     if get_origin(expected) is Annotated:
+        if families_in(expected):
+            return [expected]
         return _members(get_args(expected)[0])
     if get_origin(expected) in (Union, types.UnionType):
         return [each for member in get_args(expected) for each in _members(member)]
@@ -86,7 +104,13 @@ def _members(expected: Any) -> list[Any]:
 
 
 def _fields(model: type[BaseModel]) -> dict[str, Any]:
-    return {field.alias or name: field.annotation for name, field in model.model_fields.items()}
+    return {field.alias or name: _annotation(field) for name, field in model.model_fields.items()}
+
+
+def _annotation(field: FieldInfo) -> Any:
+    """What a field is annotated with; pydantic takes the outermost ``Annotated`` apart."""
+    family = next((each for each in field.metadata if isinstance(each, OneOf)), None)
+    return field.annotation if family is None else Annotated[field.annotation, family]
 
 
 def _kind(model: type[BaseModel]) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -12,7 +13,7 @@ import pyarrow.compute as pc
 
 from chaosday.model.corruption import Corruption, NotApplicable, Planted
 from chaosday.model.evidence import Evidence
-from chaosday.model.history import FAILED, NEVER_NS, OK, History, to_json
+from chaosday.model.history import FAILED, NEVER_NS, OK, History, numbers_of, present_in, to_json
 from chaosday.planting.planting import with_cells
 
 if TYPE_CHECKING:
@@ -60,16 +61,14 @@ class HistoryCorruption(Corruption):
 
     def reads(self, history: History, rng: np.random.Generator, size: int) -> Iterator[tuple[Access, list[Access]]]:
         """Acknowledged reads that saw something, in random order, each with every access to its key."""
-        mask = history.is_f("read") & (history.statuses() == OK) & history.table["result"].is_valid().to_numpy()
-        candidates = rng.permutation(np.flatnonzero(mask))[: LOOKED_AT * size]
-        for at in candidates:
-            accesses = accesses_of(history, int(at))
-            written = [each.value for each in accesses if each.write]
-            if len(written) != len(set(written)):
+        registers = _Registers.of(history)
+        for at in rng.permutation(registers.seeing)[: LOOKED_AT * size].tolist():
+            register = registers.around(at)
+            if not register.unique:
                 raise NotApplicable(
                     "a value is written more than once, so that it is not known who wrote what was read"
                 )
-            yield next(each for each in accesses if each.at == at), accesses
+            yield register.by_place[at], register.accesses
 
     def reread(
         self, evidence: Evidence, history: History, found: list[tuple[Access, Any]], size: int, what: str
@@ -86,28 +85,73 @@ class HistoryCorruption(Corruption):
         return Planted(evidence.replaced(history=History(table)), keys)
 
 
-def accesses_of(history: History, at: int) -> list[Access]:
-    """Every read and write of the register that operation number ``at`` is about, in order."""
-    table = history.table
-    key = table["key"][at]
-    same = table["key"].is_null() if not key.is_valid else pc.equal(table["key"], key)
-    places = np.flatnonzero(
-        np.asarray(pc.fill_null(same, False).to_numpy()) & (history.is_f("read") | history.is_f("write"))
+@dataclass(frozen=True)
+class _Register:
+    """Every read and write of one register, in order."""
+
+    accesses: list[Access]
+    by_place: dict[int, Access]
+    unique: bool
+    """Whether no value was written twice."""
+
+
+class _Registers:
+    """The registers of a history, told apart once; the accesses to one are made when a read of it is drawn.
+
+    A proof plants hundreds of times in one and the same history.
+    """
+
+    _remembered: ClassVar[weakref.WeakKeyDictionary[History, _Registers]] = weakref.WeakKeyDictionary()
+
+    @classmethod
+    def of(cls, history: History) -> _Registers:
+        """Those of a history; remembered as long as it lives."""
+        if history not in cls._remembered:
+            cls._remembered[history] = cls(history)
+        return cls._remembered[history]
+
+    def __init__(self, history: History) -> None:
+        reads, seen = history.is_f("read"), present_in(history.table["result"].combine_chunks())
+        self.seeing = np.flatnonzero(reads & (history.statuses() == OK) & seen)
+        self._keys = _codes_of(history.table["key"])
+        asked = np.flatnonzero(reads | history.is_f("write"))
+        self._places = asked[np.argsort(self._keys[asked], kind="stable")]
+        self._ordered = self._keys[self._places]
+        self._table = history.table
+        self._made: dict[int, _Register] = {}
+
+    def around(self, at: int) -> _Register:
+        """The register that operation number ``at`` is about."""
+        key = int(self._keys[at])
+        if key not in self._made:
+            low, high = np.searchsorted(self._ordered, [key, key + 1])
+            self._made[key] = self._register(self._places[low:high])
+        return self._made[key]
+
+    def _register(self, places: NDArray[np.int64]) -> _Register:
+        rows = self._table.take(pa.array(places)).to_pylist()
+        accesses = [_access(int(place), row) for place, row in zip(places, rows, strict=True)]
+        written = [each.value for each in accesses if each.write]
+        return _Register(accesses, {each.at: each for each in accesses}, len(written) == len(set(written)))
+
+
+def _access(place: int, row: dict[str, Any]) -> Access:
+    return Access(
+        at=place,
+        index=row["index"],
+        process=row["process"],
+        write=row["f"] == "write",
+        value=row["value"] if row["f"] == "write" else row["result"],
+        status=row["status"],
+        start_ns=row["start_ns"],
+        end_ns=NEVER_NS if row["end_ns"] is None or row["status"] == "unknown" else row["end_ns"],
     )
-    rows = table.take(pa.array(places)).to_pylist()
-    return [
-        Access(
-            at=int(place),
-            index=row["index"],
-            process=row["process"],
-            write=row["f"] == "write",
-            value=row["value"] if row["f"] == "write" else row["result"],
-            status=row["status"],
-            start_ns=row["start_ns"],
-            end_ns=NEVER_NS if row["end_ns"] is None or row["status"] == "unknown" else row["end_ns"],
-        )
-        for place, row in zip(places, rows, strict=True)
-    ]
+
+
+def _codes_of(column: Any) -> NDArray[np.int64]:
+    """A number for each value, -1 for none."""
+    array = column.combine_chunks().dictionary_encode()
+    return np.where(present_in(array), numbers_of(array.indices), -1).astype(np.int64)
 
 
 def writer_of(read: Access, accesses: list[Access]) -> Access | None:
@@ -126,7 +170,7 @@ def contradicted(history: History) -> set[int]:
     status, start, end = history.statuses(), history.integers("start_ns"), history.ends_ns()
     reads = history.is_f("read") & (status == OK) & history.table["result"].is_valid().to_numpy()
     writes = history.is_f("write") & (status != FAILED)
-    keys = history.table["key"].combine_chunks().dictionary_encode().indices.fill_null(-1).to_numpy()
+    keys = _codes_of(history.table["key"])
     seen = _codes(history)
     found: set[int] = set()
     for key in np.unique(keys[writes]):
@@ -152,6 +196,4 @@ def _codes(history: History) -> NDArray[np.int64]:
     value, result = history.table["value"], history.table["result"]
     kind = value.type if value.type == result.type else pa.string()
     merged = pc.if_else(pa.array(history.is_f("write")), value.cast(kind), result.cast(kind))
-    encoded = merged.combine_chunks().dictionary_encode()
-    codes: NDArray[np.int64] = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
-    return codes
+    return _codes_of(merged)

@@ -1,5 +1,7 @@
 """Every connection that a tree of processes opens, seen before it is opened, and refused where it must not be.
 
+The same listener is told of changes of files, where somebody decides about them (``file_acts``).
+
 Whoever wants to say that a program spoke through a proxy alone has to know of every other way that it took. Seen are
 calls of ``connect`` on stream sockets; datagrams (name servers), ``io_uring`` and sockets that were inherited are not.
 """
@@ -17,9 +19,12 @@ import struct
 import threading
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from chaosday.errors import CapabilityMissing
+from chaosday.processes.file_acts import Files
+from chaosday.processes.gated_exec import CONNECT
 
 _RECEIVE, _SEND, _VALID = 0xC0502100, 0xC0182101, 0x40082102
 _NOTICE = struct.Struct("QIIiIQ6Q")
@@ -51,13 +56,24 @@ class ConnectGate:
     ``ECONNREFUSED``, and so does one that cannot be read. ``opened`` counts the others, ``kept_off`` those refused.
     """
 
-    def __init__(self, refused: Refused) -> None:
+    def __init__(self, refused: Refused, files: Files | None = None) -> None:
         self.opened: Counter[str] = Counter()
         self.kept_off: Counter[str] = Counter()
         self._refused = refused
+        self._files = files
         self._handle = -1
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="connect-gate", daemon=True)
+
+    @property
+    def watches_files(self) -> bool:
+        """Whether changes of files are asked about, too."""
+        return self._files is not None
+
+    @property
+    def unseen(self) -> Counter[str]:
+        """What changes files without asking, in words."""
+        return Counter() if self._files is None else self._files.unseen
 
     def adopt(self, channel: socket.socket) -> None:
         """Take over the listener that ``gated_exec`` sends; ``CapabilityMissing`` where it could install none."""
@@ -85,24 +101,34 @@ class ConnectGate:
             for _, event in poll.poll(_TICK_S * 1000):
                 if not event & select.POLLIN:
                     return  # no process is left that could ask
-                self._answer()
+                if not self._answer():
+                    return  # all stands still until it is ended; an answer that never comes lets nothing through
 
-    def _answer(self) -> None:
+    def _answer(self) -> bool:
+        """Hear of one call and let it go on, or refuse it; False where from now on nobody is answered."""
         notice = bytearray(_NOTICE.size)
         try:
             fcntl.ioctl(self._handle, _RECEIVE, notice)
         except OSError:
-            return  # whoever asked has died meanwhile
-        number, pid, _, _, _, _, *arguments = _NOTICE.unpack(notice)
+            return True  # whoever asked has died meanwhile
+        number, pid, _, call, _, _, *arguments = _NOTICE.unpack(notice)
+        if self._files is not None and call != CONNECT[platform.machine()][1]:
+            return self._files.asked(pid, call, arguments, partial(self._send, number))
         address = self._address(number, pid, arguments[0], arguments[1], arguments[2])
         wrong = bool(address) and (address.startswith(UNREADABLE) or self._refused(address))
         if address:
             (self.kept_off if wrong else self.opened)[address] += 1
-        answer = _ANSWER.pack(number, 0, -errno.ECONNREFUSED if wrong else 0, 0 if wrong else _CONTINUE)
+        self._send(number, errno.ECONNREFUSED if wrong else 0)
+        return True
+
+    def _send(self, number: int, error: int = 0) -> bool:
+        """Let a call go on, or fail; whether there is anybody left to hear it."""
+        answer = _ANSWER.pack(number, 0, -error, 0 if error else _CONTINUE)
         try:
             fcntl.ioctl(self._handle, _SEND, answer)
         except OSError:
-            return  # it was killed while it waited
+            return False  # it was killed while it waited
+        return True
 
     def _address(self, number: int, pid: int, descriptor: int, place: int, length: int) -> str:
         """What is to be connected to; empty for a datagram socket, and for what is gone."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -15,20 +16,32 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
 from chaosday.errors import ChaosdayError, Unavailable
 from chaosday.processes import gated_exec
 from chaosday.processes.connect_gate import ConnectGate, Refused
+from chaosday.processes.file_acts import Files
+from chaosday.processes.fork_server import MARK
+from chaosday.processes.forking import Forked, ForkServer
 
-MARK = "CHAOSDAY_ATTEMPT"
 _END_S = 30.0
+_SOON_S = 5.0
+_LOOK_S = 0.01
 
 
 class Tree:
-    """One start of a command in ``folder``; what it prints goes to ``log``."""
+    """One start of a command in ``folder``; what it prints goes to ``log``. With ``forks`` it begins in that, and as
+    ever where that does not answer."""
 
     def __init__(
-        self, command: Sequence[str], folder: Path, variables: Mapping[str, str], log: Path, mark: str
+        self,
+        command: Sequence[str],
+        folder: Path,
+        variables: Mapping[str, str],
+        log: Path,
+        mark: str,
+        forks: ForkServer | None = None,
     ) -> None:
         self.command = list(command)
         self.folder = folder
@@ -36,30 +49,43 @@ class Tree:
         self.log = log
         self.mark = mark
         self.gate: ConnectGate
-        self._process: subprocess.Popen[bytes] | None = None
+        self._forks = forks
+        self._process: _Child | Forked | None = None
 
-    def start(self, refused: Refused) -> None:
-        """Begin it, every connection watched; ``CapabilityMissing`` where that cannot be."""
-        self.gate = ConnectGate(refused)
+    def start(self, refused: Refused, files: Files | None = None) -> None:
+        """Begin it, every connection watched, and ``files`` if given; ``CapabilityMissing`` where that cannot be."""
+        self.gate = ConnectGate(refused, files)
         ours, theirs = socket.socketpair()
         with ours, theirs, self.log.open("ab") as log:
-            launcher = [sys.executable, "-I", "-S", gated_exec.__file__, str(theirs.fileno()), *self.command]
-            self._process = subprocess.Popen(
-                launcher,
-                cwd=self.folder,
-                env=self.variables,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,
-            )
+            self._process = self._forked(theirs, log) or self._fresh(theirs, log)
             theirs.close()
             try:
                 self.gate.adopt(ours)
             except (ChaosdayError, OSError):
                 self.kill()
                 raise
+
+    def _forked(self, channel: socket.socket, log: IO[bytes]) -> Forked | None:
+        if self._forks is None:
+            return None
+        files = self.gate.watches_files
+        with contextlib.suppress(Unavailable):
+            return self._forks.start(self.folder, self.mark, channel.fileno(), log.fileno(), files=files)
+        return None
+
+    def _fresh(self, channel: socket.socket, log: IO[bytes]) -> _Child:
+        door, what = str(channel.fileno()), "files" if self.gate.watches_files else "connections"
+        process = subprocess.Popen(
+            [sys.executable, "-I", "-S", gated_exec.__file__, door, what, *self.command],
+            cwd=self.folder,
+            env=self.variables,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            pass_fds=[channel.fileno()],
+            start_new_session=True,
+        )
+        return _Child(process)
 
     @property
     def code(self) -> int | None:
@@ -98,8 +124,11 @@ class Tree:
         self.gate.close()
 
     def end(self) -> list[int]:
-        """It has ended by itself: what of it still runs is ended now, and returned."""
-        left = sorted(self.living())
+        """It has ended by itself: what of it does not end by itself soon is ended, and returned."""
+        until = time.monotonic() + _SOON_S
+        # Helpers that end when their pipe does (multiprocessing's tracker of resources) are there a moment longer.
+        while (left := sorted(self.living())) and time.monotonic() < until:
+            time.sleep(_LOOK_S)
         self.kill()
         return left
 
@@ -114,6 +143,33 @@ class Tree:
         except OSError:
             return ""
         return "\n".join(said[-lines:])
+
+
+class _Child:
+    """A process of ours of which only the end is heard: ``waitpid`` would take its stops for a tracer for ends."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self.pid = process.pid
+        self._process = process
+        self._handle = os.pidfd_open(process.pid)
+
+    def poll(self) -> int | None:
+        """As ``Popen.poll``."""
+        return self._look(0)
+
+    def wait(self) -> int:
+        """As ``Popen.wait``."""
+        while (code := self._look(None)) is None:
+            pass
+        return code
+
+    def _look(self, patience_s: float | None) -> int | None:
+        if self._handle >= 0:
+            if not select.select([self._handle], [], [], patience_s)[0]:
+                return None
+            os.close(self._handle)
+            self._handle = -1
+        return self._process.wait()
 
 
 def marked(*marks: str) -> set[int]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+import secrets
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from errno import EACCES, EROFS
 from pathlib import Path
+from typing import IO
 
 from chaosday.errors import EvidenceUnwritable, UsageError
 
@@ -25,6 +28,22 @@ def write_output(path: Path, content: str | bytes) -> None:
         raise UsageError(f"{path} cannot be written: {error.strerror}") from None
     except OSError as error:
         raise unwritable(path, error) from None
+
+
+@contextmanager
+def replacing(path: Path, mode: int = 0o600) -> Iterator[IO[bytes]]:
+    """A file to write that takes the place of ``path`` as the block ends: whoever reads finds the old one or all of
+    the new one, also after a power cut. ``OSError`` where it cannot be; nothing half-written stays."""
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+    try:
+        with open(partial, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
 
 
 def unwritable(path: Path, error: OSError) -> EvidenceUnwritable:

@@ -12,15 +12,19 @@ from typing import Any
 
 import orjson
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from chaosday.clock import Clock
 from chaosday.errors import EvidenceMissing
+from chaosday.model.document import known_format
 from chaosday.model.evidence import Evidence
 from chaosday.record.outputs import unwritable
 
 _UNSEALED = ("hashes.json", "journal.jsonl", "leases")
 RUNS_VARIABLE = "CHAOSDAY_RUNS"
+PARTS = ("history", "rows", "observations")
+"""Folders that each run has."""
+FORMAT, FORMAT_FILE = 1, "format.json"
+"""The version of what stands in a run directory, and where it says so; before there were versions nothing did."""
 
 
 def runs_root() -> Path:
@@ -53,18 +57,24 @@ class RunDirectory:
         try:
             # Whatever the umask: rows are somebody's data, and where others may write nothing of ours is believed.
             path.mkdir(mode=0o700, parents=True)
-            for part in ("history", "rows", "observations"):
+            for part in PARTS:
                 (path / part).mkdir(mode=0o700)
         except OSError as error:
             raise unwritable(path, error) from None
-        return cls(path)
+        made = cls(path)
+        made.write_json(FORMAT_FILE, {"format": FORMAT})
+        return made
 
     @classmethod
     def open(cls, path: Path) -> RunDirectory:
-        """An existing run; ``EvidenceMissing`` if that is none."""
+        """An existing run; ``EvidenceMissing`` if that is none, ``UsageError`` if a later chaosday wrote it."""
         if not (path / "journal.jsonl").is_file():
             raise EvidenceMissing(f"{path} is not a run directory: it has no journal.jsonl")
-        return cls(path)
+        found = cls(path)
+        if (path / FORMAT_FILE).is_file():
+            said = found.read_json(FORMAT_FILE)
+            known_format(said.get("format") if isinstance(said, dict) else said, FORMAT, str(path))
+        return found
 
     @property
     def journal_path(self) -> Path:
@@ -106,6 +116,8 @@ class RunDirectory:
 
     def write_rows(self, name: str, table: pa.Table) -> None:
         """Keep what a store was found to hold."""
+        import pyarrow.parquet as pq
+
         pq.write_table(table, self.path / "rows" / f"{name}.parquet", compression="zstd", write_page_checksum=True)
 
     def altered(self) -> list[str]:

@@ -6,10 +6,9 @@ import platform
 from functools import cache
 from importlib import metadata, resources
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
-from jinja2 import Environment
 
 from chaosday.errors import EvidenceMissing
 from chaosday.judging.sight import KillMatrix
@@ -19,8 +18,13 @@ from chaosday.record.journal import Record, sound_part
 from chaosday.record.run_directory import RunDirectory
 from chaosday.reporting import sensitivity
 from chaosday.reporting.matrix import matrix_table
+from chaosday.reporting.pipeline_part import pipeline_part
 from chaosday.reporting.rendering import page_environment
 from chaosday.reporting.timeline import series, spans, svg
+from chaosday.reporting.undo_words import undo_in_words
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 PACKAGES = ("chaosday", "prefect", "psycopg", "pyarrow", "numpy", "pydantic")
 OUTCOMES = {"pass": "pass", "violated": "violated", "inconclusive": "inconclusive", "revert_failed": "revert failed"}
@@ -51,6 +55,7 @@ def html(directory: RunDirectory) -> str:
         "experiment": yaml.safe_dump(plan["experiment"], sort_keys=False, allow_unicode=True),
         "timeline": "",
         "counts": [],
+        "pipeline": pipeline_part(directory),
     }
     if (directory.path / "history.parquet").is_file():
         history = History.read(directory.path / "history.parquet")
@@ -120,7 +125,6 @@ def _faults(plan: dict[str, Any], verdict: dict[str, Any]) -> list[dict[str, Any
     for fault in plan["faults"]:
         kind, target = fault["fault"]["kind"], fault["fault"]["target"]
         bite, clean = bites.get((kind, target)), cleans.get((kind, target))
-        undo = fault["undo"]
         fields = {k: v for k, v in fault["fault"].items() if k not in ("kind", "ttl_s")}
         rows.append(
             {
@@ -132,18 +136,11 @@ def _faults(plan: dict[str, Any], verdict: dict[str, Any]) -> list[dict[str, Any
                 else "not injected: a placebo"
                 if plan.get("placebo")
                 else "not measured",
-                "undo": _undo(undo),
+                "undo": undo_in_words(fault["undo"], target),
                 "after": _after(clean) if clean else ["not injected"],
             }
         )
     return rows
-
-
-def _undo(undo: str | dict[str, Any]) -> str:
-    if isinstance(undo, dict):
-        return ", ".join(f"{name}: {value}" for name, value in undo.items())
-    # ":" is the shell's way of doing nothing.
-    return "nothing to undo" if undo.strip() in ("", ":") else undo
 
 
 def _after(clean: dict[str, Any]) -> list[str]:

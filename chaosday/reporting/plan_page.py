@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from chaosday.record.foreign_words import fenced, in_markdown
+from chaosday.reporting.undo_words import undo_in_words
 
 
 def plan_markdown(plan: dict[str, Any], shortfalls: list[str]) -> str:
@@ -23,8 +24,10 @@ def plan_markdown(plan: dict[str, Any], shortfalls: list[str]) -> str:
         row = (f"{each['at_s']:g} s", in_markdown(each["fault"]["kind"]), affects, in_markdown(each["mechanism"]), ends)
         lines.append(f"| {' | '.join(row)} |")
     for each in plan["faults"]:
-        undo = each["undo"] if isinstance(each["undo"], str) else str(each["undo"])
-        lines += ["", f"How {in_markdown(each['fault']['kind'])} is undone:", ""]
-        lines += fenced(undo.strip() or "# nothing to undo", "sh")
+        undo, at = each["undo"], each["fault"].get("target") or "the target"
+        words = f"How {in_markdown(each['fault']['kind'])} is undone: {in_markdown(undo_in_words(undo, at))}."
+        lines += ["", words]
+        if isinstance(undo, str) and undo.strip() not in ("", ":"):
+            lines += ["", *fenced(undo.strip(), "sh")]
     lines += ["", f"{plan['operations_needed']:,} acknowledged operations are needed to see the loss rate asked for."]
     return "\n".join(lines) + "\n"

@@ -12,6 +12,7 @@ from chaosday.record.foreign_words import json_text, one_line, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Column
     from rich.text import Text
 
 Styled = tuple[object, str]
@@ -52,6 +53,13 @@ def brief(words: object, characters: int = 300) -> Text:
     """``plain``, on one line and not longer than that: for what would push everything else out of sight."""
     text = one_line(words)
     return plain(text if len(text) <= characters else f"{text[: characters - 1]}…")
+
+
+def columns(*names: object) -> list[Column]:
+    """Columns of a table in which a word that is too long goes on in the next line: no name is cut."""
+    from rich.table import Column
+
+    return [Column(plain(name), overflow="fold") for name in names]
 
 
 def console(*, err: bool = False) -> Console:

@@ -141,7 +141,12 @@ class Lifecycle:
             raise LeaseError(f"nothing was injected: {lost}")
         self._journal.append("injecting", lease_id=plan.lease.id)
         life.stage = INJECTING
+        began_ns = self._clock.monotonic_ns()
         life.fault.inject(life.target, plan)
+        slow = self._clock.monotonic_ns() - began_ns > plan.lease.ttl_s * 1e9 / 3
+        if slow and not life.fault.ends_its_lease:
+            # A lease that fired before the harm was done has undone nothing, and nothing else would end it.
+            self._renew(life)
         self._journal.append("injected", lease_id=plan.lease.id)
         life.stage = INJECTED
 
@@ -205,8 +210,10 @@ class Lifecycle:
             return self._gone
         now_ns = self._clock.monotonic_ns()
         for life in self._lives.values():
-            # While it is undone nobody renews it; one whose undo failed is as lost as any.
-            on = ARMED <= life.stage < CLEAN and not (life.ending and life.seen is None)
+            # While it is undone nobody renews it; one whose undo failed is as lost as any. One that was undone while
+            # another hurts the same target is over, though what was looked at is not as it was yet.
+            over = life.ending and (life.seen is None or life.seen.undone)
+            on = ARMED <= life.stage < CLEAN and not over
             if on and not life.fault.ends_its_lease and now_ns > life.sure_until_ns:
                 late_s = (now_ns - life.sure_until_ns) / 1e9
                 return f"the lease of {life.fault.kind} on {life.fault.target} ran out {late_s:.1f} s ago unrenewed"

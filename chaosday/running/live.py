@@ -6,11 +6,12 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from chaosday.clock import Clock, SystemClock
 from chaosday.errors import ChaosdayError, Halted, Refused
-from chaosday.model.action import Action
+from chaosday.model.action import Action, Reversible
 from chaosday.model.clean import Clean
 from chaosday.model.experiment import Guard
 from chaosday.model.fault import Bite, Fault, FaultPlan
@@ -33,6 +34,7 @@ from chaosday.safety.halting import HaltWatch, halted_by
 from chaosday.safety.holding import Holding
 from chaosday.safety.permission import Permission
 from chaosday.safety.reading import asked
+from chaosday.undo.undoing import Attempt
 
 T = TypeVar("T")
 FIRST_ANSWER_S = 30.0
@@ -85,9 +87,13 @@ class LiveRun:
         self.refusals: list[str] = []
         self.shortfalls: list[str] = []
         self.bites: list[Bite] = []
+        self.abstained: list[Bite] = []
+        """What was measured of the faults that a placebo run left out."""
         self.cleans: list[Clean] = []
         self.findings: list[Finding] = []
         self.injected = False
+        self.acted: list[Action] = []
+        """What was done, or begun, of actions, in order."""
         self.stopped = ""
         self.when_stopped: list[Callable[[str], None]] = []
         """Told once, by whichever thread it was that stopped the run."""
@@ -101,6 +107,11 @@ class LiveRun:
     def ready(self) -> bool:
         """Whether nothing has gone wrong yet: the condition for going on to hurt anything."""
         return not self.shortfalls
+
+    @property
+    def hits(self) -> list[tuple[str, bool]]:
+        """Each fault that had its turn, by its kind, and whether it bit; one that a placebo left out counts as if."""
+        return [(each.fault, each.bit) for each in self.bites] + [(each.fault, True) for each in self.abstained]
 
     def fall_short(self, reason: str) -> None:
         """Note why this run cannot prove what it set out to; journaled, and part of the verdict."""
@@ -211,11 +222,12 @@ class LiveRun:
         if refused := self.permission.refusals_of(plan.affected):
             raise Refused("; ".join(refused))
 
-    def hold(self, names: Iterable[str]) -> None:
-        """Nobody else may hurt at the same time what this run will hurt; ``Refused`` names who does."""
-        fences = sorted(set(names))
-        self._holding.take(fences)
-        self.journal.append("holding", fences=fences)
+    def hold(self, names: Iterable[str], *, more: bool = False) -> None:
+        """Nobody else may hurt at the same time what this run will hurt; ``Refused`` names who does. ``more`` is for
+        what it will hurt besides: what is held already stays so."""
+        taken = self._holding.take(names)
+        if taken or not more:
+            self.journal.append("holding_more" if more else "holding", fences=taken)
 
     def fences(self) -> set[str]:
         """What its plans will hurt, in the words of ``hold``."""
@@ -236,8 +248,28 @@ class LiveRun:
         for action in actions:
             self.say(phase, f"{action.kind} on {action.target}")
             self.journal.append("action", action=action.model_dump(mode="json"))
+            self.acted.append(action)
             words = self.guarded(lambda action=action: self._acted(action))  # type: ignore[misc]
             self.journal.append("action_done", kind=action.kind, words=words)
+
+    def take_back(self) -> None:
+        """Undo what was done that says how, the last first; one that fails leaves the target as nobody wants it."""
+        for action in reversed(self.acted):
+            if not isinstance(action, Reversible) or not action.has_undo:
+                continue
+            # Where it can no longer be written down it is done all the same.
+            self._note("action_undo", action=action.model_dump(mode="json"))
+            tried = Attempt(f"the undo of {action.kind}")
+            with tried:
+                words = within(action.limit_s(), partial(action.take_back, self.targets), f"undoing {action.kind}")
+                self._note("action_undone", kind=action.kind, words=words)
+            if tried.error:
+                self.cleans.append(Clean(lease_id="", fault=action.kind, target=action.target, errors=[tried.error]))
+        self.acted.clear()
+
+    def _note(self, event: str, **said: Any) -> None:
+        """Write it into the journal; where that cannot be written any more the run falls short, and goes on."""
+        self.guarded(lambda: self.journal.append(event, **said))
 
     def _acted(self, action: Action) -> str:
         """Its words, within its limit: a target that hangs does not keep the run from undoing what it did."""

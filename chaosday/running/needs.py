@@ -19,13 +19,13 @@ def need_capabilities(fault: Fault, target: Target) -> None:
             continue
         words = f"{fault.kind} needs {protocol.__name__}: {target.lacking(protocol)}"
         if protocol not in target.offers_with:
-            words += f"; kinds that do: {', '.join(kinds_that_offer(protocol)) or 'none here'}"
+            words += f"; kinds that do: {', '.join(kinds_that_offer(*fault.requires)) or 'none here'}"
         raise CapabilityMissing(words)
 
 
-def kinds_that_offer(protocol: type[Any]) -> list[str]:
-    """Kinds of target that offer it, of themselves or where a field is set."""
-    return [kind for kind, offered in _offered().items() if protocol in offered]
+def kinds_that_offer(*protocols: type[Any]) -> list[str]:
+    """Kinds of target that offer all of them, of themselves or where a field is set."""
+    return [kind for kind, offered in _offered().items() if offered.issuperset(protocols)]
 
 
 @cache

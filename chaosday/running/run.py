@@ -62,6 +62,7 @@ class Run(LiveRun):
         """At zero dose: faults are planned, armed, kept alive and healed, and none is injected."""
         self.matrix: KillMatrix | None = None
         self.verdict: Verdict | None = None
+        self._all_gone = True
         self.begun: set[str] = set()
         self._planned = False
         self._stack = contextlib.ExitStack()
@@ -120,7 +121,10 @@ class Run(LiveRun):
         self.cleans = self.lifecycle.heal_all()
         for interruption in self.lifecycle.interruptions:
             self.fall_short(f"a fault may have ended early: {interruption}")
-        self.guarded(lambda: self.kind.wind_down(self))
+        try:
+            self.guarded(lambda: self.kind.wind_down(self))
+        finally:
+            self.take_back()
         self.stop_workloads()
         self.over()
         return self.cleans
@@ -176,6 +180,10 @@ class Run(LiveRun):
         for workload in self.workloads.prepared:
             self._tried(partial(workload.clean_up, self.targets[workload.target]))
         self._tried(lambda: self.kind.clean_up(self))
+        # Without it a run that is killed before this point could not be told from one that is through.
+        if self._all_gone:
+            with contextlib.suppress(OSError):
+                self.journal.append("cleaned_up")
 
     def close(self) -> None:
         """Let go of everything; the lifecycle has undone what was still on. Any number of times."""
@@ -292,6 +300,7 @@ class Run(LiveRun):
         try:
             within(CLEAN_UP_S, act, "taking away what was made")
         except (ChaosdayError, OSError) as error:
+            self._all_gone = False
             with contextlib.suppress(OSError):
                 self.journal.append("left_behind", reason=str(error))
 

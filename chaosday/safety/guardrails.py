@@ -117,9 +117,10 @@ class Guardrails(Model):
         return reasons
 
     def needs_approval(self, intent: Intent) -> list[str]:
-        """The kinds of its faults to which a second person has to agree."""
+        """The kinds of its faults, and of its actions, to which a second person has to agree."""
         kinds = {fault.kind: fault.irreversible for fault in intent.faults}
-        return sorted(kind for kind, lasting in kinds.items() if lasting or _fits(kind, self.approval_for))
+        acts = {f"action {kind}" for kind in intent.irreversible}
+        return sorted({*acts, *(kind for kind, lasting in kinds.items() if lasting or _fits(kind, self.approval_for))})
 
     def _where(self, intent: Intent) -> list[str]:
         environment = intent.environment

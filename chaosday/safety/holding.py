@@ -21,16 +21,24 @@ class Holding:
         self._thread: threading.Thread | None = None
         self.lost = ""
 
-    def take(self, targets: Iterable[str]) -> None:
-        """All or none, in one order for everybody, so that two runs cannot wait for each other."""
+    def take(self, targets: Iterable[str]) -> list[str]:
+        """All or none of those that are not held yet, which are returned; what is held stays so, whatever comes of it.
+
+        Nobody waits here: ``Refused`` where another run holds one.
+        """
+        missing = sorted(set(targets) - {token.target for token in self._tokens})
+        taken: list[FenceToken] = []
         try:
-            for target in sorted(set(targets)):
-                self._tokens.append(self._fences.take(target, self._run, self._ttl_s))
-        except Refused:
-            self.release()
+            for target in missing:
+                taken.append(self._fences.take(target, self._run, self._ttl_s))
+        except (Refused, OSError):
+            self._give_way(taken)
             raise
-        self._thread = threading.Thread(target=self._renew, daemon=True)
-        self._thread.start()
+        self._tokens.extend(taken)
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._renew, daemon=True)
+            self._thread.start()
+        return missing
 
     def blind(self) -> str:
         """Why nobody renews any more, empty while somebody does."""
@@ -47,9 +55,12 @@ class Holding:
         self._over.set()
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(5)
-        while self._tokens:
+        self._give_way(self._tokens)
+
+    def _give_way(self, tokens: list[FenceToken]) -> None:
+        while tokens:
             with contextlib.suppress(Refused, OSError):
-                self._fences.release(self._tokens.pop())
+                self._fences.release(tokens.pop())
 
     def _renew(self) -> None:
         while not self._over.wait(self._ttl_s / 3):

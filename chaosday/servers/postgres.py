@@ -24,6 +24,8 @@ from chaosday.servers.ports import free_port
 SETTINGS = """
 listen_addresses = '127.0.0.1'
 unix_socket_directories = ''
+# In files of its data directory, with which they go: one that is killed leaves its segments in /dev/shm for ever.
+dynamic_shared_memory_type = mmap
 shared_buffers = 32MB
 max_connections = 60
 wal_log_hints = on
@@ -110,10 +112,12 @@ class Node:
     def start(self, timeout_s: float = 30) -> None:
         """Start the server and wait until it answers."""
         # A crash leaves the pid file behind; a reboot would have removed it.
-        self.pid_file.unlink(missing_ok=True)
+        self.account.remove(self.pid_file)
         log = self.log
-        log.touch(0o600)
-        self.account.own(log)
+        if log.parent.stat().st_uid != self.account.uid:
+            # Elsewhere pg_ctl makes it by itself; where the account may write it may have put anything there.
+            log.touch(0o600)
+            self.account.own(log)
         self.tool(
             "pg_ctl", "-w", "-t", str(int(timeout_s)), "-D", str(self.data), "-l", str(log), "start",
             timeout_s=timeout_s + 5,
@@ -134,7 +138,7 @@ class Node:
 
     def last_words(self) -> str:
         """The last line of the server's log, for an error's message."""
-        lines = self.log.read_text(errors="replace").strip().splitlines() if self.log.exists() else []
+        lines = self.account.end_of(self.log).strip().splitlines()
         return lines[-1] if lines else "it is empty"
 
     def target(self) -> dict[str, Any]:
@@ -158,8 +162,8 @@ class Node:
 
     def configure(self, text: str) -> None:
         """Append settings; the last one of a name wins."""
-        with (self.data / "postgresql.auto.conf").open("a") as file:
-            file.write(text if text.endswith("\n") else text + "\n")
+        said = text if text.endswith("\n") else text + "\n"
+        self.account.write(self.data / "postgresql.auto.conf", said, append=True)
 
 
 def node_of(name: str, server: ServerFiles) -> Node:
@@ -174,7 +178,7 @@ def node_of(name: str, server: ServerFiles) -> Node:
 
 def rewind(old: Node, new: Node) -> None:
     """Start a crashed primary again as a standby of the node that was promoted in its place (pg_rewind)."""
-    old.pid_file.unlink(missing_ok=True)
+    old.account.remove(old.pid_file)
     source = f"host=127.0.0.1 port={new.port} user=postgres dbname=postgres"
     old.tool("pg_rewind", "--target-pgdata", str(old.data), "--source-server", source, "--no-sync")
     # pg_rewind brought the source's settings along, its port among them.
@@ -196,9 +200,12 @@ def primary(
     node = Node(name, directory / name, free_port(), secrets.token_hex(12), programs, account)
     _private(node.data, account)
     password_file = directory / f"{name}.pw"
-    password_file.touch(0o600)
-    password_file.write_text(node.password)
-    account.own(password_file)
+    if directory.stat().st_uid == account.uid:
+        account.write(password_file, node.password)
+    else:
+        password_file.touch(0o600)
+        password_file.write_text(node.password)
+        account.own(password_file)
     node.tool(
         "initdb", "-k", "--no-sync", "-U", "postgres", "-A", "scram-sha-256", "--pwfile", str(password_file),
         "-E", "UTF8", "--locale=C", "-D", str(node.data),
@@ -206,10 +213,8 @@ def primary(
     password_file.unlink()
     if not checksums:
         node.tool("pg_checksums", "--disable", "--no-sync", "-D", str(node.data))
-    with (node.data / "postgresql.conf").open("a") as file:
-        file.write(f"{SETTINGS}\nport = {node.port}\n{extra}\n")
-    with (node.data / "pg_hba.conf").open("a") as file:
-        file.write("host replication all 127.0.0.1/32 scram-sha-256\n")
+    account.write(node.data / "postgresql.conf", f"{SETTINGS}\nport = {node.port}\n{extra}\n", append=True)
+    account.write(node.data / "pg_hba.conf", "host replication all 127.0.0.1/32 scram-sha-256\n", append=True)
     node.start()
     return node
 
@@ -230,22 +235,17 @@ def standby(source: Node, directory: Path, *, upstream_port: int, name: str = "s
 def follow(node: Node, upstream_port: int) -> None:
     """Make a stopped node a standby of whatever answers at ``upstream_port``."""
     passfile = node.data / "chaosday.pgpass"
-    passfile.touch(0o600)
-    passfile.write_text(f"127.0.0.1:*:*:postgres:{node.password}\n")
-    node.account.own(passfile)
+    node.account.write(passfile, f"127.0.0.1:*:*:postgres:{node.password}\n")
     node.configure(
         f"primary_conninfo = 'host=127.0.0.1 port={upstream_port} user=postgres "
         f"application_name={node.name} passfile={passfile}'\n"
         f"port = {node.port}\ncluster_name = '{node.title}'"
     )
-    signal_file = node.data / "standby.signal"
-    signal_file.touch()
-    node.account.own(signal_file)
+    node.account.write(node.data / "standby.signal", "")
 
 
 def _private(folder: Path, account: Account) -> None:
-    folder.mkdir(parents=True)
-    folder.chmod(0o700)
+    folder.mkdir(mode=0o700, parents=True)
     account.own(folder)
 
 

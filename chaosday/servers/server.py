@@ -7,6 +7,7 @@ import os
 import shlex
 import shutil
 import signal
+import stat
 import subprocess
 import time
 from collections.abc import Callable
@@ -83,7 +84,7 @@ class Server:
         import psutil
 
         try:
-            main = psutil.Process(int(self.pid_file.read_text()))
+            main = psutil.Process(self._pid())
             family = [main, *main.children(recursive=True)]
         except (OSError, ValueError, psutil.Error):
             return
@@ -99,7 +100,7 @@ class Server:
 
     def _end(self, number: signal.Signals, patience_s: float) -> bool:
         try:
-            pid = int(self.pid_file.read_text())
+            pid = self._pid()
             os.kill(pid, number)
         except (OSError, ValueError):
             return True
@@ -110,12 +111,24 @@ class Server:
             time.sleep(0.01)
         return False
 
+    def _pid(self) -> int:
+        """Its number; ``OSError`` or ``ValueError`` where there is none that only we can have written."""
+        with os.fdopen(os.open(self.pid_file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), encoding="ascii") as file:
+            found = os.fstat(file.fileno())
+            if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid() or found.st_nlink != 1:
+                raise ValueError("somebody else's")
+            pid = int(file.read(32))
+        if pid <= 1:
+            # To kill(2) those are everybody, or whoever is of our group.
+            raise ValueError("no number of a process of ours")
+        return pid
+
     def _runs(self) -> bool:
         """Whether its process is there; a child that nobody has waited for stays in the table as a zombie."""
         import psutil
 
         try:
-            return psutil.Process(int(self.pid_file.read_text())).status() != psutil.STATUS_ZOMBIE
+            return psutil.Process(self._pid()).status() != psutil.STATUS_ZOMBIE
         except (OSError, ValueError, psutil.Error):
             return False
 

@@ -5,22 +5,44 @@ from __future__ import annotations
 import base64
 import http.client
 import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
-from chaosday.errors import TargetUnreachable
+from chaosday.errors import AccessDenied, TargetUnreachable
 from chaosday.model.store import NoEffect, Options, Session, Unanswered
-from chaosday.processes.limits.sockets import BoundedConnection
+from chaosday.model.tls import Tls
+from chaosday.processes.limits.sockets import BoundedConnection, BoundedTlsConnection
 from chaosday.processes.limits.within import GARBLED, in_a_line
 
 UNAVAILABLE = 14
 LONGEST_BYTES = 64 << 20
 
 
+@dataclass(frozen=True)
+class Login:
+    """How a member lets us in; a password is that of a user."""
+
+    tls: Tls | None = None
+    user: str = ""
+    password: str = field(default="", repr=False)
+
+    def connection(self, host: str, port: int, timeout_s: float) -> http.client.HTTPConnection:
+        """A connection that is opened when it is used, whose answers end."""
+        if self.tls is None:
+            return BoundedConnection(host, port, timeout=timeout_s)
+        return BoundedTlsConnection(host, port, timeout_s, self.tls.context())
+
+
 class EtcdSession:
     """Registers and sets below a prefix. Option ``serializable``: read what this member has, asking no other."""
 
-    def __init__(self, host: str, port: int, space: str, timeout_s: float, options: Options) -> None:
-        self._connection = BoundedConnection(host, port, timeout=timeout_s)
+    def __init__(
+        self, host: str, port: int, space: str, timeout_s: float, options: Options, login: Login | None = None
+    ) -> None:
+        self._login = login or Login()
+        self._connection = self._login.connection(host, port, timeout_s)
+        self._token = ""
         self._space = space
         self._serializable = bool(options.get("serializable", False))
 
@@ -42,12 +64,23 @@ class EtcdSession:
         self._connection.close()
 
     def _call(self, verb: str, body: dict[str, Any], *, reads: bool) -> dict[str, Any]:
+        if self._login.user and not self._token:
+            account = {"name": self._login.user, "password": self._login.password}
+            # Logging in changes nothing: where it fails, nothing was done.
+            self._token = str(self._post("/v3/auth/authenticate", account, reads=True).get("token", ""))
+        return self._post(f"/v3/kv/{verb}", body, reads=reads)
+
+    def _post(self, path: str, body: dict[str, Any], *, reads: bool) -> dict[str, Any]:
+        headers = {"Content-Type": "application/json"} | ({"Authorization": self._token} if self._token else {})
         try:
-            self._connection.request("POST", f"/v3/kv/{verb}", json.dumps(body), {"Content-Type": "application/json"})
+            self._connection.request("POST", path, json.dumps(body), headers)
             answer = self._connection.getresponse()
             text = answer.read(LONGEST_BYTES + 1)
             if len(text) > LONGEST_BYTES:
                 raise ValueError(f"an answer of more than {LONGEST_BYTES} bytes")
+            if answer.status != http.client.OK and not text.startswith(b"{"):
+                # The gateway takes no certificate with a CommonName where accounts are on, and says so in plain words.
+                raise ValueError(text[:160].decode(errors="replace").strip() or f"status {answer.status}")
             said: dict[str, Any] = json.loads(text)
         except (OSError, http.client.HTTPException, *GARBLED) as error:
             self._connection.close()
@@ -63,8 +96,8 @@ class EtcdSession:
 class EtcdStore:
     """Keys below a prefix."""
 
-    def __init__(self, host: str, port: int) -> None:
-        self._host, self._port = host, port
+    def __init__(self, host: str, port: int, login: Callable[[], Login] = Login) -> None:
+        self._host, self._port, self._login = host, port, login
 
     def make(self, space: str, options: Options) -> None:
         """Nothing is needed; only that a write is answered."""
@@ -73,16 +106,18 @@ class EtcdStore:
     def session(self, space: str, timeout_s: float, options: Options) -> Session:
         """One connection; options ``host`` and ``port`` name another member."""
         host, port = str(options.get("host", self._host)), int(options.get("port", self._port))
-        return EtcdSession(host, port, space, timeout_s, options)
+        return EtcdSession(host, port, space, timeout_s, options, self._login())
 
     def drop(self, space: str) -> None:
         """Every key of the space."""
         self._write(space, "deleterange", {"key": _text(f"{space}/"), "range_end": _text(f"{space}0")})
 
     def _write(self, space: str, verb: str, body: dict[str, Any]) -> None:
-        session = EtcdSession(self._host, self._port, space, 5, {})
+        session = EtcdSession(self._host, self._port, space, 5, {}, self._login())
         try:
             session._call(verb, body, reads=False)
+        except NoEffect as error:
+            raise AccessDenied(f"etcd at {self._host}:{self._port} refuses {self._login().user}: {error}") from None
         except Unanswered as error:
             raise TargetUnreachable(f"etcd at {self._host}:{self._port} does not answer: {error}") from None
         finally:

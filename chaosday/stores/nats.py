@@ -8,8 +8,10 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from chaosday.clients.answering import answering
-from chaosday.errors import TargetUnreachable
+from chaosday.errors import AccessDenied, TargetUnreachable
 from chaosday.model.store import NoEffect, Options, Session, Unanswered
+from chaosday.model.tls import tls_trouble
+from chaosday.processes.limits.messages import bounded_nats
 from chaosday.processes.limits.within import GARBLED, in_a_line
 
 BATCH = 500
@@ -20,11 +22,11 @@ CLOSE_S = 1.0
 class NatsSession:
     """A stream of one subject; ``enqueue`` waits for the stream's acknowledgement, ``drain`` reads all there is."""
 
-    def __init__(self, url: str, space: str, timeout_s: float) -> None:
+    def __init__(self, url: str, space: str, timeout_s: float, how: Callable[[], dict[str, Any]] = dict) -> None:
         self._space, self._timeout_s = space, timeout_s
         with contextlib.ExitStack() as undo:
             self._runner = undo.enter_context(asyncio.Runner())
-            self._client: Any = self._runner.run(self._connect(url))
+            self._client: Any = self._runner.run(self._connect(url, how()))
             undo.pop_all()
 
     def ask(self, f: str, key: Any, value: Any) -> Any:
@@ -44,7 +46,7 @@ class NatsSession:
             )
         except (NatsError, OSError, TimeoutError, *GARBLED) as error:
             # Reading takes nothing out of a stream.
-            raise (NoEffect if f == "drain" else Unanswered)(in_a_line(error)) from None
+            raise (NoEffect if f == "drain" else Unanswered)(self._client.refused() or in_a_line(error)) from None
 
     def close(self) -> None:
         client, self._client = self._client, None
@@ -73,20 +75,25 @@ class NatsSession:
         """Run one of the above."""
         return self._runner.run(act)
 
-    async def _connect(self, url: str) -> Any:
-        from nats.aio.client import Client
+    async def _connect(self, url: str, how: dict[str, Any]) -> Any:
         from nats.errors import Error as NatsError
 
         async def quiet(error: Exception) -> None:
             """The library would print it."""
 
-        client = Client()
-        connecting = client.connect(url, allow_reconnect=False, connect_timeout=2, error_cb=quiet)
+        client = _client(url, tls="tls" in how)
+        connecting = client.connect(url, allow_reconnect=False, connect_timeout=2, error_cb=quiet, **how)
         try:
             await asyncio.wait_for(connecting, self._timeout_s + 2)
+        except TargetUnreachable:
+            await _cut(client)
+            raise
         except (NatsError, OSError, TimeoutError, *GARBLED) as error:
             await _cut(client)
-            raise TargetUnreachable(f"{url} does not answer: {type(error).__name__}") from None
+            if "authorization" in str(error).lower():
+                raise AccessDenied(f"{url} refuses us: set user, and password or NATS_PASSWORD") from None
+            why = tls_trouble(error, None, bare=getattr(how.get("tls"), "bare", False)) or type(error).__name__
+            raise TargetUnreachable(f"{url} does not answer: {why}") from None
         return client
 
     async def _publish(self, value: Any) -> None:
@@ -111,6 +118,34 @@ class NatsSession:
         return found
 
 
+def _client(url: str, *, tls: bool) -> Any:
+    """The library's client, which leaves it to the server how long a message is, and whether the account is sent over
+    TLS: not so ``tls``."""
+    from nats.aio.client import Client
+
+    class Wary(Client):
+        def __init__(self) -> None:
+            super().__init__()
+            self._bounded = self._ps = bounded_nats()(self)
+
+        def refused(self) -> str:
+            """What was too long to be taken in, and why the connection was closed."""
+            words: str = self._bounded.refused
+            return words
+
+        async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:
+            if tls and initial_connection and not info.get("tls_required"):
+                raise without_tls(url)
+            await super()._process_info(info, initial_connection)
+
+    return Wary()
+
+
+def without_tls(url: str) -> TargetUnreachable:
+    """The answer of a server to which no account is sent."""
+    return TargetUnreachable(f"{url} does not ask for TLS: leave tls out, or set TLS up there; no account was sent")
+
+
 async def _cut(client: Any) -> None:
     """Close its socket: the library leaves it open where a server is silent, or takes no more."""
     writer = getattr(getattr(client, "_transport", None), "_io_writer", None)
@@ -122,8 +157,8 @@ async def _cut(client: Any) -> None:
 class NatsStore:
     """A stream named after the space."""
 
-    def __init__(self, url: str) -> None:
-        self._url = url
+    def __init__(self, url: str, how: Callable[[], dict[str, Any]] = dict) -> None:
+        self._url, self._how = url, how
 
     def make(self, space: str, options: Options) -> None:
         """The stream."""
@@ -131,7 +166,7 @@ class NatsStore:
 
     def session(self, space: str, timeout_s: float, options: Options) -> Session:
         """One connection, with an event loop of its own."""
-        return NatsSession(self._url, space, timeout_s)
+        return NatsSession(self._url, space, timeout_s, self._how)
 
     def drop(self, space: str) -> None:
         """The stream."""
@@ -140,6 +175,6 @@ class NatsStore:
     def _do(self, space: str, act: Callable[[NatsSession], Coroutine[Any, Any, None]]) -> None:
         from nats.errors import Error as NatsError
 
-        session = NatsSession(self._url, space, 5)
+        session = NatsSession(self._url, space, 5, self._how)
         with contextlib.closing(session), answering(self._url, NatsError, OSError, TimeoutError):
             session.run(act(session))

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Protocol, Self
+import os
+import socket
+from functools import cache
+from typing import Any, Protocol, Self
 
 from chaosday.clients.answering import answering
+from chaosday.clients.sql import CATALOGUE_LOCK, copy_out
 from chaosday.clients.sqlstates import DEFINITE
+from chaosday.model.sql import Dialect
 from chaosday.model.store import Options, Session
-from chaosday.model.target import Sql
-from chaosday.stores.sql import Dialect, SqlSession
+from chaosday.model.target import Postgres
+from chaosday.stores.sql import Database, SqlSession
 
 SCHEMA = "chaosday"
 MAKE_S = 60.0
@@ -17,11 +22,26 @@ PATIENCE_S = 5.0
 """The server's own time-out comes first: what it says then is how the operation ended."""
 
 
+# One running server: a copy of its data has the same identifier, but another start.
+_SERVER = "select (select system_identifier from pg_control_system())::text || ' ' || pg_postmaster_start_time()::text"
+
+
+@cache
 def dialect() -> Dialect:
     """PostgreSQL's words; class 57 is not definite: a backend that waits for a standby has committed locally."""
     import psycopg
 
     return Dialect(
+        name="PostgreSQL",
+        errors=(psycopg.Error, OSError),
+        definite=lambda error: _state(error).startswith(DEFINITE),
+        absent=lambda error: _state(error) == "42P01",
+        denied=lambda error: _state(error) == "42501",
+        code=_state,
+        cut=_cut,
+        left_waiting=_left_waiting,
+        prefix=f"{SCHEMA}.",
+        first=(f"create schema if not exists {SCHEMA}",),
         make=(
             f"create schema if not exists {SCHEMA}",
             "create table if not exists {table} (k bigint primary key, v text not null)",
@@ -29,15 +49,45 @@ def dialect() -> Dialect:
         ),
         upsert="insert into {table} values (%s, %s) on conflict (k) do update set v = excluded.v",
         append="insert into {table} as t values (%s, %s || ',') on conflict (k) do update set v = t.v || excluded.v",
-        begin=("begin isolation level {level}",),
+        new="insert into {table} ({columns}) values ({marks}) on conflict do nothing",
+        position="bigserial not null",
+        begin=("begin",),
+        isolated=("begin isolation level {level}",),
+        read_only=("begin read only",),
         level="read committed",
-        definite=lambda error: str(getattr(error, "sqlstate", None) or "").startswith(DEFINITE),
-        absent=lambda error: getattr(error, "sqlstate", None) == "42P01",
-        errors=(psycopg.Error, OSError),
+        alone=(f"select pg_advisory_xact_lock({CATALOGUE_LOCK})",),
+        limits=("set statement_timeout = {ms}", "set lock_timeout = {ms}"),
+        read=copy_out,
+        server=_SERVER,
+        moment="select pg_current_wal_lsn()::text",
+        reached="select pg_is_in_recovery() and pg_last_wal_replay_lsn() >= %s::pg_lsn",
     )
 
 
-class Database(Sql, Protocol):
+def _state(error: Exception) -> str:
+    return str(getattr(error, "sqlstate", None) or "")
+
+
+def _left_waiting(connection: Any) -> None:
+    connection.answer_s = 0.0
+
+
+def _cut(connection: Any) -> None:
+    """Under libpq's feet: whoever waits for an answer finds the end of the connection."""
+    with socket.socket(fileno=os.dup(connection.fileno())) as wire:
+        wire.shutdown(socket.SHUT_RDWR)
+
+
+def database(target: Server) -> Database:
+    """A target's database as ``Sql``; each answer has ``PATIENCE_S`` more, for what the server says by itself."""
+
+    def connect(timeout_s: float, answer_s: float) -> Any:
+        return target.connect(timeout_s=timeout_s, answer_s=answer_s + PATIENCE_S if answer_s else 0)
+
+    return Database(dialect, connect, target.name())
+
+
+class Server(Postgres, Protocol):
     """A database that can be reached: the target, as far as its store has to know it."""
 
     def name(self) -> str:
@@ -53,7 +103,7 @@ class PostgreSQLStore:
     """Tables in the schema ``chaosday``. Options: ``isolation``; ``port``, of another server with the same account;
     ``settings``, as in ``SET`` (``a=b,c=d``)."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Server) -> None:
         self._sql = database
 
     def make(self, space: str, options: Options) -> None:

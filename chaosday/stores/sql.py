@@ -1,4 +1,4 @@
-"""Sets, registers and lists in tables of a SQL database."""
+"""Sets, registers and lists in tables of a SQL database, and databases as ``Sql``."""
 
 from __future__ import annotations
 
@@ -8,26 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from chaosday.errors import UsageError
+from chaosday.model.sql import Dialect, SqlConnection
 from chaosday.model.store import NoEffect, Options, Unanswered
 from chaosday.stores.numbers import number
-
-
-@dataclass(frozen=True)
-class Dialect:
-    """What differs between databases. Statements take ``{table}``; ``mark`` is the driver's placeholder."""
-
-    make: tuple[str, ...]
-    upsert: str
-    append: str
-    begin: tuple[str, ...]
-    """``{level}`` is the isolation level."""
-    level: str
-    definite: Callable[[Exception], bool]
-    """Whether an error says that the statement, and its transaction, provably had no effect."""
-    absent: Callable[[Exception], bool]
-    """Whether an error says that there is no such table."""
-    errors: tuple[type[Exception], ...]
-    mark: str = "%s"
 
 
 class SqlSession:
@@ -75,7 +58,7 @@ class SqlSession:
     def _transaction(self, mops: list[list[Any]]) -> list[list[Any]]:
         reads = all(f == "r" for f, _, _ in mops)
         connection = self._reader if reads and self._reader is not None else self._connection
-        for statement in self._dialect.begin:
+        for statement in self._dialect.isolated:
             self._run(connection, statement.format(level=self._level))
         done: list[list[Any]] = []
         for f, key, value in mops:
@@ -106,3 +89,25 @@ class SqlSession:
             if connection is not None:
                 with contextlib.suppress(*self._dialect.errors):
                     self._run(connection, "rollback")
+
+
+@dataclass(frozen=True)
+class Database:
+    """A target's database as ``Sql``: ``connect`` takes how long to connect and how long to wait for each answer."""
+
+    words: Callable[[], Dialect]
+    """Asked when it is needed: a target may be described where its driver is not installed."""
+    connect: Callable[[float, float], Any]
+    place: str
+
+    @property
+    def dialect(self) -> Dialect:
+        return self.words()
+
+    def where(self) -> str:
+        """What and where it is, without secrets."""
+        return self.place
+
+    def open(self, *, timeout_s: float = 5, answer_s: float = 0) -> SqlConnection:
+        """A new connection in autocommit mode."""
+        return SqlConnection(self.connect(timeout_s, answer_s), self.dialect)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from chaosday.errors import TargetUnreachable
+from chaosday.model.sql import Sql
 from chaosday.model.store import Store
 from chaosday.model.target import Target
-from chaosday.stores.duckdb import DuckDBStore
+from chaosday.stores.duckdb import DuckDBStore, database
 
 
 class DuckDBFile(Target):
@@ -22,15 +22,11 @@ class DuckDBFile(Target):
     path: Path = Path("chaosday.duckdb")
 
     def capabilities(self) -> Mapping[type[Any], Any]:
-        """Store."""
-        return {Store: self._store}
+        """Sql and Store."""
+        return {Sql: database(self.path), Store: DuckDBStore(self.path)}
 
     def reach(self) -> str:
         """Say which library would open it; the folder has to be there."""
         if not self.path.parent.is_dir():
             raise TargetUnreachable(f"{self.path.parent} is not a directory")
         return f"DuckDB {version('duckdb')}, {self.path}"
-
-    @cached_property
-    def _store(self) -> DuckDBStore:
-        return DuckDBStore(self.path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
@@ -13,10 +14,13 @@ from pydantic import Field, SecretStr, model_validator
 from chaosday.data.connections.address import SECRET_OPTIONS
 from chaosday.errors import AccessDenied, TargetUnreachable
 from chaosday.model.lease import LeaseHolder
+from chaosday.model.sql import Sql
 from chaosday.model.store import Store
-from chaosday.model.target import Route, ServerFiles, Sql, Target
+from chaosday.model.target import Postgres, Route, ServerFiles, Target
+from chaosday.model.tls import Tls, known_by, tls_trouble
+from chaosday.model.variable import Variable
 from chaosday.processes.limits.within import GARBLED
-from chaosday.stores.postgresql import PostgreSQLStore
+from chaosday.stores.postgresql import PostgreSQLStore, database
 from chaosday.undo.table_leases import TableLeases
 
 # https://www.postgresql.org/docs/18/errcodes-appendix.html: class 28 is invalid authorization,
@@ -36,8 +40,9 @@ class PostgreSQL(Target):
     user: str = "postgres"
     database: str = "postgres"
     password: SecretStr | None = None
-    password_env: str = "PGPASSWORD"
+    password_env: Variable = "PGPASSWORD"
     sslmode: str = ""
+    tls: Tls | None = Field(default=None, description="How it is reached over TLS; nothing: as sslmode says")
     via: str = ""
     """Name of a proxy_route target to connect through, instead of directly."""
     data_directory: Path | None = None
@@ -63,7 +68,11 @@ class PostgreSQL(Target):
             port = parts.port
         except ValueError:
             raise ValueError("the port in url is not a number up to 65535") from None
-        query = parse_qs(parts.query)
+        query = parse_qs(parts.query, keep_blank_values=True)
+        if unknown := sorted(query.keys() - {"sslmode"} - SECRET_OPTIONS):
+            raise ValueError(
+                f"url has {', '.join(unknown)}, which a target does not follow there; see its fields and tls"
+            )
         if parts.password or SECRET_OPTIONS & query.keys():
             raise ValueError(
                 "leave the password out of url, which is copied and shown as addresses are: it is taken from the "
@@ -79,7 +88,12 @@ class PostgreSQL(Target):
         return {name: value for name, value in found.items() if value is not None} | fields
 
     def capabilities(self) -> Mapping[type[Any], Any]:
-        offered: dict[type[Any], Any] = {Sql: self, Store: PostgreSQLStore(self), LeaseHolder: TableLeases(self)}
+        offered: dict[type[Any], Any] = {
+            Postgres: self,
+            Sql: database(self),
+            Store: PostgreSQLStore(self),
+            LeaseHolder: TableLeases(self),
+        }
         return offered | {ServerFiles: self} if self.data_directory else offered
 
     def on_port(self, port: int) -> Self:
@@ -89,7 +103,8 @@ class PostgreSQL(Target):
     def through(self, route: Target) -> PostgreSQL:
         """The same database, reached by way of a route."""
         host, port = route.capability(Route).address()
-        return self.model_copy(update={"host": host, "port": port, "via": ""})
+        tls = known_by(self.tls, self.host)
+        return self.model_copy(update={"host": host, "port": port, "via": "", "tls": tls})
 
     def fences(self, affected: Sequence[str]) -> list[str]:
         return [f"postgresql {self.host}:{self.port}/{self.database}"]
@@ -104,18 +119,22 @@ class PostgreSQL(Target):
             return self.password.get_secret_value()
         return os.environ.get(self.password_env) or None
 
+    def libpq(self) -> dict[str, str]:
+        """Host and TLS in libpq's words: for connections of ours, and for PostgreSQL's own programs."""
+        options = {"host": self.host} | ({"sslmode": self.sslmode} if self.sslmode else {})
+        return options | (_tls_options(self.tls, self.host) if self.tls is not None else {})
+
     def connect(self, *, timeout_s: float = 5, autocommit: bool = True, answer_s: float = 0) -> Any:
         """A new psycopg connection; ``TargetUnreachable`` or ``AccessDenied`` in one line without secrets."""
         import psycopg
 
         from chaosday.processes.limits.postgres import BoundedConnection
 
-        options: dict[str, Any] = {"sslmode": self.sslmode} if self.sslmode else {}
+        options: dict[str, Any] = self.libpq()
         if (password := self.secret()) is not None:
             options["password"] = password
         try:
             connection = BoundedConnection.connect(
-                host=self.host,
                 port=self.port,
                 user=self.user,
                 dbname=self.database,
@@ -147,6 +166,10 @@ class PostgreSQL(Target):
     def _explained(self, error: Exception) -> TargetUnreachable | AccessDenied:
         # A connection error carries no SQLSTATE in psycopg: the words are all there is.
         words = " ".join(str(error).split())
+        if why := tls_trouble(error, self.tls):
+            return TargetUnreachable(f"{self.name()} does not answer: {why}")
+        if self.tls is None and "no encryption" in words:
+            return AccessDenied(f"{self.name()} refuses us without TLS (pg_hba.conf): set tls")
         state = getattr(error, "sqlstate", None) or ""
         denials = ("authentication failed", "no password supplied", "does not exist", "not permitted", "pg_hba.conf")
         if state.startswith(DENIED) or any(denial in words for denial in denials):
@@ -155,6 +178,26 @@ class PostgreSQL(Target):
                 why = words.rsplit("FATAL:", 1)[-1].strip()
             return AccessDenied(f"{self.name()} refuses us: {why}; check user, password and database")
         return TargetUnreachable(f"{self.name()} does not answer: {_reason(words)}")
+
+
+def _tls_options(tls: Tls, host: str) -> dict[str, str]:
+    """The same in libpq's words; it takes the name to verify for the host, and the address beside it."""
+    tls.context()  # what cannot be read is said by its field
+    files = {
+        "sslrootcert": tls.ca_file or "system",
+        "sslcert": tls.certificate_file,
+        "sslkey": tls.key_file or tls.certificate_file,
+    }
+    options = {"sslmode": "verify-full"} | {name: path for name, path in files.items() if path}
+    if tls.server_name and not host.startswith("/"):
+        try:
+            found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        except OSError:
+            raise TargetUnreachable(f"{host} is no host that is known here") from None
+        # libpq tries one after the other, as it does with a name's; each wants the name beside it.
+        addresses = list(dict.fromkeys(str(each[4][0]) for each in found))
+        options |= {"host": ",".join([tls.server_name] * len(addresses)), "hostaddr": ",".join(addresses)}
+    return options
 
 
 def _reason(words: str) -> str:

@@ -13,6 +13,9 @@ from chaosday.clients.answering import answering
 from chaosday.errors import AccessDenied, CapabilityMissing, TargetUnreachable
 from chaosday.model.store import Store
 from chaosday.model.target import Route, Target
+from chaosday.model.tls import Tls, known_by, tls_trouble
+from chaosday.model.variable import Variable
+from chaosday.processes.limits.messages import bounded_amqp
 from chaosday.processes.limits.within import GARBLED
 from chaosday.stores.rabbitmq import RabbitStore
 
@@ -28,7 +31,9 @@ class RabbitMQ(Target):
     port: int = Field(default=5672, ge=1, le=65535)
     user: str = "guest"
     password: SecretStr | None = None
-    password_env: str = "RABBITMQ_PASSWORD"
+    password_env: Variable = "RABBITMQ_PASSWORD"
+    virtual_host: str = "/"
+    tls: Tls | None = Field(default=None, description="How it is reached over TLS; nothing: without")
     via: str = ""
     """Name of a proxy_route target to connect through, instead of directly."""
 
@@ -39,15 +44,17 @@ class RabbitMQ(Target):
     def through(self, route: Target) -> RabbitMQ:
         """The same broker, reached by way of a route."""
         host, port = route.capability(Route).address()
-        return self.model_copy(update={"host": host, "port": port, "via": ""})
+        return self.model_copy(update={"host": host, "port": port, "via": "", "tls": known_by(self.tls, self.host)})
 
     def reach(self) -> str:
-        """Log in and read what it says of itself."""
+        """Log in, read what it says of itself, and have one question answered."""
         connection = self.connect(5)
         import pika
 
         with answering(self._where(), pika.exceptions.AMQPError, OSError):
             properties = connection._impl.server_properties
+            # The library's close() is content with a broker that says no more; a channel is one that answered.
+            connection.channel()
             connection.close()
         version = properties.get("version", b"")
         return f"RabbitMQ {version.decode() if isinstance(version, bytes) else version}, at {self.host}:{self.port}"
@@ -66,17 +73,22 @@ class RabbitMQ(Target):
         # The library logs a traceback for every connection that is refused, which is what we are here for.
         logging.getLogger("pika").setLevel(logging.CRITICAL)
         secret = self.password.get_secret_value() if self.password else os.environ.get(self.password_env, "guest")
+        ssl_options = None
+        if self.tls is not None:
+            ssl_options = pika.SSLOptions(self.tls.context(), self.tls.server_name or self.host)
         parameters = pika.ConnectionParameters(
-            self.host, self.port, credentials=pika.PlainCredentials(self.user, secret), connection_attempts=1,
+            self.host, self.port, self.virtual_host, ssl_options=ssl_options,
+            credentials=pika.PlainCredentials(self.user, secret), connection_attempts=1,
             socket_timeout=timeout_s, stack_timeout=timeout_s + 5, blocked_connection_timeout=timeout_s, heartbeat=0,
         )  # fmt: skip
         try:
-            return _patient(timeout_s)(parameters)
+            return _patient(timeout_s)(parameters, bounded_amqp())
         except (pika.exceptions.ProbableAuthenticationError, pika.exceptions.AuthenticationError):
             raise AccessDenied(f"{self._where()} refuses {self.user}") from None
         # A broker that dies between the connection and pika's first look at it makes pika raise a ValueError.
         except (pika.exceptions.AMQPError, AMQPConnectorException, OSError, *GARBLED) as error:
-            words = f"{self._where()} does not answer: {type(error).__name__}"
+            why = tls_trouble(error, self.tls) or type(error).__name__
+            words = f"{self._where()} does not answer: {why}"
             raise TargetUnreachable(words) from None
 
 
@@ -86,11 +98,13 @@ def _patient(timeout_s: float) -> Any:
 
     class Patient(pika.BlockingConnection):  # type: ignore[misc]
         def _flush_output(self, *waiters: Any) -> None:
-            transport, loop = self._impl._transport, self._impl.ioloop
-            if transport is None:
+            implementation, limit_s = self._impl, timeout_s + PATIENCE_S
+            if implementation._transport is None:
                 super()._flush_output(*waiters)
                 return
-            cut = loop.call_later(timeout_s + PATIENCE_S, transport.abort)
+            loop = implementation.ioloop
+            lost = pika.exceptions.StreamLostError(f"no answer within {limit_s:g} s")
+            cut = loop.call_later(limit_s, lambda: implementation._terminate_stream(lost))
             try:
                 super()._flush_output(*waiters)
             finally:

@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from chaosday.errors import TargetUnreachable
+from chaosday.model.lease import LeaseHolder
+from chaosday.model.sql import Sql
 from chaosday.model.store import Store
 from chaosday.model.target import Target
-from chaosday.stores.sqlite import SQLiteStore
+from chaosday.stores.sqlite import SQLiteStore, database
+from chaosday.undo.row_leases import RowLeases
 
 
 class SQLiteFile(Target):
@@ -21,8 +24,9 @@ class SQLiteFile(Target):
     path: Path = Path("chaosday.sqlite")
 
     def capabilities(self) -> Mapping[type[Any], Any]:
-        """Store."""
-        return {Store: SQLiteStore(self.path)}
+        """Sql, Store and LeaseHolder."""
+        sql = database(self.path)
+        return {Sql: sql, Store: SQLiteStore(self.path), LeaseHolder: RowLeases(sql)}
 
     def reach(self) -> str:
         """Say which library would open it; the folder has to be there."""

@@ -1,7 +1,8 @@
 """What a table does by itself when its rows change: triggers, rules, and what foreign keys carry on to other tables.
 
 An undo that writes rows puts back those rows and nothing else. A child that ``ON DELETE CASCADE`` deleted, a row that a
-trigger wrote elsewhere, stay as the fault left them: such a table is refused before it is touched.
+trigger wrote elsewhere, stay as the fault left them: such a table is refused before it is touched. So is a column in a
+unique index: rows go back while others, whose values are damaged too or were written meanwhile, may have their values.
 """
 
 from __future__ import annotations
@@ -20,6 +21,22 @@ _CARRIED = """
             select from pg_catalog.pg_attribute a
             where a.attrelid = c.confrelid and a.attnum = any(c.confkey) and a.attname = %(column)s))
     )
+    order by 1, 2
+"""
+# What a condition or an expression of the index is made of is in pg_depend; a generated column may be made of any.
+_UNIQUE = """
+    select c.relname, i.indrelid::regclass::text from pg_catalog.pg_index i join part on part.oid = i.indrelid
+    join pg_catalog.pg_class c on c.oid = i.indexrelid
+    where (i.indisunique or i.indisexclusion) and (
+        exists (
+            select from pg_catalog.pg_attribute a where a.attrelid = i.indrelid and a.attnum = any(i.indkey)
+            and (a.attname = %(column)s or a.attgenerated <> ''))
+        or exists (
+            select from pg_catalog.pg_depend d join pg_catalog.pg_attribute a
+            on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
+            where d.classid = 'pg_catalog.pg_class'::regclass and d.objid = i.indexrelid
+            and d.refclassid = 'pg_catalog.pg_class'::regclass and d.refobjid = i.indrelid and d.refobjsubid > 0
+            and (a.attname = %(column)s or a.attgenerated <> '')))
     order by 1, 2
 """
 _REFERRING = """
@@ -41,7 +58,11 @@ def consequences(connection: Any, table: UserTable, column: str) -> list[str]:
     found = [f"{each.what} {each.name} on {each.table}" for each in firing(connection, table.oid, events)]
     asked = {"table": table.oid, "delete": not column, "column": column}
     carried = connection.execute(PARTS + _CARRIED, asked).fetchall()
-    return found + [f"foreign key {name} of {other} carries it on" for name, other in carried]
+    found += [f"foreign key {name} of {other} carries it on" for name, other in carried]
+    unique = connection.execute(PARTS + _UNIQUE, asked).fetchall() if column else []
+    return found + [
+        f"a unique index, {name} on {other}, may have its value taken by another row" for name, other in unique
+    ]
 
 
 def referring_tables(connection: Any, table: UserTable) -> list[tuple[str, str]]:

@@ -22,6 +22,8 @@ unset CHAOSDAY_RUN
 
 state=$1 verb=$2 id=${3-}
 self=$0
+no_line='
+'
 dir=$state/$id
 
 die() {
@@ -123,11 +125,15 @@ arguments() {
 }
 
 watcher_alive() {
-  line_of "$1/watcher" && watcher=$line && [ -n "$watcher" ] && kill -0 "$watcher" 2>/dev/null &&
-    case "$(arguments "$watcher") " in
-    *" watch ${1##*/} "*) true ;;
-    *) false ;;
-    esac
+  line_of "$1/watcher" && watcher=$line && [ -n "$watcher" ] && kill -0 "$watcher" 2>/dev/null || return 1
+  # Most shells leave out the NULs between the words that they read, and start no process for it.
+  words=
+  { read -r words <"/proc/$watcher/cmdline"; } 2>/dev/null
+  case $words in *"watch${1##*/}") return 0 ;; esac
+  case "$(arguments "$watcher") " in
+  *" watch ${1##*/} "*) true ;;
+  *) false ;;
+  esac
 }
 
 stop_watcher() {
@@ -172,13 +178,18 @@ start_watcher() {
       /bin/sh "$dir/lease.sh" "$state" watch "$id" >/dev/null 2>&1; then
     return 0
   fi
+  # It lets go of what it prints to as soon as it has said which process it is: so long, and no longer, this waits.
+  said=$(detached sh "$dir/lease.sh" "$state" watch "$id" </dev/null 2>/dev/null)
+}
+
+# Start a command in a session of its own.
+detached() {
   if command -v setsid >/dev/null 2>&1; then
-    setsid sh "$dir/lease.sh" "$state" watch "$id" </dev/null >/dev/null 2>&1 &
+    setsid "$@" &
   elif command -v perl >/dev/null 2>&1; then
-    perl -e 'use POSIX; POSIX::setsid(); exec @ARGV' sh "$dir/lease.sh" "$state" watch "$id" \
-      </dev/null >/dev/null 2>&1 &
+    perl -e 'use POSIX; POSIX::setsid(); exec @ARGV' "$@" &
   else
-    nohup sh "$dir/lease.sh" "$state" watch "$id" </dev/null >/dev/null 2>&1 &
+    nohup "$@" &
   fi
 }
 
@@ -195,20 +206,28 @@ make_dirs() {
 
 # Whether directories are ours. What calls this looked before there were any: here somebody could have come between.
 owned() {
-  # shellcheck disable=SC2012
-  ls -ldn "$@" | {
-    me=$(id -u) seen=0
-    while read -r _ _ owner _; do
-      [ "$owner" = "$me" ] || exit 1
-      seen=$((seen + 1))
-    done
-    [ $seen = $# ]
-  }
+  for each in "$@"; do
+    # Most shells can tell by themselves.
+    # shellcheck disable=SC3067
+    [ -O "$each" ] 2>/dev/null && [ ! -L "$each" ] && continue
+    # shellcheck disable=SC2012
+    ls -ldn "$each" | {
+      read -r _ _ owner _ && [ "$owner" = "$(id -u)" ]
+    } || return 1
+  done
 }
 
 # Keep the script for verbs to come, under the name that it was called by.
 keep_script() {
   [ -f "$self" ] || { cp "$1" "$self.$$" && mv -f "$self.$$" "$self"; }
+}
+
+# Print the lines of standard input as far as line $1, which is taken and not printed; to the end where none is like it.
+lines_to() {
+  while IFS= read -r text || [ -n "$text" ]; do
+    [ "$text" != "$1" ] || return 0
+    printf '%s\n' "$text" || return 1
+  done
 }
 
 arm() {
@@ -220,12 +239,9 @@ arm() {
   owned "$state" "$new" || die "$state is not ours; give a state directory that only this user may write"
   boot
   now
-  # shellcheck disable=SC2016
   if ! {
     printf '%s\n' "$CHAOSDAY_LEASE_SH" >"$new/lease.sh" && keep_script "$new/lease.sh" && : >"$new/residue" &&
-      LEASE=$id NEW=$new awk 'BEGIN { place = ENVIRON["NEW"] "/undo"; print "# undo of " ENVIRON["LEASE"] >place }
-        !parted && $0 == "--residue--" { parted = 1; place = ENVIRON["NEW"] "/residue"; next }
-        { print >place }' &&
+      { echo "# undo of $id" && lines_to --residue--; } >"$new/undo" && lines_to "$no_line" >"$new/residue" &&
       printf '%s %s\n' "$run" "$fault" >"$new/meta" && echo armed >"$new/state" &&
       echo "$boot $clock $((now + ttl))" >"$new/deadline"
   }; then
@@ -285,12 +301,19 @@ heal() {
 watch() {
   trap '' HUP INT
   echo $$ >"$dir/watcher"
+  exec >/dev/null
   pause=100
   while [ -d "$dir" ]; do
     remaining "$dir" || exit 0
     if [ "$left" -gt 0 ]; then
       # Looked at again, since a deadline may be moved forward: by an undo that failed, at which it is now.
-      if [ "$left" -gt 300 ]; then left=100; elif [ "$left" -gt 50 ]; then left=50; fi
+      if [ "$left" -gt 3000 ]; then
+        left=300
+      elif [ "$left" -gt 300 ]; then
+        left=100
+      elif [ "$left" -gt 50 ]; then
+        left=50
+      fi
       nap "$left"
       continue
     fi

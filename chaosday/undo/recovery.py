@@ -6,7 +6,6 @@ that nobody else may write, each record signed with the worker's key (``record.k
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -19,9 +18,9 @@ from chaosday.errors import ForeignState, UsageError
 from chaosday.model.base import Model
 from chaosday.model.fault import Fault
 from chaosday.model.lease import LeaseHolder
-from chaosday.model.target import ProcessIdentity, Target
-from chaosday.processes.process_table import boot, is_running
+from chaosday.model.target import Target
 from chaosday.record.journal import Journal, JournalReading, OpenFault, open_faults, read
+from chaosday.record.owner import made_here, owner_lives
 from chaosday.undo.ending import end_processes, marked
 from chaosday.undo.undoing import Attempt, undo
 
@@ -35,6 +34,8 @@ class Recovered(Model):
     fault: str = ""
     target: str = ""
     lease_id: str = ""
+    refused: bool = False
+    """Whether the target did not let us in: asking again is one more login that fails."""
 
 
 def journals_under(runs_root: Path) -> list[Path]:
@@ -132,7 +133,7 @@ def _open_in(run: str, reading: JournalReading) -> list[Recovered]:
         words, kind = f"open since it was {each.stage}; {whose(reading)}", str(each.fault.get("kind", ""))
         lease_id = each.lease.id
         found.append(Recovered(run=run, ok=True, words=words, fault=kind, target=each.target_name, lease_id=lease_id))
-    for process in marked(reading.run) if _made_here(reading) else ():
+    for process in marked(reading.run) if made_here(reading) else ():
         said = f"process {process.pid} ({process.command[:60]}); {whose(reading)}"
         found.append(Recovered(run=run, ok=True, words=said))
     return found
@@ -149,12 +150,12 @@ def whose(reading: JournalReading, now_ns: int | None = None) -> str:
 
 def heal_open(open_fault: OpenFault, targets: Mapping[str, Target], journal: Journal | None, by: str) -> Recovered:
     """End one open fault of a journal and look; ``by`` says in the journal who did it."""
-    tried, words, ok = Attempt("cannot be ended"), "", False
+    tried, words, ok, refused = Attempt("cannot be ended"), "", False, False
     with tried:
         fault = cast(Fault, registry.member("faults", open_fault.fault["kind"]).model_validate(open_fault.fault))
         target = targets.get(open_fault.target_name) or rebuilt_target(open_fault)
         seen = undo(fault, target, open_fault.plan, journal, by=by)
-        words, ok = f"was {open_fault.stage}; healed: {seen.words}", seen.clean
+        words, ok, refused = f"was {open_fault.stage}; healed: {seen.words}", seen.clean, seen.refused
         if open_fault.target_name not in targets:
             target.close()
     return Recovered(
@@ -164,6 +165,7 @@ def heal_open(open_fault: OpenFault, targets: Mapping[str, Target], journal: Jou
         fault=str(open_fault.fault.get("kind", "")),
         target=open_fault.target_name,
         lease_id=open_fault.lease.id,
+        refused=refused or tried.refused,
     )
 
 
@@ -171,22 +173,6 @@ def rebuilt_target(open_fault: OpenFault) -> Target:
     """The target from what the journal holds of it; it has no secrets."""
     kind = registry.member("targets", str(open_fault.target.get("kind", "")))
     return cast(Target, kind.model_validate(open_fault.target))
-
-
-def owner_lives(reading: JournalReading) -> bool:
-    """Whether the process that opened the journal still runs here; another machine's is not ours to see."""
-    if not _made_here(reading):
-        return False
-    opened = reading.records[0].data
-    return is_running(ProcessIdentity(pid=int(opened.get("pid", 0)), started=str(opened.get("started", ""))))
-
-
-def _made_here(reading: JournalReading) -> bool:
-    """Whether the journal is of this machine, and of its present boot."""
-    opened = reading.records[0].data if reading.records else {}
-    # A start in ticks names its boot as well: journals of before had no field for it.
-    booted = opened.get("boot", str(opened.get("started", "")).rpartition("@")[2])
-    return opened.get("host") == socket.gethostname() and booted == boot()
 
 
 def _unsigned(run: str, reading: JournalReading) -> list[Recovered]:
@@ -234,7 +220,7 @@ def _recover_run(
         if len(waiting) > 1 and not ended[fault.lease.id].ok:
             ended[fault.lease.id] = heal_open(fault, targets, journal, "recover")
     did += ended.values()
-    if end_marked and _made_here(reading):
+    if end_marked and made_here(reading):
         did += [Recovered(run=reading.run, ok=True, words=words) for words in end_processes(reading.run, {})]
     if journal.torn:
         did.append(Recovered(run=reading.run, ok=True, words=f"journal: {journal.torn}"))

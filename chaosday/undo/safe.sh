@@ -3,7 +3,8 @@
 # shellcheck disable=SC2012
 # Run before anything of it is read: whoever may write there, or exchange a directory on the way, would give us programs.
 safe() {
-  me=$(id -u) own_group=
+  own_group='' said=''
+  who
   # A group of that user alone, as many systems give each user one.
   [ "$me" != 0 ] && [ "$(id -gn 2>/dev/null)" = "$(id -un 2>/dev/null)" ] && own_group=$(id -g)
   state=$1 way=$1
@@ -19,25 +20,44 @@ safe() {
     set -- "$@" "$way"
     way=${way%/*}
   done
-  said=$(
-    # In a directory like /tmp nobody can exchange what is ours, but anybody can add to it: the last has to be closed.
-    if [ -d "$state" ]; then ls -ldn "$state/." | judge closed; fi
-    [ $# = 0 ] || ls -ldn "$@" | judge
-  )
+  # In a directory like /tmp nobody can exchange what is ours, but anybody can add to it: the last has to be closed.
+  # ls sorts what it names, so that the last is told by its dot at the end.
+  if [ -d "$state" ]; then set -- "$@" "$state/."; fi
+  [ $# = 0 ] || said=$(ls -ldn "$@" 2>/dev/null | judge)
   [ -z "$said" ] || {
-    echo "$state: $said" | sed 1q >&2
+    echo "$state: $said" >&2
     return 1
   }
 }
 
+# Our number, in $me; a shell that reads it itself starts no process for it.
+who() {
+  me=
+  {
+    while read -r what _ effective _; do
+      if [ "$what" = Uid: ]; then me=$effective; fi
+    done </proc/self/status
+  } 2>/dev/null
+  [ -n "$me" ] || me=$(id -u)
+}
+
+# Print what the lines of standard input tell of that others may write, where they do; there has to be a line.
 judge() {
-  while read -r mode _ owner group _; do
-    case $owner in "$me" | 0) ;; *) echo "on the way to it is something of user $owner's" ;; esac
+  seen='' said=''
+  while read -r mode _ owner group line; do
+    seen=1
+    case $owner in "$me" | 0) ;; *) tell "on the way to it is something of user $owner's" ;; esac
     case $mode in
     l*) ;;
-    d????????[tT]*) [ -z "$*" ] || echo "others may write there" ;;
-    d???????w*) echo "others may write there or on the way to it" ;;
-    d????w*) [ "$group" = "$own_group" ] || echo "a group may write there or on the way to it" ;;
+    d????????[tT]*) case $line in *"/.") tell "others may write there" ;; esac ;;
+    d???????w*) tell "others may write there or on the way to it" ;;
+    d????w*) [ "$group" = "$own_group" ] || tell "a group may write there or on the way to it" ;;
     esac
   done
+  [ -n "$seen" ] || said="what lies there cannot be listed"
+  echo "$said"
+}
+
+tell() {
+  [ -n "$said" ] || said=$1
 }

@@ -19,7 +19,7 @@ import orjson
 
 from chaosday.errors import LeaseError, Refused
 from chaosday.model.lease import Lease, LeaseState, Undo
-from chaosday.model.target import Sql
+from chaosday.model.target import Postgres
 from chaosday.record.signing import is_ours, lease_mac, not_ours
 from chaosday.undo.table_owner import user_table
 from chaosday.undo.table_rows import SCHEMA, keep, kept_table, put_back
@@ -32,7 +32,7 @@ class TableLeases:
     """The lease holder of a PostgreSQL database. The undo's data names ``table``, ``key``, ``keys`` (JSON) and
     ``column`` (empty where rows are deleted)."""
 
-    def __init__(self, sql: Sql) -> None:
+    def __init__(self, sql: Postgres) -> None:
         self._sql = sql
 
     def arm(self, lease: Lease) -> None:

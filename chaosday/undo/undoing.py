@@ -27,6 +27,8 @@ class Attempt:
         self.error = ""
         self.away = False
         """Whether nobody answered, or we were refused: asking again at once helps nothing."""
+        self.refused = False
+        """Whether we were refused: each more question is a login that failed, and enough of them lock an account."""
         self.gone = False
         """Whether the answer was that the lease no longer stands."""
 
@@ -41,7 +43,8 @@ class Attempt:
         said = str(error).splitlines() or [""]
         named = said[0] if isinstance(error, ChaosdayError) else f"{type(error).__name__}: {said[0]}"
         self.error = f"{self._what}: {named}"
-        self.away = isinstance(error, (TargetUnreachable, AccessDenied))
+        self.refused = isinstance(error, AccessDenied)
+        self.away = self.refused or isinstance(error, TargetUnreachable)
         self.gone = isinstance(error, LeaseError)
         return True
 
@@ -49,8 +52,8 @@ class Attempt:
 def undo(fault: Fault, target: Target, plan: FaultPlan, journal: Journal | None, by: str = "run") -> Clean:
     """Heal, look for residue, compare with the snapshot; never raises an error of the target or the fault.
 
-    What fails while the target answers is tried again, twice, and what counts is how that ended. A journal that cannot
-    be written (a full disk may be the fault) does not stop an undo either.
+    What fails while the target answers is tried again, twice, and what counts is how that ended. A target that refuses
+    us is asked once. A journal that cannot be written (a full disk may be the fault) does not stop an undo either.
     """
     lease = plan.lease
     errors: list[str] = []
@@ -68,10 +71,12 @@ def undo(fault: Fault, target: Target, plan: FaultPlan, journal: Journal | None,
             attempt("journal", lambda: journal.append(event, lease_id=lease.id, **data))
 
     note("healing", by=by)
-    retried = _healed(fault, target, plan, errors, note)
+    retried, refused = _healed(fault, target, plan, errors, note)
     note("healed" if not errors else "heal_failed", errors=list(errors))
-    residue = attempt("residue", lambda: fault.residue(target, lease), [])
-    after = attempt("snapshot", lambda: fault.snapshot(target, plan))
+    residue, after = [], None
+    if not refused:
+        residue = attempt("residue", lambda: fault.residue(target, lease), [])
+        after = attempt("snapshot", lambda: fault.snapshot(target, plan))
     changed, lasting = differences(plan.snapshot, after, plan.lasting) if after is not None else ([], {})
     seen = Clean(
         lease_id=lease.id,
@@ -82,13 +87,16 @@ def undo(fault: Fault, target: Target, plan: FaultPlan, journal: Journal | None,
         lasting=lasting,
         errors=errors,
         retried=retried,
+        refused=refused,
     )
     note("clean" if seen.clean else "not_clean", clean=seen.model_dump(mode="json"))
     return seen
 
 
-def _healed(fault: Fault, target: Target, plan: FaultPlan, errors: list[str], note: Callable[..., None]) -> list[str]:
-    """What the tries met that were followed by another; the last one's error goes to ``errors``."""
+def _healed(
+    fault: Fault, target: Target, plan: FaultPlan, errors: list[str], note: Callable[..., None]
+) -> tuple[list[str], bool]:
+    """What tries met that were followed by another, and whether we were refused; the last error goes to ``errors``."""
     retried: list[str] = []
     for pause_s in (*_PAUSES_S, None):
         tried = Attempt("heal")
@@ -102,4 +110,4 @@ def _healed(fault: Fault, target: Target, plan: FaultPlan, errors: list[str], no
         retried.append(tried.error)
         note("heal_again", error=tried.error, pause_s=pause_s)
         time.sleep(pause_s)
-    return retried
+    return retried, tried.refused

@@ -181,6 +181,8 @@ def _heal(fault: OpenFault, reached: Mapping[str, Target], journal: object, did:
         if ended.ok:
             did.append(f"healed {ended.fault} on {ended.target}")
             return
+        if ended.refused and number:
+            break  # what was reached was refused, and a login of our own too: a tenth would lock an account
         time.sleep(min(2.0, 0.1 * 2**number))
     did.append(f"could not heal {ended.fault} on {ended.target}: {ended.words}")
 

@@ -10,12 +10,12 @@ import pyarrow as pa
 from pydantic import Field
 
 from chaosday.clients.clients import Client, ClientSettings, run_clients
-from chaosday.clients.sql import execute_all, read_everywhere
+from chaosday.clients.tables import can_follow, drop_table, make_table, read_everywhere
+from chaosday.model.sql import Dialect, Sql, SqlConnection
 from chaosday.model.store import NoEffect
-from chaosday.model.target import Sql, Target
+from chaosday.model.target import Target
 from chaosday.model.workload import Stop, Workload
 
-SCHEMA = "chaosday"
 ROWS = pa.schema([("account", pa.int64()), ("balance", pa.int64())])
 
 
@@ -35,47 +35,50 @@ class Bank(Workload):
     first_process: int = Field(default=1000, ge=0)
     """Number of its first client: processes of different workloads must not share numbers."""
     store: str = "bank"
+    isolation: str = Field(default="", pattern=r"^[a-z -]*$", description="Of transfers; empty is the database's own")
 
     @property
     def table(self) -> str:
-        return f"{SCHEMA}.bank_{self.scope}"
+        """Its name, which the dialect completes."""
+        return f"bank_{self.scope}"
 
     def prepare(self, target: Target) -> None:
-        with target.capability(Sql).connect() as connection:
-            execute_all(
-                connection,
-                f"create schema if not exists {SCHEMA}",
-                f"create table if not exists {self.table} (account bigint primary key, balance bigint not null)",
-                f"insert into {self.table} select account, {self.opening_balance} "
-                f"from generate_series(0, {self.accounts - 1}) account on conflict do nothing",
-            )
+        sql = target.capability(Sql)
+        can_follow(sql, self.replicas, self.kind)
+        # Nobody's balance is set twice, whoever prepares it twice.
+        opened = sql.dialect.insert_new("{table}", "account", "balance")
+        columns = "account bigint primary key, balance bigint not null"
+        make_table(sql, self.table, columns, *((opened, (n, self.opening_balance)) for n in range(self.accounts)))
 
     def run(self, target: Target, directory: Path, stop: Stop, seed: int) -> None:
         settings = ClientSettings(self.clients, self.rate_per_s, self.operation_timeout_s, seed, self.first_process)
-        run_clients(target.capability(Sql), directory, stop, settings, self._step_for)
+        sql = target.capability(Sql)
+        run_clients(sql, directory, stop, settings, lambda client: self._step_for(client, sql.dialect))
 
     def read_back(self, target: Target, replicas: Mapping[str, Target]) -> dict[str, pa.Table]:
-        return read_everywhere(f"select account, balance from {self.table}", ROWS, self.store, target, replicas)
+        table = target.capability(Sql).dialect.table(self.table)
+        query = f"select account, balance from {table}"
+        return read_everywhere(query, ROWS, self.store, target, replicas)
 
     def facts(self) -> dict[str, Any]:
         return {"bank": {"total": self.accounts * self.opening_balance, "accounts": self.accounts}}
 
     def clean_up(self, target: Target) -> None:
-        with target.capability(Sql).connect() as connection:
-            execute_all(connection, f"drop table if exists {self.table}")
+        drop_table(target.capability(Sql), self.table)
 
-    def _step_for(self, client: Client) -> Callable[[Client], None]:
-        take = f"update {self.table} set balance = balance - %s where account = %s and balance >= %s"
-        give = f"update {self.table} set balance = balance + %s where account = %s"
-        look = f"select account, balance from {self.table} order by account"
+    def _step_for(self, client: Client, dialect: Dialect) -> Callable[[Client], None]:
+        table, mark = dialect.table(self.table), dialect.mark
+        take = f"update {table} set balance = balance - {mark} where account = {mark} and balance >= {mark}"
+        give = f"update {table} set balance = balance + {mark} where account = {mark}"
+        look = f"select account, balance from {table} order by account"
 
         def transfer(client: Client) -> None:
             # In order of account, so that two transfers cannot wait for each other.
             source, sink = (int(n) for n in client.rng.choice(self.accounts, 2, replace=False))
             amount = int(client.rng.integers(1, self.largest_transfer + 1))
 
-            def act(connection: Any) -> None:
-                with connection.transaction():
+            def act(connection: SqlConnection) -> None:
+                with connection.transaction(self.isolation):
                     statements = [(take, (amount, source, amount), source), (give, (amount, sink), sink)]
                     for statement, arguments, account in sorted(statements, key=lambda each: each[2]):
                         if connection.execute(statement, arguments).rowcount != 1:
@@ -84,7 +87,7 @@ class Bank(Workload):
             client.attempt("transfer", act, key=source, value={"to": sink, "amount": amount})
 
         def read(client: Client) -> None:
-            def act(connection: Any) -> dict[str, int]:
+            def act(connection: SqlConnection) -> dict[str, int]:
                 return {str(account): balance for account, balance in connection.execute(look).fetchall()}
 
             client.attempt("read", act)

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import pyarrow as pa
 from pydantic import Field
 
 from chaosday.clients.clients import Client, ClientSettings, run_clients
 from chaosday.clients.ledger import ROWS_SCHEMA, checksum, row_id
-from chaosday.clients.sql import execute_all, read_everywhere
+from chaosday.clients.tables import can_follow, drop_table, make_table, read_everywhere
+from chaosday.model.sql import Dialect, Sql, SqlConnection
 from chaosday.model.store import NoEffect
-from chaosday.model.target import Sql, Target
+from chaosday.model.target import Target
 from chaosday.model.workload import Stop, Workload
 
-SCHEMA = "chaosday"
 # How many of its newest acknowledged rows a client picks from when it updates.
 UPDATE_WINDOW = 512
 
@@ -33,38 +33,43 @@ class Ledger(Workload):
     update_share: float = Field(default=0.25, ge=0, le=0.9)
     """Share of operations that update an earlier row instead of inserting one."""
     operation_timeout_s: float = Field(default=5, gt=0)
+    first_process: int = Field(default=0, ge=0, description="Number of its first client, where others wrote before")
     store: str = "survivor"
     """Under which name the rows are read back into the evidence."""
 
     @property
     def table(self) -> str:
-        return f"{SCHEMA}.ledger_{self.scope}"
+        """Its name, which the dialect completes."""
+        return f"ledger_{self.scope}"
 
     def prepare(self, target: Target) -> None:
-        with target.capability(Sql).connect() as connection:
-            execute_all(
-                connection,
-                f"create schema if not exists {SCHEMA}",
-                f"""create table if not exists {self.table} (
-                    id bigint primary key, version int not null, value bigint not null,
-                    checksum bigint not null, position bigserial not null)""",
-            )
+        sql = target.capability(Sql)
+        can_follow(sql, self.replicas, self.kind)
+        # Where the position is the primary key, as in SQLite, it is the only one.
+        identity = "bigint not null unique" if "primary key" in sql.dialect.position else "bigint primary key"
+        columns = f"id {identity}, version int not null, value bigint not null, checksum bigint not null, position "
+        make_table(sql, self.table, columns + "{position}")
 
     def run(self, target: Target, directory: Path, stop: Stop, seed: int) -> None:
-        settings = ClientSettings(self.clients, self.rate_per_s, self.operation_timeout_s, seed)
-        run_clients(target.capability(Sql), directory, stop, settings, self._step_for)
+        settings = ClientSettings(self.clients, self.rate_per_s, self.operation_timeout_s, seed, self.first_process)
+        sql = target.capability(Sql)
+        run_clients(sql, directory, stop, settings, lambda client: self._step_for(client, sql.dialect))
 
     def read_back(self, target: Target, replicas: Mapping[str, Target]) -> dict[str, pa.Table]:
-        query = f"select id, version, value, checksum, position from {self.table}"
+        table = target.capability(Sql).dialect.table(self.table)
+        query = f"select id, version, value, checksum, position from {table}"
         return read_everywhere(query, ROWS_SCHEMA, self.store, target, replicas)
 
     def clean_up(self, target: Target) -> None:
-        with target.capability(Sql).connect() as connection:
-            execute_all(connection, f"drop table if exists {self.table}")
+        drop_table(target.capability(Sql), self.table)
 
-    def _step_for(self, client: Client) -> Callable[[Client], None]:
-        insert = f"insert into {self.table} (id, version, value, checksum) values (%s, %s, %s, %s)"
-        update = f"update {self.table} set version = %s, value = %s, checksum = %s where id = %s and version = %s"
+    def _step_for(self, client: Client, dialect: Dialect) -> Callable[[Client], None]:
+        table, mark = dialect.table(self.table), dialect.mark
+        insert = f"insert into {table} (id, version, value, checksum) values ({dialect.marks(4)})"
+        update = (
+            f"update {table} set version = {mark}, value = {mark}, checksum = {mark} "
+            f"where id = {mark} and version = {mark}"
+        )
         mine: list[tuple[int, int]] = []
         sequence = 0
 
@@ -73,7 +78,7 @@ class Ledger(Workload):
             sequence += 1
             key, value = row_id(client.process, sequence), int(client.rng.integers(1 << 40))
 
-            def act(connection: Any) -> int:
+            def act(connection: SqlConnection) -> int:
                 connection.execute(insert, (key, 1, value, checksum(key, 1, value)))
                 return 1
 
@@ -85,7 +90,7 @@ class Ledger(Workload):
             key, version = mine[place]
             value = int(client.rng.integers(1 << 40))
 
-            def act(connection: Any) -> int:
+            def act(connection: SqlConnection) -> int:
                 done = connection.execute(update, (version + 1, value, checksum(key, version + 1, value), key, version))
                 if done.rowcount != 1:
                     raise NoEffect(f"no row {key} at version {version}")

@@ -68,3 +68,28 @@ def _assert_cases(path: Path, model: str) -> None:
         name: len(listed.get(name, [])) for name in {anomaly, *listed}
     }
     assert formats.read(path).published
+
+
+def _log_cases() -> list[Any]:
+    manifest = Path(_ROOT) / "jepsen/kafka/MANIFEST-kafka.tsv"
+    if not _ROOT or not manifest.exists():
+        return [pytest.param({}, marks=pytest.mark.skip(reason="CHAOSDAY_CORPORA is not set, or has no logs"))]
+    with manifest.open() as rows:
+        return [pytest.param(row, id=row["file"]) for row in csv.DictReader(rows, delimiter="\t")]
+
+
+@pytest.mark.parametrize("row", _log_cases())
+def test_a_published_log_is_judged_as_its_manifest_says(row: dict[str, str]) -> None:
+    """Kinds that must be found are, kinds that must not be are not, and where all are stated there are no others."""
+    options = {"ww_deps": True} if "option ww-deps true" in row["notes"] else {}
+    result, _ = judged(Path(_ROOT) / "jepsen/kafka" / row["file"], "kafka", None, options)
+    found = set(result["anomaly-types"])
+    if row["expected"] == "valid":
+        assert (result["valid?"], found) == (True, set())
+        return
+    for part in row["expected"].split("; "):
+        how, _, names = part.partition(": ")
+        assert found & set(names.split(", ")) == (set(names.split(", ")) if how == "must" else set())
+    if "error kinds in all: " in row["notes"]:
+        stated = row["notes"].split("error kinds in all: ")[1].split(" (")[0]
+        assert found == set(stated.split(", "))

@@ -1,7 +1,7 @@
 """Golden twins of every model: one history that must pass, one that must fail, by the name of what is wrong.
 
 A history is written as lines ``process f value -> result @start-end``; a line without ``-> result``
-was answered with nothing, ``!`` in front marks a refusal, ``?`` an operation without an answer.
+was answered with nothing, ``!`` in front marks a refusal, ``?`` an operation without an answer, ``f:3`` the key 3.
 Transactions are ``ax1`` (append 1 to x), ``wx1`` (write) and ``rx12`` (read x as 1 2, or 12 for
 registers after ``=``: ``rx=12``).
 """
@@ -41,7 +41,9 @@ def history(text: str) -> History:
     for line in filter(None, map(str.strip, text.strip().split("\n"))):
         match = _LINE.fullmatch(line)
         assert match is not None, line
-        row: dict[str, Any] = {"process": int(match["process"]), "f": match["f"], "status": _STATUS[match["mark"]]}
+        f, _, key = match["f"].partition(":")
+        row: dict[str, Any] = {"process": int(match["process"]), "f": f, "status": _STATUS[match["mark"]]}
+        row["key"] = int(key) if key else None
         row |= {"start_ns": int(match["s"]), "end_ns": None if match["mark"] == "?" else int(match["e"])}
         if match["f"] == "txn":
             mops.append([_mop(*found) for found in _MOP.findall(match["value"])])
@@ -119,6 +121,19 @@ GOLDEN: dict[str, tuple[str, str, str]] = {
         "incompatible-order",
     ),
     "rw-register": ("0 txn wx1 @0-1\n1 txn rx=1 @2-3", "0 txn wx1 ry=1 @0-9\n1 txn wy1 rx=1 @0-9", "G1c"),
+    "change-stream": (
+        "0 put:0 [1, 5, null] @0-1\n0 mark:0 1 @2-3\n"
+        '1 look -> {"marks": {"0": 1}, "ended": true, "put": [[0, 1, 5, null]], "gone": []} @4-5',
+        "0 put:0 [1, 5, null] @0-1\n0 mark:0 1 @2-3\n"
+        '1 look -> {"marks": {"0": 1}, "ended": true, "put": [], "gone": []} @4-5',
+        "missing",
+    ),
+    "kafka": (
+        '0 send -> [["send", "x", [0, 1]], ["send", "x", [3, 2]]] @0-1\n'
+        '1 poll -> [["poll", {"x": [[0, 1], [3, 2]]}]] @2-3',
+        '0 send -> [["send", "x", [0, 1]], ["send", "x", [3, 2]]] @0-1\n1 poll -> [["poll", {"x": [[3, 2]]}]] @2-3',
+        "lost-write",
+    ),
 }
 # Ends that nobody knows: each of these may or may not have happened.
 INDETERMINATE: dict[str, tuple[str, bool | str]] = {
@@ -140,6 +155,12 @@ INDETERMINATE: dict[str, tuple[str, bool | str]] = {
     "stats": ("?0 read @0-1\n1 read @2-3", True),
     "list-append": ("?0 txn ax1 @0-1\n1 txn rx1 @2-3\n1 txn ax2 @4-5", True),
     "rw-register": ("?0 txn wx1 @0-1\n1 txn rx=1 @2-3\n0 txn rx=1 @4-5", True),
+    "change-stream": (
+        "?0 put:0 [1, 5, null] @0-1\n1 put:1 [1, 6, null] @2-3\n1 mark:0 1 @4-5\n"
+        '2 look -> {"marks": {"0": 1}, "ended": true, "put": [[1, 1, 6, null]], "gone": []} @6-7',
+        True,
+    ),
+    "kafka": ('?0 send [["send", "x", 1], ["send", "y", 1]] @0-1\n1 poll -> [["poll", {"x": [[0, 1]]}]] @2-3', True),
 }
 
 

@@ -72,6 +72,7 @@ def top(**fields: Any) -> Change:
     return lambda data: data.update(fields)
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize(
     ("change", "words"),
     [

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from chaosday.data.expectations import error_in, validated
 from chaosday.data.profiling import profiled
 from chaosday.errors import MalformedInput
 from chaosday.servers.postgres import Node
+from tests.commands.forked import chaosday
 
 
 def frame() -> pd.DataFrame:
@@ -29,10 +29,10 @@ def frame() -> pd.DataFrame:
 
 
 def expect(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "chaosday", "expect", *words]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    return chaosday("expect", *words, cwd=cwd)
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize(
     ("damage", "code"),
     [

@@ -13,18 +13,22 @@ from chaosday.data.manifest import of_directory
 
 WRITES = {
     ("diff", "output"), ("manifest make", "out"), ("expect", "profile"), ("expect", "html"), ("check", "html"),
-    ("report", "junit"), ("campaign", "html"), ("new", "file"),
+    ("report", "junit"), ("campaign", "html"), ("new", "file"), ("import", "out"), ("known", "file"),
+    ("explore", "out"),
 }  # fmt: skip
 READS = {
     ("manifest make", "previous"), ("manifest compare", "before"), ("manifest compare", "after"), ("expect", "suite"),
-    ("check", "files"), ("report", "runs"), ("campaign", "folders"), ("recover", "runs"), ("recover", "file"),
+    ("check", "files"), ("report", "runs"), ("campaign", "folders"), ("campaign", "systems_file"),
+    ("prune", "folders"), ("tell", "file"), ("tell", "folder"), ("practice show", "file"),
+    ("recover", "runs"), ("recover", "file"),
     ("prove", "run"), ("explain", "run"), ("outages", "file"), ("run", "files"), ("plan", "file"), ("drill", "file"),
     ("gameday", "file"), ("run", "guardrails"), ("plan", "guardrails"), ("drill", "guardrails"),
-    ("gameday", "guardrails"),
+    ("gameday", "guardrails"), ("explore", "file"), ("explore", "guardrails"), ("import", "file"), ("known", "run"),
 }  # fmt: skip
 # Where something is, or shall be, and neither read nor overwritten.
 PLACES = {("http-proxy", "control"), ("http-proxy", "authority"), ("http-proxy", "certificate"), ("http-proxy", "key"),
-          ("exec", "switch"), ("cover", "directory"), ("new", "folder"),
+          ("exec", "switch"), ("cover", "directory"), ("new", "folder"), ("advise", "folder"),
+          ("init", "folder"), ("upgrade", "folder"),
           *((f"flag {verb}", "run") for verb in ("claim", "action", "board", "verify", "note"))}  # fmt: skip
 
 
@@ -80,6 +84,10 @@ OVERWRITES: list[tuple[Callable[[str], list[str]], str]] = [
     (lambda out: ["check", "h.edn", "--as", "register", "--html", out], "h.edn"),
     (lambda out: ["report", "run", "--junit", out], "run/plan.json"),
     (lambda out: ["campaign", ".", "--html", out], "run/plan.json"),
+    (lambda out: ["import", "s.json", "--out", out], "s.json"),
+    (lambda out: ["explore", "s.json", "--out", out], "s.json"),
+    (lambda out: ["explore", "h.edn", "--guardrails", "s.json", "--out", out], "s.json"),
+    (lambda out: ["known", "run", out], "run/plan.json"),
 ]
 
 
@@ -107,6 +115,8 @@ def test_no_output_overwrites_what_is_read(
         ["check", "fifo"], ["check", "fifo", "--as", "register"], ["report", "fifo"], ["campaign", "fifo"],
         ["recover", "fifo"], ["recover", "--targets", "fifo"], ["prove", "fifo"], ["explain", "fifo"],
         ["outages", "fifo"], ["run", "fifo"], ["plan", "fifo"], ["drill", "fifo"], ["gameday", "fifo"],
+        ["explore", "fifo"], ["import", "fifo"], ["known", "fifo", "out"], ["tell", "fifo"], ["advise", "fifo"],
+        ["upgrade", "fifo"], ["init", "fifo"],
     ],
     ids=" ".join,
 )  # fmt: skip

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from chaosday.model.target import Sql
+from chaosday.model.target import Postgres
 from chaosday.servers.postgres import Node
 from tests.commands.test_bad_input import CANARY, chaosday, experiment, target, written
 from tests.targets.test_postgresql import target_of
@@ -30,7 +30,7 @@ def test_a_run_passes_with_its_proofs_and_cleans_up(pair: tuple[Node, Node], tmp
     assert pair[0].password not in "".join(f.read_text(errors="replace") for f in run.rglob("*") if f.is_file())
     again = chaosday("report", str(run), cwd=tmp_path)
     assert again.returncode == 0
-    with target_of(pair[0]).capability(Sql).connect() as connection:
+    with target_of(pair[0]).capability(Postgres).connect() as connection:
         left = [name for (name,) in connection.execute("select tablename from pg_tables").fetchall()]
     assert not [name for name in left if run.name.rsplit("-", 1)[-1] in name or name == "heartbeat"]
 

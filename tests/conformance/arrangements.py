@@ -194,6 +194,39 @@ def _pipeline(bench: Bench) -> dict[str, Any]:
     }
 
 
+def _failover(bench: Bench) -> dict[str, Any]:
+    """The side that takes writes is the one that has a file; what leads away moves it."""
+    one, two = (bench.folder / f"takes-writes-{number}" for number in (1, 2))
+    if bench.folder.is_dir():
+        one.touch()
+    there, back = f"mv -n {one} {two}", f"mv -n {two} {one} || test -e {one}"
+    looks = {"timeout_s": 30}
+    return {
+        "kind": "failover",
+        "title": "a failover drill",
+        "targets": {
+            "shop": {"kind": "sqlite_file", "path": str(bench.folder / "shop.db")},
+            "here": bench.here,
+            "there": bench.here,
+        },
+        "workloads": [{"kind": "ledger", "target": "shop", "clients": 1, "rate_per_s": 100}],
+        "faults": [{"fault": bench.fault}],
+        "actions": [{"kind": "command", "target": "here", "run": there, "undo": back}],
+        "back": [{"kind": "command", "target": "here", "run": back, "undo": back}],
+        "sides": [
+            {"kind": "command", "target": "here", "run": f"test -e {one}", **looks},
+            {"kind": "command", "target": "there", "run": f"test -e {two}", **looks},
+        ],
+        "every_s": 0.1,
+        "stay_s": 1,
+        "baseline_s": 0.1,
+        "fault_window_s": 0.1,
+        "after_s": 0,
+        "loss_rate_to_see": 0.9,
+        "sight_budget_s": 120,
+    }
+
+
 def _waiting_pipeline(data: dict[str, Any]) -> list[str]:
     """The same loader, which waits where it finds that its row is there already: in a re-run."""
     shell, option, line = data.get("command", ["sh", "-c", ""])
@@ -208,6 +241,7 @@ ARRANGEMENTS: dict[str, Callable[[Bench], dict[str, Any]]] = {
     "restore": _restore,
     "gameday": _gameday,
     "pipeline": _pipeline,
+    "failover": _failover,
 }
 
 
@@ -220,6 +254,7 @@ def lasting(kind: str, data: dict[str, Any]) -> dict[str, Any]:
             "monitors": [{"name": "deaf", "probe": {"kind": "command", "target": "here", "run": "true"}}],
         },
         "restore": {"after_s": LONG_S},
+        "failover": {"fault_window_s": LONG_S},
         "gameday": {"flags": {**data.get("flags", {}), "patience_s": LONG_S}},
         "pipeline": {"command": _waiting_pipeline(data)} if kind == "pipeline" else {},
     }

@@ -36,7 +36,10 @@ HOSTILE = (
 )  # fmt: skip
 TAKEN = int(os.environ.get("CHAOSDAY_HOSTILE_TEXTS", "2"))
 # What is a program because it says so in the field's own words; docs/threat-model.md names them.
-PROGRAMS = {("probes", "command", "run"), ("targets", "local_process", "restart")}
+PROGRAMS = {
+    ("probes", "command", "run"), ("targets", "local_process", "restart"), ("actions", "command", "run"),
+    ("actions", "command", "undo"),
+}  # fmt: skip
 
 # Tools that answer as a host would that has all there is, so that plans get as far as they can.
 SAID = {

@@ -105,6 +105,7 @@ def test_a_kind_of_run_has_its_form_and_is_named_where_a_kind_is_misspelt(
     assert "standstill" in done.stderr
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize(
     ("kind", "test"),
     [

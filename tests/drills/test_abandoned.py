@@ -146,14 +146,17 @@ def test_what_is_no_run_is_passed_by(tmp_path: Path) -> None:
     [
         ([("verdict", {"outcome": "inconclusive", "by": "recover"})], True),
         ([("verdict", {"outcome": "violated", "by": "recover"})], False),
-        ([("verdict", {"outcome": "pass"})], False),
+        ([("verdict", {"outcome": "pass"})], True),
+        ([("verdict", {"outcome": "violated"})], False),
+        ([("verdict", {"outcome": "pass"}), ("cleaned_up", {})], False),
         ([("verdict", {"outcome": "pass"}), ("left_behind", {"reason": "no route"})], True),
         ([("verdict", {"outcome": "pass"}), ("left_behind", {}), ("cleaned_up", {})], False),
         ([], False),
     ],
 )
 def test_what_stayed_in_a_target_is_looked_for(tmp_path: Path, events: Any, looked_for: bool) -> None:
-    """After a violation the damage stays; what a run took away itself is gone; the rest is named with age and owner."""
+    """After a violation the damage stays; what a run took away itself is gone; what one that was killed before that
+    had made, and all the rest, is named with age and owner."""
     prepared = ("prepare", {"workload": {"kind": "ledger", "target": "database", "scope": "abc123"}})
     meant = ("preflight", {"experiment": {"targets": {"database": {"kind": "postgresql", "port": 1, "via": "door"}}}})
     journal = died(tmp_path, meant, prepared, *events, plan=PLAN)

@@ -15,7 +15,7 @@ import pytest
 from chaosday.clock import SystemClock
 from chaosday.errors import Refused
 from chaosday.faults.host.disk_fill import HostDiskFill
-from chaosday.mechanisms.hosts.filling import free_bytes
+from chaosday.mechanisms.hosts.filling import fill, free_bytes
 from chaosday.model.fault import FaultPlan, PlanContext
 from chaosday.model.lease import LeaseHolder
 from chaosday.targets.local_host import LocalHost
@@ -100,13 +100,34 @@ def test_what_others_wrote_since_the_plan_counts(tmp_path: Path, disk: Path) -> 
 
 
 def test_two_runs_together_leave_the_reserve(tmp_path: Path, disk: Path) -> None:
-    """Both planned on the empty disk, both fill at once: each stops at the reserve."""
+    """Both planned on the empty disk, both fill at once: each stops at the reserve, or finds nothing left above it."""
     target = LocalHost(state_dir=str(tmp_path / "leases"))
     pairs = [planned(target, disk, percent=90, reserve_mb=16) for _ in range(2)]
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(lambda pair: pair[0].inject(target, pair[1]), pairs))
-    assert free_mb(disk) >= 16
+        begun = [pool.submit(fault.inject, target, plan) for fault, plan in pairs]
+    ends = [each.exception() for each in begun]
+    late = [str(end) for end in ends if end is not None]
+    assert len(late) <= 1 and all("nothing above the reserve" in words for words in late), late
+    assert 16 <= free_mb(disk) < 20
     healed(target, disk, *(plan for _, plan in pairs))
+
+
+def test_a_step_that_met_anothers_is_tried_again_by_half(tmp_path: Path, disk: Path) -> None:
+    """Another run's step comes with ours each time ours is large, and is given back as ours is: nobody stops for it."""
+    (tmp_path / "truncate").write_text(f'#!/bin/sh\nrm -f {disk}/other\nexec /usr/bin/truncate "$@"\n')
+    (tmp_path / "fallocate").write_text(
+        f"""#!/bin/sh
+        rm -f {disk}/other
+        /usr/bin/fallocate "$@" || exit 1
+        [ "$4" -lt {4 * MB} ] || /usr/bin/fallocate -l {41 * MB} {disk}/other || true
+        """
+    )
+    for each in ("truncate", "fallocate"):
+        (tmp_path / each).chmod(0o755)
+    script = fill(str(disk), 72 * MB, 16 * MB)
+    environment = {"PATH": f"{tmp_path}:/usr/sbin:/usr/bin:/sbin:/bin"}
+    subprocess.run(["sh", "-ec", script], cwd=disk, env=environment, check=True, timeout=300)
+    assert (disk / "fill").stat().st_size == 72 * MB
 
 
 def test_a_disk_in_memory_ends_where_the_memory_does(tmp_path: Path) -> None:

@@ -17,16 +17,20 @@ from chaosday.drills.finding_file import load_finding
 from tests.docs.pages import ROOT
 from tests.findings.test_files import FILES
 from tests.lab.machine import absent
+from tests.lab.toolchains import toolchain
 from tests.lab.vm import need_vm
 
 pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("with_prefect")]
-ALWAYS = (
+ONE_OF_EACH = (
     "redis-crash", "nats-power-cut", "postgresql-power-cut", "mariadb-lost-update", "etcd-stale-read",
-    "rabbitmq-unconfirmed", "sqlite-lost-fsync",
+    "rabbitmq-unconfirmed", "sqlite-lost-fsync", "pandas-append",
 )  # fmt: skip
-"""One of each system that is started; all of them take ten minutes, and have a command of their own."""
+"""One of each system that is started, for breadth; all of them take ten minutes, and have a command of their own."""
 OF_ROOT = ("nats", "embedded", "etcd_single", "machine")
-CASES = [pytest.param(path, id=path.stem, marks=[] if path.stem in ALWAYS else [pytest.mark.slow]) for path in FILES]
+CASES = [
+    pytest.param(path, id=path.stem, marks=pytest.mark.breadth if path.stem in ONE_OF_EACH else pytest.mark.slow)
+    for path in FILES
+]
 
 
 @pytest.mark.parametrize("path", CASES)
@@ -43,6 +47,8 @@ def test_it_is_found_again(path: Path, tmp_path: Path) -> None:
     place = Path(tempfile.mkdtemp(prefix="cd-found-"))
     place.chmod(0o711)
     environment = {**os.environ, "CHAOSDAY_RUNS": str(tmp_path / "runs"), "TMPDIR": str(place)}
+    if name := asked.get("toolchain"):
+        environment["PATH"] = f"{toolchain(name)}:{environment['PATH']}"
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     arms = {each["arm"]: each for each in map(json.loads, done.stdout.splitlines())}
     assert done.returncode == 0, [(each["got"], each["why"]) for each in arms.values()] or done.stderr[-2000:]

@@ -13,8 +13,6 @@ from chaosday.safety.guardrails import Guardrails
 from flows.approval import Approval, judged
 from tests.safety.test_guardrails import experiment
 
-pytestmark = pytest.mark.xdist_group("prefect")
-
 
 @pytest.mark.parametrize(
     ("said", "agreed"),

@@ -31,7 +31,7 @@ def test_each_deployment_can_be_started(deployment: dict[str, Any]) -> None:
 def test_only_what_is_safe_by_itself_has_a_schedule() -> None:
     """Templates point at other people's stores: none of them runs before somebody says when."""
     scheduled = {each["name"] for each in DEPLOYMENTS if each.get("schedules")}
-    assert scheduled == {"asynchronous", "synchronous", "recover", *SCENARIOS}
+    assert scheduled == {"asynchronous", "synchronous", "recover", "campaign", *SCENARIOS}
 
 
 @pytest.mark.parametrize("file", sorted((ROOT / "deployments" / "drills").glob("*.yaml")), ids=lambda path: path.stem)
@@ -39,11 +39,12 @@ def test_each_drill_can_be_read(file: Path) -> None:
     """The parameter files that the documentation points at are valid through the strict door."""
     from chaosday.drills.kinds import load_run
 
-    kind = load_run(file)
+    kind, said = load_run(file), yaml.safe_load(file.read_text())
     assert kind.intent().title
-    assert kind.kind == yaml.safe_load(file.read_text())["drill"]
+    assert kind.kind == said.get("drill", said.get("kind"))
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_each_scenario_of_the_lab_passes(scenario: str, prefect_api: None, runs: Path) -> None:
     """As a schedule would start it: hurt and measured, nothing lost, and the checks could have seen it."""

@@ -10,7 +10,7 @@ import pytest
 from chaosday.errors import InvalidExperiment
 from chaosday.safety.halting import HaltFile, halted_by
 
-pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("prefect")]
+pytestmark = [pytest.mark.lab]
 
 
 def test_the_flows_throw_the_variable_and_the_file(prefect_api: None, runs: Path) -> None:

@@ -10,10 +10,10 @@ from benchmarks.histories import registers
 from chaosday.checkers.per_key import independently
 from chaosday.registry import member
 
-pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("prefect")]
+pytestmark = [pytest.mark.lab]
 
 
-@pytest.mark.parametrize("stale", [False, True])
+@pytest.mark.parametrize("stale", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_the_cluster_agrees(prefect_api: None, tmp_path: Path, stale: bool) -> None:
     """Thirty keys on a local cluster of two workers: the same verdict, anomalies and count as here."""
     from flows.history_check import history_check, on_cluster

@@ -7,7 +7,9 @@ from typing import Any
 
 import orjson
 import pytest
-from prefect import flow
+from prefect import flow, get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterDeploymentId
+from prefect.exceptions import PrefectHTTPStatusError
 from pydantic import TypeAdapter, ValidationError
 
 from blocks.target_block import TargetBlock
@@ -15,8 +17,6 @@ from chaosday.errors import InvalidExperiment
 from chaosday.model.experiment import Experiment, parse
 from chaosday.model.unknown_fields import secrets_in_clear
 from chaosday.registry import FAMILIES, members
-
-pytestmark = pytest.mark.xdist_group("prefect")
 
 
 def _everything() -> Experiment:
@@ -28,14 +28,16 @@ def _everything() -> Experiment:
     def at(parts: list[Any]) -> list[dict[str, Any]]:
         return [part.model_dump(mode="json") | aim for part in parts]
 
+    # One that knows no undo of its own says so.
+    actions = [each | ({"irreversible": True} if "irreversible" in each else {}) for each in at(named["actions"])]
     return parse(
         {
             "title": "everything",
             "targets": {name: target.model_dump(mode="json") for name, target in targets.items()},
             "workloads": at([model() for model in members("workloads").values()]),
             "faults": [{"fault": fault} for fault in at(named["faults"])],
-            "actions": at(named["actions"]),
-            "repairs": at(named["actions"]),
+            "actions": actions,
+            "repairs": actions,
             "steady_state": at(named["probes"]),
             "guards": [{"probe": probe} for probe in at(named["probes"])],
             "evidence": at(named["probes"]),
@@ -98,6 +100,7 @@ SLOW = {"kind": "network.proxy.latency", "delay_ms": 5}
         ("durability.durability", {"arms": "synchronous"}, "did you mean arm?"),
         ("experiment.experiment", {"experiment": {"targets": {"a": {"kind": "postgresql", "porrt": 1}}}}, "a.porrt"),
         ("restore_drill.restore_drill", {"drill": {"titel": "t"}}, "did you mean title?"),
+        ("failover_drill.failover_drill", {"drill": {"sidess": []}}, "did you mean sides?"),
         ("detection_drill.detection_drill", {"drill": {"monitorss": []}}, "did you mean monitors?"),
         ("gameday.gameday", {"day": {"abort": [{"whenn": "it burns"}]}}, "did you mean when?"),
         ("recover.recovery", {"run": "/nowhere"}, "did you mean runs?"),
@@ -171,6 +174,33 @@ def test_a_form_takes_a_password_by_its_block_only() -> None:
     with pytest.raises(InvalidExperiment, match=r"^database.password: .* choose a block, .* Nothing was begun$"):
         ad_hoc_connections.validate_parameters({"database": DATABASE | {"password": "canary"}, "fault": SLOW})
     assert ad_hoc_connections.validate_parameters({"database": DATABASE | {"password": None}, "fault": SLOW})
+
+
+def test_a_server_keeps_no_secret_of_a_run_that_it_refuses(prefect_api: None) -> None:
+    """Whoever types one into a form is refused by the deployment's schema: no run is made, and nothing is stored."""
+    from flows.adhoc import ad_hoc_connections
+    from flows.experiment import experiment
+
+    canary, database = "canary-of-a-form", {"kind": "postgresql", "password": "canary-of-a-form"}
+    wrong: list[tuple[Any, dict[str, Any]]] = [
+        (ad_hoc_connections, {"database": DATABASE | {"password": canary}, "fault": SLOW}),
+        (experiment, {"experiment": {"targets": {"t": database}}}),
+    ]
+    with get_client(sync_client=True) as client:
+        for flow, parameters in wrong:
+            schema = flow.parameters.model_dump_for_openapi()
+            made = client.create_deployment(
+                client.create_flow(flow), "secrets", parameter_openapi_schema=schema, enforce_parameter_schema=True
+            )
+            with pytest.raises(PrefectHTTPStatusError, match="409"):
+                client.create_flow_run_from_deployment(made, parameters=parameters)
+            blank = orjson.loads(orjson.dumps(parameters).replace(canary.encode(), b""))
+            run = client.create_flow_run_from_deployment(made, parameters=blank)
+            kept = client.read_flow_runs(
+                flow_run_filter=FlowRunFilter(deployment_id=FlowRunFilterDeploymentId(any_=[made]))
+            )
+            assert [each.id for each in kept] == [run.id]
+            client.delete_deployment(made)
 
 
 def test_a_misspelt_field_of_a_block_is_refused() -> None:

@@ -9,13 +9,16 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import pytest
 import yaml
+from prefect.settings import PREFECT_CLIENT_MAX_RETRIES
 
 from chaosday.model.finding import Outcome
 from chaosday.record.journal import open_faults, read
+from tasks.telling import lose, regain_patience
 from tests.conformance.arrangements import ARRANGEMENTS, Bench
 from tests.conformance.test_kinds import _Nowhere
 from tests.stores.relay import Relay
@@ -63,3 +66,17 @@ def test_the_fault_is_healed_and_the_run_is_judged(prefect_url: str, tmp_path: P
         assert open_faults(journal) == [] and "prefect_lost" in [record.event for record in journal.records]
         assert (run / "report.html").is_file() and (run / "hashes.json").is_file()
         assert bench.residue() == []
+
+
+def test_a_server_that_is_gone_is_asked_once_each_time(tmp_path: Path) -> None:
+    """Where Prefect's client tried six times, and an end made a dozen requests; the next run is as ever."""
+    before = PREFECT_CLIENT_MAX_RETRIES.value()
+    assert before > 0
+    regain_patience()
+    assert before == PREFECT_CLIENT_MAX_RETRIES.value()
+    for name in ("one", "other"):
+        journal = SimpleNamespace(append=lambda *words, **named: None)
+        lose(SimpleNamespace(directory=SimpleNamespace(run=f"{tmp_path}-{name}"), journal=journal), OSError())  # type: ignore[arg-type]
+        assert PREFECT_CLIENT_MAX_RETRIES.value() == 0
+    regain_patience()
+    assert before == PREFECT_CLIENT_MAX_RETRIES.value()

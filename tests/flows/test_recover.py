@@ -18,7 +18,7 @@ from chaosday.model.fault import PlanContext
 from chaosday.model.lease import LeaseHolder
 from chaosday.targets.local_process import LocalProcess
 
-pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("prefect")]
+pytestmark = [pytest.mark.lab]
 
 
 @pytest.fixture

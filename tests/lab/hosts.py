@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import json
 import os
 import shlex
 import shutil
@@ -276,6 +277,13 @@ def clear_abandoned(slot: int) -> None:
         os.close(lock)
 
 
+def taken(slot: int) -> bool:
+    """Whether somebody on this machine has the slot."""
+    if (lock := _locked(slot)) is not None:
+        os.close(lock)
+    return lock is None
+
+
 def left_in(slot: int) -> list[Path]:
     """Cgroups and files of the slot, if nobody has it."""
     if (lock := _locked(slot)) is None:
@@ -294,14 +302,20 @@ def _base(slot: int) -> Path:
     return PLACE / f"chaosday-lab-{_prefix(slot)}"
 
 
+def links(prefix: str) -> list[str]:
+    """Names of the interfaces of this network namespace that begin so; /sys may show another namespace's."""
+    listed = subprocess.run(["ip", "-j", "link"], capture_output=True, check=False).stdout
+    return [each["ifname"] for each in json.loads(listed or "[]") if each["ifname"].startswith(prefix)]
+
+
 def _clear(prefix: str, base: Path) -> None:
     """Take away everything that carries the slot's prefix, whoever left it."""
     _end_processes(prefix, base)
     subprocess.run(["nft", "delete", "table", "inet", f"{prefix}-cut"], capture_output=True, check=False)
     for namespace in Path("/run/netns").glob(f"{prefix}h*"):
         subprocess.run(["ip", "netns", "del", namespace.name], capture_output=True, check=False)
-    for link in Path("/sys/class/net").glob(f"{prefix}*"):
-        subprocess.run(["ip", "link", "del", link.name], capture_output=True, check=False)
+    for link in links(prefix):
+        subprocess.run(["ip", "link", "del", link], capture_output=True, check=False)
     for controller in CGROUPS:
         top = Path("/sys/fs/cgroup") / controller / prefix
         for group in sorted(top.glob("**/"), reverse=True):

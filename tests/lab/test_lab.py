@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.hosts import CGROUPS, PLACE, Lab
+from tests.lab.hosts import CGROUPS, PLACE, Lab, links
 from tests.lab.machine import need_lab, pids_naming
 from tests.lab.pool import pool
 from tests.lab.registry import VARIABLE
@@ -24,9 +24,7 @@ def _traces(prefix: str, base: Path) -> list[str]:
     """Everything that carries a slot's name."""
     loops = subprocess.run(["losetup", "-a"], capture_output=True, text=True, check=True).stdout
     tables = subprocess.run(["nft", "list", "tables"], capture_output=True, text=True, check=True).stdout
-    found = [
-        str(path) for path in (*Path("/run/netns").glob(f"{prefix}h*"), *Path("/sys/class/net").glob(f"{prefix}*"))
-    ]
+    found = [str(path) for path in Path("/run/netns").glob(f"{prefix}h*")] + links(prefix)
     found += [str(path) for controller in CGROUPS for path in Path("/sys/fs/cgroup", controller).glob(prefix)]
     found += [line for line in loops.splitlines() if str(base) in line]
     found += [line for line in tables.splitlines() if f" {prefix}" in line]

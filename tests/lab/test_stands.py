@@ -16,7 +16,6 @@ from tests.lab.machine import absent
 pytestmark = pytest.mark.lab
 
 
-@pytest.mark.xdist_group("stores")
 def test_an_error_of_who_uses_a_cluster_reaches_them() -> None:
     """A connection that is closed in vain at the end must not hide what went wrong before it."""
     if os.geteuid() != 0:
@@ -33,7 +32,6 @@ def test_an_error_of_who_uses_a_cluster_reaches_them() -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.mark.xdist_group("mariadb")
 def test_a_mariadb_leaves_the_temporary_files_of_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What another server of the machine is writing to the system's folder for them is still there afterwards."""
     others = tmp_path / "#sql-temptable-58cf-1-2.MAD"

@@ -103,6 +103,13 @@ def test_nothing_of_it_is_left(tmp_path: Path) -> None:
     assert len(daemon.end()) == 1 and marked(daemon.mark) == set()
 
 
+def test_a_helper_that_ends_by_itself_is_no_daemon(tmp_path: Path) -> None:
+    """As multiprocessing's tracker of resources, which ends when its pipe does."""
+    started = tree(tmp_path, "sh", "-c", "(sleep 0.3) >/dev/null 2>&1 &")
+    started.start(lambda address: False)
+    assert ended(started) == 0 and started.end() == []
+
+
 def test_a_program_that_is_not_there_ends_with_127(tmp_path: Path) -> None:
     """As a shell would say it."""
     started = tree(tmp_path, "no-such-program")

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from chaosday.campaign.campaigning import runs_under, series_of
-from chaosday.campaign.coverage import Judged, coverage, day_of
+from chaosday.campaign.coverage import coverage
+from chaosday.campaign.summary import Judged, RunSummary, day_of, summary_of
 from chaosday.clock import SystemClock
 from chaosday.errors import MalformedInput
 from chaosday.reporting.campaign_page import page
@@ -34,11 +35,11 @@ class Then:
         raise AssertionError("nothing here waits")
 
 
-def judged(run: str = "20260101T000000-failover-abcdef", **changes: Any) -> Judged:
-    """A run on PostgreSQL whose kill bit, whose ledger check could see, and found nothing."""
+def documents(run: str = "20260101T000000-failover-abcdef", is_: str = "PostgreSQL 18.6") -> dict[str, Any]:
+    """Of a run on PostgreSQL whose kill bit, whose ledger check could see, and found nothing."""
     plan = {
         "title": "failover",
-        "targets": {"db": {"is": "PostgreSQL 18.6, primary, as app@db:5432/orders"}, "p": {"is": "a process"}},
+        "targets": {"db": {"is": f"{is_}, primary, as app@db:5432/orders"}, "p": {"is": "a process"}},
         "faults": [{"fault": {"kind": "process.kill", "target": "p"}}],
         "experiment": {"workloads": [{"target": "db"}], "checks": [{"kind": "ledger"}]},
     }
@@ -46,7 +47,12 @@ def judged(run: str = "20260101T000000-failover-abcdef", **changes: Any) -> Judg
         {"fault": "process.kill", "target": "p", "bit": True}
     ]}  # fmt: skip
     findings = [{"check": "ledger", "outcome": "pass"}]
-    return Judged.model_validate({"run": run, "plan": plan, "verdict": verdict, "findings": findings} | changes)
+    return {"run": run, "plan": plan, "verdict": verdict, "findings": findings}
+
+
+def judged(run: str = "20260101T000000-failover-abcdef", **changes: Any) -> RunSummary:
+    """The summary of such a run."""
+    return summary_of(Judged.model_validate({**documents(run), **changes}))
 
 
 def test_a_proof_is_fresh_and_then_expires() -> None:
@@ -64,9 +70,9 @@ def test_a_proof_is_fresh_and_then_expires() -> None:
     [
         {"findings": []},
         {"findings": [{"check": "ledger", "outcome": "inconclusive"}]},
-        {"verdict": judged().verdict | {"bites": [{"fault": "process.kill", "target": "p", "bit": False}]}},
-        {"verdict": judged().verdict | {"bites": []}},
-        {"verdict": judged().verdict | {"proofs": {"sight": {"held": False}}}},
+        {"verdict": documents()["verdict"] | {"bites": [{"fault": "process.kill", "target": "p", "bit": False}]}},
+        {"verdict": documents()["verdict"] | {"bites": []}},
+        {"verdict": documents()["verdict"] | {"proofs": {"sight": {"held": False}}}},
     ],
 )
 def test_what_was_not_proven_is_never_covered(changes: dict[str, Any]) -> None:
@@ -78,13 +84,12 @@ def test_what_was_not_proven_is_never_covered(changes: dict[str, Any]) -> None:
 
 def test_a_placebo_covers_nothing() -> None:
     """It hurt nothing, so it says nothing about the system."""
-    assert not coverage([judged(verdict=judged().verdict | {"placebo": True})], SystemClock())
+    assert not coverage([judged(verdict=documents()["verdict"] | {"placebo": True})], SystemClock())
 
 
 def test_another_version_is_another_system() -> None:
     """After an upgrade the proof has to be made again."""
-    upgraded = judged("20260201T000000-failover-abcdef")
-    upgraded.plan["targets"]["db"]["is"] = "PostgreSQL 19.0, primary"
+    upgraded = summary_of(Judged.model_validate(documents("20260201T000000-failover-abcdef", "PostgreSQL 19.0")))
     cells = coverage([judged(), upgraded], Then(upgraded.run, 1))
     assert [(cell.system, cell.state) for cell in cells] == [
         ("PostgreSQL 18.6", "expired"),

@@ -22,6 +22,7 @@ from tests.running.fork_server import CANARY
 ROOT = Path(__file__).resolve().parent.parent.parent
 CODES = {end.name: end.code for end in ENDS}
 ARGUMENTS = {
+    "advise": "redis://127.0.0.1",
     "campaign": "",
     "catalogue": "",
     "check": "FILE --as register",
@@ -33,6 +34,7 @@ ARGUMENTS = {
     "exec": "true",
     "expect": "a.csv --suite FILE",
     "explain": "",
+    "explore": "FILE",
     "flag action": "x --owner me",
     "flag board": "",
     "flag claim": "detect --team x",
@@ -41,6 +43,9 @@ ARGUMENTS = {
     "gameday": "FILE",
     "halt": "why",
     "http-proxy": "--route a=http://127.0.0.1:1",
+    "import": "FILE",
+    "init": "new",
+    "known": "FILE out",
     "lab": "",
     "manifest check": "FILE .",
     "manifest compare": "FILE FILE",
@@ -48,12 +53,25 @@ ARGUMENTS = {
     "new": "postgresql://127.0.0.1/x new.yaml",
     "outages": "FILE",
     "plan": "FILE",
+    "practice access": "--who ada --system x --went promote",
+    "practice acknowledged": "--who ada --system x",
+    "practice action": "x --owner ada --due 2030-01-01",
+    "practice done": "1 --who ada",
+    "practice idea": "x --who ada",
+    "practice judge": "1 never --who ada",
+    "practice paged": "--who ada --system x",
+    "practice show": "FILE",
+    "practice tabletop": "x --who ada --system x",
     "prove": "FILE",
+    "prune": "",
+    "reconcile": "postgresql://127.0.0.1:1/a#t postgresql://127.0.0.1:1/b#t",
     "recover": "",
     "report": "FILE",
     "resume": "",
     "run": "FILE",
     "serve": "",
+    "tell": "FILE",
+    "upgrade": "",
 }
 """What each command takes, for its arguments to be in order; FILE is one that is there."""
 
@@ -194,7 +212,7 @@ def test_a_table_that_nobody_reads_is_141_too(tmp_path: Path) -> None:
 
 def test_a_closed_output_takes_no_evidence_with_it(tmp_path: Path) -> None:
     """With standard output closed, the next file that is opened is not written into by what is printed."""
-    script = f'exec "$0" -m chaosday new postgresql://127.0.0.1/x {tmp_path}/new.yaml >&-'
+    script = f'exec "$0" -m chaosday new --unseen postgresql://127.0.0.1/x {tmp_path}/new.yaml >&-'
     done = subprocess.run(["sh", "-c", script, sys.executable], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert "is written" not in (tmp_path / "new.yaml").read_text()

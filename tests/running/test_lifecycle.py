@@ -112,6 +112,16 @@ class BoxFault(Fault):
         return {"things": {name: thing for name, thing in BOX.things.items() if name in plan.snapshot["things"]}}
 
 
+class LateFault(BoxFault):
+    kind: Literal["test.late"] = "test.late"
+
+    def inject(self, target: Target, plan: FaultPlan) -> None:
+        """The lease fires while we stand still, and then the harm is done."""
+        BOX.looked_at()
+        BOX.held.clear()
+        super().inject(target, plan)
+
+
 class NeedsShell(BoxFault):
     kind: Literal["test.needs_shell"] = "test.needs_shell"
     requires = (Shell,)
@@ -288,7 +298,7 @@ def test_a_failing_renewal_is_recorded_and_not_raised(made: Callable[..., Lifecy
 
 def test_an_undo_that_looks_for_long_is_no_lost_lease(made: Callable[..., Lifecycle]) -> None:
     """The lease is forgotten first and the target looked at afterwards: nobody renews what we ended ourselves, and the
-    run goes on; one whose undo failed is lost once its lease has run out."""
+    run goes on. What others changed is no undo that failed; one that did fail is lost once its lease has run out."""
     clock = ManualClock()
     life = made(clock=clock)
     life.start_heartbeat(0.005)
@@ -306,7 +316,28 @@ def test_an_undo_that_looks_for_long_is_no_lost_lease(made: Callable[..., Lifecy
     BOX.things["foreign"] = "changed"
     assert not life.heal(later).clean
     clock.advance(300)
+    assert life.lost() == ""
+    last = life.plan(BoxFault(ttl_s=60))
+    life.arm(last)
+    life.inject(last)
+    BOX.busy = 3
+    assert not life.heal(last).undone
+    clock.advance(300)
     assert "unrenewed" in life.lost()
+
+
+def test_harm_that_was_done_after_its_lease_fired_is_not_left(made: Callable[..., Lifecycle]) -> None:
+    """A busy machine stands still between the renewal and the harm: the lease undid nothing, so the run does."""
+    clock = ManualClock()
+    life = made(clock=clock)
+    plan = life.plan(LateFault(ttl_s=60))
+    life.arm(plan)
+    BOX.looked_at = lambda: clock.advance(61)
+    with pytest.raises(LeaseError):
+        life.inject(plan)
+    BOX.looked_at = lambda: None
+    life.heal_all()
+    assert plan.lease.id not in BOX.things
 
 
 def test_who_stood_still_for_longer_than_a_lease_injects_nothing(made: Callable[..., Lifecycle]) -> None:

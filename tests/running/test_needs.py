@@ -19,7 +19,7 @@ pytestmark = pytest.mark.kernel
         ("process.pause", "ssh_host", "where process_pattern is set"),
         ("process.pause", "local_host", "kinds that do: local_process, ssh_host"),
         ("host.cpu", "postgresql", "kinds that do: local_host, local_process, ssh_host"),
-        ("data.rows", "local_host", "kinds that do: postgresql"),
+        ("data.rows", "local_host", "kinds that do: mariadb, postgresql, sqlite_file"),
     ],
 )
 def test_what_to_do_is_said(fault: str, target: str, words: str) -> None:

@@ -18,7 +18,7 @@ from chaosday.errors import MalformedInput
 from chaosday.judging.verdict import Verdict, conclude, of_placebo
 from chaosday.model.experiment import parse
 from chaosday.model.finding import Anomaly, Finding, Outcome, judged
-from chaosday.model.target import Sql
+from chaosday.model.target import Postgres
 from chaosday.record.journal import open_faults, read
 from chaosday.record.run_directory import RunDirectory
 from chaosday.running.placebo import COUNTS, is_placebo_turn
@@ -73,7 +73,7 @@ def test_damage_in_a_placebo_convicts_the_tool(pair: tuple[Node, Node], tmp_path
 
     def lose_one(run: Run) -> None:
         table = f"chaosday.ledger_{run.directory.token}"
-        with run.targets["db"].capability(Sql).connect() as connection:
+        with run.targets["db"].capability(Postgres).connect() as connection:
             connection.execute(f"delete from {table} where id = (select min(id) from {table})")
 
     _, verdict = ran(pair[0], tmp_path, before_verify=lose_one)

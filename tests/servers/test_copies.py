@@ -211,3 +211,11 @@ def test_a_tool_that_does_not_end_is_said(copies: Copies) -> None:
     with pytest.raises(TargetUnreachable, match="psql of node copies did not end within"):
         copies.node.tool("psql", "-h", "127.0.0.1", "-p", str(copies.node.port), "-U", "postgres", "-d", "postgres",
                          "-c", "select pg_sleep(600)", timeout_s=0.2)  # fmt: skip
+
+
+def test_nothing_of_it_lies_in_shared_memory(copies: Copies) -> None:
+    """A killed server's segments in /dev/shm would stay until the machine is started again; its folder goes."""
+    with copies.connect("shop") as sql:
+        pid = sql.execute("select pg_backend_pid()").fetchone()[0]
+        maps = Path(f"/proc/{pid}/maps").read_text()
+    assert "pg_dynshmem" in maps and "/dev/shm" not in maps

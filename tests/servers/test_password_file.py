@@ -33,7 +33,7 @@ def test_a_program_logs_in_and_no_process_shows_how(pair: tuple[Node, Node]) -> 
     tools = PostgresTools(primary.bin, primary.account.popen_arguments())
     look = "\\! cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null"
     at = Server(primary.port, password=primary.password)
-    said = tools.run("psql", *at.arguments, "-Atc", "select 'in'", "-c", look, "postgres", password=at.password)
+    said = tools.run("psql", *at.arguments, "-Atc", "select 'in'", "-c", look, "postgres", at=at)
     assert said.out.startswith("in\n"), said.err
     assert primary.password not in said.out + said.err
     for path in Path("/proc").glob("[0-9]*/environ"):

@@ -36,7 +36,7 @@ class Relay:
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        self._reset()
+        self.reset()
 
     def _accept(self) -> None:
         while True:
@@ -48,7 +48,7 @@ class Relay:
             with self._lock:
                 self._open += [client, server]
             if self._left == 0:
-                self._reset()
+                self.reset()
                 continue
             for source, sink, counted in ((client, server, False), (server, client, True)):
                 threading.Thread(target=self._pass_on, args=(source, sink, counted), daemon=True).start()
@@ -60,7 +60,7 @@ class Relay:
                 sink.sendall(now)
                 if counted and self._left == 0:
                     if not self._stall_s:
-                        self._reset()
+                        self.reset()
                         return
                     time.sleep(self._stall_s)
                     self._left = None
@@ -75,7 +75,8 @@ class Relay:
             self.answered_bytes += len(data)
         return data
 
-    def _reset(self) -> None:
+    def reset(self) -> None:
+        """Reset every connection there is, now."""
         with self._lock:
             gone, self._open = self._open, []
         for each in gone:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +18,11 @@ from chaosday.lab.stands import stand
 from chaosday.model.store import NoEffect, Session, Store, Unanswered
 from chaosday.model.target import Target
 from chaosday.registry import member, members
+from chaosday.targets.kafka import Kafka
 from tests.lab.machine import absent
 from tests.stores.relay import Relay
 
-pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("stores")]
+pytestmark = [pytest.mark.lab]
 SPACE = "test_space"
 CUTS = 7
 
@@ -32,6 +34,8 @@ class Bench:
     stand: str
     fact: str
     asks: frozenset[str]
+    relayed: bool = True
+    """Whether a relay can stand before it: a cluster sends its clients to where it says that it is."""
 
 
 SQL = frozenset({"set", "register", "txn"})
@@ -41,14 +45,17 @@ BENCHES = {
     "sqlite_file": Bench("", "db.sqlite", SQL),
     "duckdb_file": Bench("", "db.duckdb", SQL),
     "parquet_folder": Bench("", ".", frozenset({"set"})),
+    "delta_table": Bench("", ".", SQL),
+    "iceberg_table": Bench("", ".", SQL),
     "line_store": Bench("embedded", "server", SQL),
     "redis": Bench("redis", "server", frozenset({"set", "register"})),
     "etcd": Bench("etcd", "a", frozenset({"set", "register"})),
     "nats": Bench("nats", "server", frozenset({"queue"})),
     "s3_store": Bench("object_store", "server", frozenset({"register", "generate"})),
     "rabbitmq": Bench("rabbitmq", "server", frozenset({"queue"})),
+    "kafka": Bench("kafka", "server", frozenset({"log"}), relayed=False),
 }
-SERVERS = [kind for kind, made in BENCHES.items() if made.stand]
+SERVERS = [kind for kind, made in BENCHES.items() if made.stand and made.relayed]
 QUEUES = [kind for kind, made in BENCHES.items() if "queue" in made.asks]
 
 
@@ -75,6 +82,10 @@ def bench(request: pytest.FixtureRequest) -> Iterator[tuple[Bench, Target, dict[
             target = member("targets", request.param).model_validate({"path": str(folder / made.fact)})
             assert isinstance(target, Target)
             yield made, target, {}
+            return
+        if made.stand == "kafka":
+            facts = request.getfixturevalue("kafka_lab")
+            yield made, Kafka.model_validate(facts[made.fact]), facts
             return
         try:
             with stand(made.stand, folder, {}) as facts:
@@ -151,12 +162,27 @@ def _generate(session: Session) -> None:
     assert len(set(given)) == 5
 
 
+def _log(session: Session) -> None:
+    """Each message at an offset of its own, in the order in which they were sent; and that there are no more."""
+    session.ask("assign", None, [0, 1])
+    sent = [session.ask("send", None, [["send", 1, n]])[0] for n in range(20)]
+    assert [offset for _, _, (offset, _) in sent] == list(range(20))
+    seen: list[Any] = []
+    until = time.monotonic() + 60
+    while len(seen) < 20 and time.monotonic() < until:
+        seen += session.ask("poll", None, [["poll"]])[0][1].get("1", [])
+    assert seen == [[n, n] for n in range(20)]
+    with pytest.raises(NoEffect):
+        session.ask("send", None, [["send", 9, 1]])
+
+
 HOLDS: dict[str, Callable[[Session], None]] = {
     "set": _set,
     "register": _register,
     "txn": _txn,
     "queue": _queue,
     "generate": _generate,
+    "log": _log,
 }
 
 
@@ -170,7 +196,12 @@ def test_it_holds_what_it_was_told(bench: tuple[Bench, Target, dict[str, Any]], 
 
 def test_where_nobody_is_there_is_no_answer(bench: tuple[Bench, Target, dict[str, Any]]) -> None:
     """An error of ours in one line, without secrets; never a made-up answer."""
-    where = {"port": 1, "path": Path("/nowhere/db.sqlite"), "endpoint_url": "http://127.0.0.1:1"}
+    where = {
+        "port": 1,
+        "path": Path("/nowhere/db.sqlite"),
+        "endpoint_url": "http://127.0.0.1:1",
+        "brokers": "127.0.0.1:1",
+    }
     elsewhere = {name: value for name, value in where.items() if hasattr(bench[1], name)}
     assert elsewhere
     nowhere = bench[1].model_copy(update=elsewhere)
@@ -213,6 +244,7 @@ ACTS: dict[str, Callable[[Target, frozenset[str]], Any]] = {
 }
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("bench", SERVERS, indirect=True)
 @pytest.mark.parametrize("act", ACTS)
 def test_a_conversation_that_is_cut_short_is_no_traceback(

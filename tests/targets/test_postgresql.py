@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 from pydantic import SecretStr, ValidationError
 
 from chaosday.errors import AccessDenied, ChaosdayError, InvalidExperiment, TargetUnreachable
+from chaosday.mechanisms.hosts.postgres_tools import PostgresTools, server_of
 from chaosday.model.experiment import parse
-from chaosday.model.target import Sql
+from chaosday.model.target import Postgres
 from chaosday.servers.ports import free_port
 from chaosday.servers.postgres import Node
 from chaosday.targets.postgresql import PostgreSQL
@@ -81,9 +85,38 @@ def test_a_url_of_another_kind_is_refused() -> None:
         PostgreSQL.model_validate({"url": "mysql://x/y"})
 
 
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({}, {}),
+        ({"sslmode": "require"}, {"PGSSLMODE": "require"}),
+        (
+            {"sslmode": "prefer", "tls": {"server_name": "db.test"}},
+            {"PGSSLMODE": "verify-full", "PGSSLROOTCERT": "system", "PGHOSTADDR": "127.0.0.1"},
+        ),
+    ],
+)
+def test_postgresql_s_programs_are_told_how_it_is_reached(
+    fields: dict[str, Any], said: dict[str, str], tmp_path: Path
+) -> None:
+    """As our own connections are: the password would go to anybody who answers there."""
+    (tmp_path / "psql").write_text('#!/bin/sh\necho "host $2"\nenv | grep ^PG | grep -v TIMEOUT\n')
+    (tmp_path / "psql").chmod(0o700)
+    at = server_of(PostgreSQL.model_validate(fields))
+    told = PostgresTools(tmp_path).run("psql", *at.arguments, at=at).lines
+    assert told[0] == f"host {'db.test' if 'tls' in fields else '127.0.0.1'}"
+    assert dict(each.split("=", 1) for each in told[1:]) == said
+
+
+def test_every_address_of_a_host_is_tried_under_the_name_that_was_given() -> None:
+    """As libpq does for a name of its own: one server there may listen by IPv6 alone."""
+    found = PostgreSQL.model_validate({"host": "::1", "tls": {"server_name": "db.test"}}).libpq()
+    assert (found["host"], found["hostaddr"]) == ("db.test", "::1")
+
+
 def test_the_password_comes_from_the_named_variable(pair: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a password field the environment variable is asked."""
     monkeypatch.setenv("SALES_PASSWORD", pair[0].password)
     target = PostgreSQL(port=pair[0].port, password_env="SALES_PASSWORD")
-    with target.capability(Sql).connect() as connection:
+    with target.capability(Postgres).connect() as connection:
         assert connection.execute("select 1").fetchone() == (1,)

@@ -26,9 +26,9 @@ def hands(served: Served, pair: tuple[Node, Node]) -> Hands:
     return Hands(served, pair[0])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """One browser for all."""
+    """One browser for a module; while it is open an event loop runs, and asyncio in other modules would refuse."""
     with browser() as started:
         yield started
 

@@ -13,8 +13,8 @@ import psutil
 import psycopg
 
 from chaosday.record.journal import open_faults, read
+from chaosday.record.owner import owner_lives
 from chaosday.servers.postgres import Node
-from chaosday.undo.recovery import owner_lives
 from tests.leftovers import processes_of
 from tests.ui.serving import Served
 

@@ -14,7 +14,7 @@ from playwright.sync_api import TimeoutError as PlaywrightTimeout
 from tests.lab.browser import picture
 from tests.ui.serving import Served
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(3600), pytest.mark.xdist_group("ui")]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(3600)]
 PATIENCE_S = 900
 SHORT_MS = 60_000
 CLICK_MS = 10_000

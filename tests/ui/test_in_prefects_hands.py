@@ -12,7 +12,7 @@ import pytest
 
 from tests.ui.hands import Hands, ended_inconclusive, until
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(3600), pytest.mark.xdist_group("ui")]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(3600)]
 NOWHERE = {"host": "127.0.0.1", "port": 1}
 
 
@@ -42,6 +42,7 @@ def test_retries_do_not_retry_a_verdict(hands: Hands) -> None:
     assert len(run.directories()) == 1
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize(
     ("deployment", "parameters", "said"),
     [

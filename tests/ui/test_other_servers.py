@@ -22,7 +22,7 @@ from tests.lab.machine import absent
 from tests.ui.hands import Hands, ended_inconclusive, until
 from tests.ui.serving import Served
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(3600), pytest.mark.xdist_group("ui")]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(3600)]
 # Laid over our own packages, which have everything else that these servers need.
 SERVERS = {"3.7.8": ["prefect==3.7.8"], "3.9.1": ["prefect==3.9.1", "whenever>=0.10.5,<0.12"]}
 

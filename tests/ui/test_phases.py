@@ -13,7 +13,7 @@ import pytest
 
 from tests.ui.hands import PHASES, Hands, ended_inconclusive, until
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(3600), pytest.mark.xdist_group("ui")]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(3600)]
 
 
 UNDONE = ("rollback", "verify")

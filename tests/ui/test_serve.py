@@ -25,7 +25,7 @@ from tests.leftovers import processes_of
 from tests.ui.hands import Hands, ended_inconclusive, until
 from tests.ui.serving import Served, serving
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(3600), pytest.mark.xdist_group("ui")]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(3600)]
 PATIENCE_S = 900
 
 
@@ -131,6 +131,7 @@ def test_a_command_beside_it_logs_in_by_itself(served: Served, tmp_path: Path) -
     assert "beside" in names
 
 
+@pytest.mark.slow
 def test_a_team_keeps_it_in_postgresql(pair: tuple[Node, Node], tmp_path: Path) -> None:
     """With a connection address in the environment the server's state is in that database, and its password nowhere.
 

@@ -102,6 +102,18 @@ def test_shellcheck_has_nothing_to_say(name: str) -> None:
     assert (done.returncode, done.stdout) == (0, "")
 
 
+def test_an_undo_is_kept_to_the_byte(ground: Ground) -> None:
+    """Blanks, backslashes, empty lines and per cents of it, and the words that part it from the residue script, which
+    may have a line like them itself."""
+    script = "  echo 'a\\tb\\\\c' '%s' \\\n\t'd '\n\n[ -n x ]\n"
+    lease = ground.lease(ttl_s=600, script=script)
+    seen = Undo(script=script, residue_script="echo a\n\n--residue--() { :; }\n# \\n")
+    ground.leases.arm(lease.model_copy(update={"undo": seen}))
+    stored = ground.state / lease.id
+    assert (stored / "undo").read_text() == f"# undo of {lease.id}\n{script}\n"
+    assert (stored / "residue").read_text() == f"{seen.residue_script}\n"
+
+
 def test_it_fires_by_itself_and_leaves_nothing(ground: Ground) -> None:
     """At the deadline the undo runs, and then lease, watcher, script and directory are gone."""
     ground.thing.touch()

@@ -44,7 +44,8 @@ def test_a_table_that_is_gone_has_lost_every_row(pair: tuple[Node, Node], tmp_pa
         if step.phase == "observe":
             with target_of(pair[0]).connect() as connection:
                 for workload in run.workloads.prepared:
-                    connection.execute(f"drop table if exists {workload.table}")  # type: ignore[attr-defined]
+                    table = workload.table  # type: ignore[attr-defined]
+                    connection.execute(f"drop table if exists chaosday.{table}")
 
     try:
         with run, listening(drop):

@@ -11,7 +11,7 @@ import pytest
 from chaosday.clients.driver import Driver
 from chaosday.clients.ledger import checksum
 from chaosday.model.history import FAILED, OK, STATUSES, UNKNOWN, History
-from chaosday.model.target import Sql
+from chaosday.model.target import Postgres
 from chaosday.model.workload import Workload
 from chaosday.record.recorder import seal
 from chaosday.servers.postgres import Node
@@ -97,14 +97,14 @@ def test_an_error_of_the_statement_is_failed_and_a_lost_connection_is_unknown(
     workload.prepare(target)
     stop = threading.Event()
     runner = threading.Thread(target=workload.run, args=(target, tmp_path / "history", stop, 1))
-    with target.capability(Sql).connect() as admin, target.capability(Sql).connect() as observer:
-        admin.execute(f"alter table {workload.table} add constraint small check (id % 50 <> 49)")
+    with target.capability(Postgres).connect() as admin, target.capability(Postgres).connect() as observer:
+        admin.execute(f"alter table chaosday.{workload.table} add constraint small check (id % 50 <> 49)")
         runner.start()
         killed = 0
         while killed < 3:
             # Killed in the middle of an insert, which a lock on the table holds up.
             with admin.transaction():
-                admin.execute(f"lock table {workload.table} in exclusive mode")
+                admin.execute(f"lock table chaosday.{workload.table} in exclusive mode")
                 waiting = (
                     "select pid from pg_stat_activity where application_name = 'chaosday' and wait_event_type = 'Lock'"
                 )
@@ -130,8 +130,8 @@ def test_a_hanging_operation_is_cut_and_unknown(pair: tuple[Node, Node], tmp_pat
     workload.prepare(target)
     stop = threading.Event()
     runner = threading.Thread(target=workload.run, args=(target, tmp_path / "history", stop, 1))
-    with target.capability(Sql).connect() as admin, admin.transaction():
-        admin.execute(f"lock table {workload.table} in exclusive mode")
+    with target.capability(Postgres).connect() as admin, admin.transaction():
+        admin.execute(f"lock table chaosday.{workload.table} in exclusive mode")
         runner.start()
         waited = threading.Event()
         while sum(b'"status":"unknown"' in file.read_bytes() for file in (tmp_path / "history").glob("*.jsonl")) == 0:
@@ -166,6 +166,6 @@ def test_preparing_and_cleaning_up_can_be_repeated(pair: tuple[Node, Node], work
     target = target_of(pair[0])
     for act in (workload.prepare, workload.prepare, workload.clean_up, workload.clean_up):
         act(target)
-    with target.capability(Sql).connect() as connection:
+    with target.capability(Postgres).connect() as connection:
         left = connection.execute("select count(*) from pg_tables where tablename like '%\\_again'").fetchone()
     assert left == (0,)

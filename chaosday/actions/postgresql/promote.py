@@ -10,7 +10,7 @@ from pydantic import Field
 
 from chaosday.errors import TargetUnreachable, UnknownName
 from chaosday.model.action import Action
-from chaosday.model.target import Route, Sql, Target
+from chaosday.model.target import Postgres, Route, Target
 
 
 class PostgresPromote(Action):
@@ -26,7 +26,7 @@ class PostgresPromote(Action):
 
     def act(self, targets: Mapping[str, Target]) -> str:
         started = time.monotonic()
-        with targets[self.target].capability(Sql).connect() as connection:
+        with targets[self.target].capability(Postgres).connect() as connection:
             connection.execute("select pg_promote(false)")
             while connection.execute("select pg_is_in_recovery()").fetchone()[0]:
                 if time.monotonic() - started > self.timeout_s:

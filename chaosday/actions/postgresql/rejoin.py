@@ -10,7 +10,7 @@ from pydantic import Field
 
 from chaosday.errors import CapabilityMissing, TargetUnreachable
 from chaosday.model.action import Action
-from chaosday.model.target import ServerFiles, Sql, Target
+from chaosday.model.target import Postgres, ServerFiles, Target
 from chaosday.servers.postgres import node_of, rewind
 
 REWIND_S = 3600.0
@@ -40,7 +40,7 @@ class PostgresRejoin(Action):
             node_of(self.target, old.capability(ServerFiles)),
             node_of(self.source, new.capability(ServerFiles)),
         )
-        with new.capability(Sql).connect() as connection:
+        with new.capability(Postgres).connect() as connection:
             streaming = "select count(*) from pg_stat_replication where state = 'streaming'"
             while not connection.execute(streaming).fetchone()[0]:
                 if time.monotonic() - started > self.timeout_s:

@@ -14,8 +14,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import pyarrow as pa
+
 from chaosday.errors import MalformedHistory
 from chaosday.model.history import History, token_of
+from chaosday.record.logs import DATA, REBALANCED, TAKES, rebalanced_keys
 from chaosday.record.transactions import column, is_mop, with_transactions
 
 TYPES = ("invoke", "ok", "fail", "info")
@@ -58,6 +61,7 @@ class _Rows:
     end_ns: list[int | None] = field(default_factory=list)
     status: list[str] = field(default_factory=list)
     error: list[str | None] = field(default_factory=list)
+    moved: dict[int, list[str]] = field(default_factory=dict)
     independent: bool = False
 
     def begin(self, process: int, event: Mapping[str, Any], at_ns: int) -> int:
@@ -80,6 +84,8 @@ class _Rows:
         self.status[row] = _STATUS[event["type"]]
         error = event.get("error")
         self.error[row] = None if error is None else str(error)
+        if moved := rebalanced_keys(event.get("rebalance-log")):
+            self.moved[row] = moved
 
     def _mark(self, event: Mapping[str, Any]) -> None:
         self.independent |= event.get("independent") is True or type(event.get("value")) is Pair
@@ -97,6 +103,8 @@ def paired(
     read with what there is.
     """
     rows = _Rows(independent=independent)
+    answers_only = _answers_only(events)
+    strict = strict and not answers_only
     open_at: dict[int, list[int]] = {}
     others: Counter[str] = Counter()
     processes = _Processes(events)
@@ -131,6 +139,8 @@ def paired(
             row = rows.begin(process, event, at_ns)
         rows.end(row, event, at_ns)
     notes = [f"{count} events of {name} are not operations" for name, count in sorted(others.items())]
+    if answers_only:
+        notes.append("it holds no invocations: every operation is taken to begin when it ended")
     pairs = _all_pairs(rows)
     # Beside writes of pairs alone, a compare-and-set of a scalar to a pair could never succeed: [k [old new]] says it.
     if rows.independent or (pairs and "cas" in rows.f):
@@ -138,6 +148,12 @@ def paired(
     elif pairs:
         notes.append(_PAIRS)
     return _history(rows), tuple(notes)
+
+
+def _answers_only(events: Sequence[Any]) -> bool:
+    """Whether these are ends of sends and polls alone: logs are judged by what was answered, not by when it began."""
+    maps = [event for event in events if isinstance(event, Mapping)]
+    return bool(maps) and all(event.get("type") != "invoke" and event.get("f") in (*DATA, *TAKES) for event in maps)
 
 
 class _Processes:
@@ -196,7 +212,11 @@ def _history(rows: _Rows) -> History:
         "error": rows.error,
     }
     if not transactional:
-        return History.from_columns({**columns, "value": rows.asked, "result": rows.got})
+        history = History.from_columns({**columns, "value": rows.asked, "result": rows.got})
+        if not rows.moved:
+            return history
+        moved = pa.array([rows.moved.get(row) for row in range(len(rows.f))], pa.list_(pa.string()))
+        return History(history.table.append_column(REBALANCED, moved))
     done = [got if got is not None else asked for asked, got in zip(rows.asked, rows.got, strict=True)]
     return with_transactions(History.from_columns(columns), column([mops or [] for mops in done]))
 

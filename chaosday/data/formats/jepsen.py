@@ -15,6 +15,7 @@ from chaosday.data.formats.events import Imported, paired
 from chaosday.data.formats.json_text import loader
 from chaosday.errors import MalformedHistory, UsageError
 from chaosday.model.history import UNKNOWN, History
+from chaosday.record.logs import REBALANCED
 from chaosday.record.recorder import collector_off
 from chaosday.record.transactions import COLUMN, Transactions
 
@@ -123,6 +124,8 @@ def events_of(history: History) -> Iterator[dict[str, Any]]:
             ended = {"type": _TYPES[row["status"]], **common, "value": asked if got is None else got, "time": at}
             if row["error"] is not None:
                 ended["error"] = row["error"]
+            if row.get(REBALANCED):
+                ended["rebalance-log"] = [{"keys": row[REBALANCED]}]
             events.append((at, 0 if at > row["start_ns"] else 2, ended))
     # A completion comes before an invocation of the same instant, except the operation's own.
     for index, (_, _, event) in enumerate(sorted(events, key=lambda item: item[:2])):

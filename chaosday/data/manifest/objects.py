@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 import xxhash
@@ -13,6 +13,7 @@ from chaosday.data.manifest.tree import EARLIER_KEPT, Header, Manifest, Piece, w
 from chaosday.errors import AccessDenied, ChaosdayError, TargetUnreachable
 
 WORKERS = 8
+CHANGED = "it changed while the manifest was made: a listing has many pages, and is of no one moment; make it again"
 
 
 def of_objects(
@@ -28,7 +29,8 @@ def of_objects(
 
     Without ``reread`` a piece's digest stands for the ETag, and older versions of the listing are its
     past. With it, the bytes of the listed version are read and hashed, the only way to see rot below
-    the store's own checks. Objects that cannot be read are listed as unread.
+    the store's own checks. Objects that cannot be read are listed as unread, and so is what a second listing at the end
+    has otherwise: it came, went or was written meanwhile.
     """
     versions = _versions(bucket, prefix)
     current = bucket.listing(prefix)
@@ -57,9 +59,17 @@ def of_objects(
             done += found.size_bytes
             if progress:
                 progress(done, total)
+    unread |= dict.fromkeys(_changed(current, bucket.listing(prefix)), CHANGED)
+    pieces = [piece for piece in pieces if piece.name not in unread]
     header = Header("objects", f"s3://{bucket.name}/{prefix}", iso((clock or SystemClock()).wall_ns()),
                     "bytes" if reread else "etag", unread=unread)  # fmt: skip
     return Manifest.build(header, pieces)
+
+
+def _changed(before: Iterable[Listed], after: Iterable[Listed]) -> list[str]:
+    """The keys of which two listings say different things."""
+    one, other = ({found.key: (found.size_bytes, found.etag) for found in each} for each in (before, after))
+    return sorted(key for key in one.keys() | other.keys() if one.get(key) != other.get(key))
 
 
 def _versions(bucket: Bucket, prefix: str) -> dict[str, list[Listed]]:

@@ -18,7 +18,7 @@ from chaosday.data.reconcile.forms import canonical_sql, register
 from chaosday.data.reconcile.kinds import Field, common_kind
 from chaosday.data.reconcile.options import DiffOptions, Pair, pair_columns
 from chaosday.data.reconcile.result import DiffResult
-from chaosday.data.reconcile.sides import Side
+from chaosday.data.reconcile.sides import LAKES, Side
 from chaosday.data.reconcile.sql import listed, statement
 from chaosday.data.reconcile.workspace import Workspace, room
 from chaosday.errors import MalformedInput
@@ -51,6 +51,15 @@ class Source(Protocol):
 
 def open_source(side: Side, label: str, patience: Patience) -> Source:
     """The source for a side's engine; imported only when asked for."""
+    if side.engine in LAKES:
+        from chaosday.data.reconcile.sources.lake import LakeSource
+
+        return LakeSource(side, label)
+    return _of_files(side, label) if side.engine in {"duckdb", "s3", "file"} else _of_server(side, label, patience)
+
+
+def _of_server(side: Side, label: str, patience: Patience) -> Source:
+    """Of what is asked by a client, and may make it wait."""
     if side.engine == "postgresql":
         from chaosday.data.reconcile.sources.postgresql import PostgresSource
 
@@ -59,10 +68,12 @@ def open_source(side: Side, label: str, patience: Patience) -> Source:
         from chaosday.data.reconcile.sources.mysql import MysqlSource
 
         return MysqlSource(side, label, patience)
-    if side.engine == "sqlite":
-        from chaosday.data.reconcile.sources.sqlite import SqliteSource
+    from chaosday.data.reconcile.sources.sqlite import SqliteSource
 
-        return SqliteSource(side, label, patience)
+    return SqliteSource(side, label, patience)
+
+
+def _of_files(side: Side, label: str) -> Source:
     if side.engine == "duckdb":
         from chaosday.data.reconcile.sources.duckdb_file import DuckdbSource
 
@@ -78,7 +89,7 @@ def open_source(side: Side, label: str, patience: Patience) -> Source:
 
 def diff_across(left: Side, right: Side, options: DiffOptions) -> DiffResult:
     """Compare two sides of any engines by their canonical rows."""
-    with _duckdb_errors(), room(), contextlib.ExitStack() as stack:
+    with reading_files(), room(), contextlib.ExitStack() as stack:
         sources = []
         for side, label in ((left, "left"), (right, "right")):
             sources.append(open_source(side, label, options.patience))
@@ -186,7 +197,8 @@ def _bad_buckets(database: duckdb.DuckDBPyConnection, views: Sequence[str], *, k
 
 
 @contextlib.contextmanager
-def _duckdb_errors() -> Iterator[None]:
+def reading_files() -> Iterator[None]:
+    """Inside, what DuckDB cannot read of a file is one line."""
     import duckdb
 
     try:

@@ -19,7 +19,8 @@ class DiffOptions:
     column's name on the left to its name on the right. ``tolerances`` is in the column's own unit
     (seconds for times). ``output`` is the Parquet file that gets all differences. ``pull`` reads both
     sides through this machine even where the databases could hash by themselves. ``patience`` says how
-    long locks and silent servers are waited for.
+    long locks and silent servers are waited for. ``moments`` says that each PostgreSQL side is meant as of its own
+    snapshot, so that it may be written to meanwhile.
     """
 
     key: tuple[str, ...] = ()
@@ -31,6 +32,7 @@ class DiffOptions:
     output: Path | None = None
     pull: bool = False
     patience: Patience = field(default_factory=Patience)
+    moments: bool = False
 
     def stated(self) -> list[str]:
         """What is left out, mapped or tolerated, in words that nobody overlooks."""

@@ -53,7 +53,7 @@ def diff_postgres(left: PostgresSide, right: PostgresSide, options: DiffOptions)
     seen = [None if hasher.side.is_plain_table else own for hasher, own in zip(hashers, buckets, strict=True)]
     del buckets
     _fetch_and_compare(hashers, bad, [*key_cells, *cells], result, options)
-    for hasher, mark, before in zip(hashers, marks, seen, strict=True):
+    for hasher, mark, before in zip(hashers, marks, seen, strict=True) if not options.moments else ():
         _note_changes(hasher, mark, before, result)
     return result
 

@@ -13,7 +13,7 @@ from chaosday.data.connections.address import ENCODED, Address
 from chaosday.data.reconcile.query import bare_query, is_query
 from chaosday.errors import UsageError
 
-Engine = Literal["postgresql", "mysql", "sqlite", "duckdb", "file", "s3"]
+Engine = Literal["postgresql", "mysql", "sqlite", "duckdb", "file", "s3", "delta", "iceberg"]
 _SCHEMES: dict[str, Engine] = {
     "postgresql": "postgresql",
     "postgres": "postgresql",
@@ -23,7 +23,8 @@ _SCHEMES: dict[str, Engine] = {
     "duckdb": "duckdb",
 }
 _SUFFIXES = {".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".tsv": "csv"}
-SYNTAX = "write URL#TABLE, URL#SELECT ..., a Parquet or CSV path or glob, or s3://BUCKET/KEY"
+SYNTAX = "write URL#TABLE, URL#SELECT ..., a Parquet or CSV path or glob, s3://BUCKET/KEY or delta://FOLDER"
+LAKES = ("delta", "iceberg")
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,8 @@ class Side:
     """Where rows are: an engine, an address without the driver's name, and a table, query or path.
 
     ``table`` may carry a schema (``schema.table``). ``path`` is a file, a glob, or ``bucket/key``;
-    ``version`` an S3 version id. ``str()`` of a side never shows a password.
+    ``version`` an S3 version id, the version of a Delta table, or a snapshot, branch or tag of an Iceberg one.
+    ``str()`` of a side never shows a password.
     """
 
     engine: Engine
@@ -50,18 +52,44 @@ class Side:
             address, _, options = rest.partition("?")
             version = dict(parse_qsl(options)).get("versionId", "")
             return cls("s3", path=address, form=_form(address), version=version)
+        if scheme.partition("+")[0] in LAKES and separator:
+            return cls._lake(scheme, rest)
         if not separator:
             return cls("file", path=text, form=_form(text))
         if scheme == "file":
             return cls("file", path=rest, form=_form(rest))
         engine = _SCHEMES.get(scheme.partition("+")[0])
         if engine is None:
-            raise UsageError(f"no engine called {scheme!r}; there are {', '.join(_SCHEMES)}, s3 and files")
+            raise UsageError(f"no engine called {scheme!r}; there are {', '.join([*_SCHEMES, *LAKES])}, s3 and files")
         address, what = _split(rest)
         side = cls(engine, url=f"{engine}://{address}")
         if engine in {"postgresql", "mysql"}:
             Address.parse(side.url)
         return side.reading(what) if what else side
+
+    @classmethod
+    def _lake(cls, scheme: str, rest: str) -> Side:
+        """``delta://FOLDER``, ``delta+s3://BUCKET/PREFIX``, ``iceberg://CATALOGUE#NAMESPACE.TABLE`` and their like."""
+        address, hash_sign, table = rest.partition("#")
+        address, _, asked = address.partition("?")
+        table, _, after = table.partition("?")
+        format_, _, how = scheme.partition("+")
+        word = "version" if format_ == "delta" else "snapshot"
+        options = dict(parse_qsl(asked or after, keep_blank_values=True))
+        if set(options) - {word} or (format_ == "delta" and not options.get(word, "0").isdecimal()):
+            raise UsageError(f"a {format_} table is read at ?{word}=..., and no other option")
+        if format_ == "delta":
+            if how not in {"", "s3"} or hash_sign or not address:
+                raise UsageError("write delta://FOLDER or delta+s3://BUCKET/PREFIX, and ?version=N where it matters")
+            uri = f"s3://{address}" if how else address
+            return cls("delta", url=uri, path=uri, version=options.get(word, ""))
+        alone = address.endswith(".metadata.json")
+        if not address or (not table and not alone):
+            raise UsageError(
+                "write iceberg://CATALOGUE#NAMESPACE.TABLE, iceberg+sqlite://FILE#..., iceberg+http://...#..."
+            )
+        path = address if alone else ""
+        return cls("iceberg", url=f"{scheme}://{address}", table=table, path=path, version=options.get(word, ""))
 
     def reading(self, what: str) -> Side:
         """The same store, reading a table or, where it starts with select or with, a query."""
@@ -102,6 +130,9 @@ class Side:
         return unquote(self.url.partition("://")[2].partition("?")[0].removeprefix("/"))
 
     def __str__(self) -> str:
+        if self.engine in LAKES:
+            shown = self.path or f"{self.table} in {self.url}"
+            return f"{shown} at {self.version}" if self.version else shown
         if self.path:
             shown = f"s3://{self.path}" if self.engine == "s3" else self.path
             return f"{shown}?versionId={self.version}" if self.version else shown

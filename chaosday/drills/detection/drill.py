@@ -6,8 +6,9 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from chaosday.model.any_of import any_of
 from chaosday.model.base import Model
-from chaosday.model.experiment import ENVIRONMENT, Guard, any_of, validated
+from chaosday.model.experiment import ENVIRONMENT, Guard, validated
 
 
 class Monitor(Model):

@@ -9,9 +9,12 @@ from pydantic import Field, model_validator
 
 from chaosday.drills.detection.drill import Monitor
 from chaosday.drills.gameday.outages import OutageLedger
+from chaosday.drills.gameday.rota import Shift
+from chaosday.model.any_of import any_of
 from chaosday.model.base import Model
 from chaosday.model.document import read_mapping
-from chaosday.model.experiment import ENVIRONMENT, Guard, any_of, validated
+from chaosday.model.experiment import ENVIRONMENT, Guard, validated
+from chaosday.safety.guardrails import Window
 
 Role = Literal["leader", "observer", "stopper", "team"]
 
@@ -29,6 +32,14 @@ class CriticalSystem(Model):
     """In the ledger's currency; a number that somebody signs beats a precise one."""
     monitors: list[Monitor] = []
     """What tells within a minute that its users are hurt; each has to be healthy at the start."""
+    error_budget: any_of("probes") | None = Field(default=None, title="Error budget")  # type: ignore[valid-type]
+    """Healthy while the objective leaves something to spend (``prometheus.query``); the day is refused without."""
+    depends_on: list[str] = []
+    """What it cannot do without: other systems, vendors, people; in the words of its users."""
+    experiments: list[str] = []
+    """The titles of the experiments that are its practice; ``chaosday campaign --systems`` says when it last was."""
+    drill_every_days: float = Field(default=30, gt=0)
+    """How old the youngest proof may become."""
 
 
 class Person(Model):
@@ -107,6 +118,12 @@ class GameDay(Model):
     ]
     flags: CaptureTheFlag = CaptureTheFlag()
     outages: OutageLedger = OutageLedger()
+    rota: list[Shift] = []
+    """Who is on call when; ``chaosday practice`` tells from it who was drilled."""
+    rota_file: Path | None = Field(default=None, title="Rota file")
+    """The same as an iCal file, beside this one: what PagerDuty, Opsgenie and calendars export."""
+    surprise: list[Window] = []
+    """When a drill may come by surprise, as agreed."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -146,6 +163,8 @@ class GameDay(Model):
         ]
         for n, system in enumerate(self.systems):
             used += [(f"systems.{n}.monitors.{m}", each.probe.target) for m, each in enumerate(system.monitors)]
+            if system.error_budget is not None:
+                used.append((f"systems.{n}.error_budget", system.error_budget.target))
         return used + [(f"abort.{n}", guard.probe.target) for n, guard in enumerate(self.guards())]
 
 

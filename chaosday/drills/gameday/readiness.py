@@ -40,6 +40,12 @@ def monitors_now(day: GameDay, targets: Mapping[str, Target]) -> list[Gap]:
             found.append(Gap(where=name, words=f"it gives no answer ({reading.words}); make it work before the day"))
         elif not reading.healthy:
             found.append(Gap(where=name, words=f"it is not healthy before anything was hurt: {reading.words}"))
+    for system in day.systems:
+        if (budget := system.error_budget) is not None and not (
+            reading := asked(budget, targets[budget.target])
+        ).healthy:
+            why = "nobody knows what is left" if reading.healthy is None else "nothing is left to spend"
+            found.append(Gap(where=f"error budget of {system.name}", words=f"{why}: {reading.words}"))
     return found
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chaosday.drills.pipelines.bench import Bench, Ran
-from chaosday.drills.pipelines.comparing import ROWS, TABLE, Comparator, Difference
+from chaosday.drills.pipelines.comparing import Comparator
+from chaosday.drills.pipelines.differences import ROWS, TABLE, Difference
 from chaosday.drills.pipelines.drill import Day
 from chaosday.drills.pipelines.golden import BASE, Golden
 from chaosday.drills.pipelines.points import Aim, Left, Point
@@ -33,6 +34,8 @@ class Attempt:
     text: str = ""
     last_commit: str = ""
     audit: bool = False
+    of_files: bool = False
+    """Whether it is where a file was changed, and not where a store was asked."""
     hit: bool = False
     why: str = ""
     ended: str = ""
@@ -66,7 +69,7 @@ class Attempts:
     def __init__(self, bench: Bench, golden: Golden, over: Callable[[], bool]) -> None:
         self.bench = bench
         self.golden = golden
-        self.comparator = Comparator(bench.copies, bench.value)
+        self.comparator = Comparator(bench.copies, bench.value, bench.scratch)
         self.doubts: list[str] = []
         self._over = over
         self._last: Ran | None = None
@@ -142,7 +145,8 @@ class Attempts:
 
     def _at(self, point: Point, way: str, audit: bool = False) -> Attempt:
         name = point.name if way == KILL else f"{point.name}.{way}"
-        return Attempt(name, way, self._states[point.left], point.text, point.last_commit, audit)
+        return Attempt(name, way, self._states[point.left], point.text, point.last_commit, audit,
+                       point.of_files)  # fmt: skip
 
     def _begin_anew(self) -> None:
         self.comparator.close()

@@ -14,11 +14,14 @@ from pathlib import Path
 from urllib.parse import quote
 
 from chaosday.drills.pipelines.drill import Day, PipelineDrill
+from chaosday.drills.pipelines.file_gate import FileGate
 from chaosday.drills.pipelines.folders import carry, digest
 from chaosday.drills.pipelines.points import Aim, Left
 from chaosday.errors import UsageError
 from chaosday.mechanisms.wire.conversation import Gate
 from chaosday.mechanisms.wire.proxy import WireProxy
+from chaosday.processes.file_acts import Files
+from chaosday.processes.forking import ForkServer, program_of
 from chaosday.processes.tree import Tree, marked
 from chaosday.servers.copies import Commits, Copies, Source
 from chaosday.servers.janitor import Janitor, end_server
@@ -43,6 +46,8 @@ class Ran:
     timed_out: bool = False
     uncovered: Counter[str] = field(default_factory=Counter)
     kept_off: Counter[str] = field(default_factory=Counter)
+    unseen: Counter[str] = field(default_factory=Counter)
+    """What changes files without asking."""
     daemons: int = 0
     in_flight: list[str] = field(default_factory=list)
     """What the server was still doing long after the client had died."""
@@ -112,6 +117,8 @@ class Bench:
         self.copies: Copies
         self.proxy: WireProxy
         self.runs = 0
+        self.forks: ForkServer | None = None
+        """Where runs of the command begin, if not each in a process of its own."""
         self._stack = contextlib.ExitStack()
         self._left: list[str] = []
         self._beside: Held | None = None
@@ -134,6 +141,7 @@ class Bench:
         self._stack.callback(lambda: self._left.extend(self.copies.close()))
         self.proxy = WireProxy(("127.0.0.1", self.copies.node.port)).start()
         self._stack.callback(self.proxy.close)
+        self._stack.callback(self.do_not_fork)
         for name, store in self.value.stores.items():
             file = Path(store.source) if store.source and store.original is None else None
             try:
@@ -153,12 +161,12 @@ class Bench:
         self.copies.keep(name)
         kept = self.scratch / "kept" / name
         shutil.rmtree(kept, ignore_errors=True)
-        carry(self.work, kept, self.value.state)
+        carry(self.work, kept, self.value.lives_on)
 
     def restore(self, name: str) -> None:
         """Stores and state as they were kept."""
         self.copies.restore(name)
-        carry(self.scratch / "kept" / name, self.work, self.value.state)
+        carry(self.scratch / "kept" / name, self.work, self.value.lives_on)
 
     def let_sequences_go_on(self) -> None:
         """Move the sequences of all stores on, as lost transactions move them."""
@@ -168,7 +176,7 @@ class Bench:
     def watch(self) -> Callable[[], Left]:
         """A way to ask what a crash would leave, counted from now on."""
         commits = Commits(self.copies)
-        return lambda: Left(*commits.look(), files=digest(self.work, self.value.state))
+        return lambda: Left(*commits.look(), files=digest(self.work, self.value.lives_on))
 
     def run(
         self,
@@ -186,7 +194,7 @@ class Bench:
         tree = self._tree(gate, day)
         ran = Ran(None, 0, "")
         try:
-            tree.start(self._refused)
+            tree.start(self._refused, self._files(gate))
             self.until(tree, ran, lambda: reached() or over())
             ran.daemons = len(tree.end()) if ran.code is not None else 0
         finally:
@@ -204,7 +212,7 @@ class Bench:
         tree = self._tree(aim, day)
         held, aside = Held(self, tree, Ran(None, 0, ""), over), self.scratch / f"aside-{self.runs}"
         try:
-            tree.start(self._refused)
+            tree.start(self._refused, self._files(aim))
             self.until(tree, held.ran, lambda: aim.reached.is_set() or over())
             tree.kill() if dead or held.ran.code is not None else tree.stop()
             held.dead = dead
@@ -224,7 +232,32 @@ class Bench:
         self._lay_out()
         self.proxy.reset(gate)
         log, mark = self.scratch / f"log-{self.runs}", f"{self.token}-{self.runs}"
-        return Tree(self._filled(self.value.command), self.work, self._variables(day), log, mark)
+        variables = self._variables(day)
+        forks = self.forks if self.forks and self.forks.variables == variables else None
+        return Tree(self._filled(self.value.command), self.work, variables, log, mark, forks)
+
+    def _files(self, gate: Gate) -> Files | None:
+        """What is watched of the files of a run; None where none live on."""
+        names = self.value.lives_on
+        return Files(self.work, names, FileGate(self.proxy, gate)) if names else None
+
+    def fork(self, day: Day) -> ForkServer | None:
+        """Have runs of that day begin in an interpreter that forks, with nothing imported yet; None where the command
+        is no program of Python's."""
+        self.do_not_fork()
+        self._lay_out()
+        variables = self._variables(day)
+        program = program_of(self._filled(self.value.command), self.work, variables.get("PATH", os.defpath))
+        if program is None:
+            return None
+        self.forks = ForkServer(program, self.work, variables)
+        return self.forks
+
+    def do_not_fork(self) -> None:
+        """Every run is a process of its own again; any number of times."""
+        if self.forks is not None:
+            self.forks.close()
+            self.forks = None
 
     def until(self, tree: Tree, ran: Ran, enough: Callable[[], bool]) -> None:
         """Wait until it ends, or it is enough, or too long."""
@@ -250,6 +283,7 @@ class Bench:
         ran.output = tree.output()
         ran.uncovered = Counter({a: n for a, n in tree.gate.opened.items() if self._is_uncovered(a)})
         ran.kept_off = tree.gate.kept_off
+        ran.unseen = tree.gate.unseen
         return ran
 
     def living(self) -> set[int]:
@@ -284,7 +318,7 @@ class Bench:
     def _set_aside(self, aside: Path) -> None:
         """The folder of a run that stands still is its own; the next one finds a copy of its state."""
         self.work.rename(aside)
-        carry(aside, self.work, self.value.state)
+        carry(aside, self.work, self.value.lives_on)
 
     def _lay_out(self) -> None:
         """The folder as a new run finds it: the user's, fresh, and the state of the run before."""
@@ -295,7 +329,7 @@ class Bench:
         else:
             fresh.mkdir()
         if self.work.exists():
-            carry(self.work, fresh, self.value.state)
+            carry(self.work, fresh, self.value.lives_on)
             shutil.rmtree(self.work, ignore_errors=True)
         fresh.rename(self.work)
 

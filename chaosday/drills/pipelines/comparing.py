@@ -10,21 +10,26 @@ from __future__ import annotations
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from chaosday.drills.pipelines.differences import (
+    CHANGED,
+    COLUMNS,
+    LOST,
+    ORPHAN,
+    TABLE,
+    TORN,
+    Difference,
+    told_apart,
+)
 from chaosday.drills.pipelines.drill import PipelineDrill
+from chaosday.drills.pipelines.filed import Content, contents
 from chaosday.errors import ChaosdayError
 from chaosday.servers.copies import Copies
 
-LOST, DUPLICATED, CHANGED, ORPHAN = "lost", "duplicated", "changed", "orphan"
-ROWS = (LOST, DUPLICATED, CHANGED, ORPHAN)
-TABLE = ("the table itself",)
-"""What stands in the place of rows where a table is missing, or should not be there."""
-COLUMNS = ("its columns are others",)
-_SAMPLE = 3
 _PATIENCE = "set lock_timeout = '10s'"
 """Nobody is left who would let go of a lock, but for a prepared transaction, which never does by itself."""
 _TABLES = """
@@ -54,19 +59,6 @@ class Table:
         return f"{self.store}.{self.schema}.{self.name}"
 
 
-@dataclass(frozen=True)
-class Difference:
-    """One kind of damage to one output: how many rows, and a few of them."""
-
-    output: str
-    kind: str
-    rows: int
-    sample: tuple[str, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self) | {"sample": list(self.sample)}
-
-
 @dataclass
 class Comparator:
     """Compares two copies of all stores, each named by its copy; the empty name is the stores as they are now.
@@ -77,9 +69,12 @@ class Comparator:
 
     copies: Copies
     value: PipelineDrill
+    scratch: Path | None = None
+    """The bench's folder, in which outputs that are files lie; without it they are not looked at."""
     _open: dict[str, Any] = field(default_factory=dict)
     _tables: dict[str, dict[str, Table]] = field(default_factory=dict)
     _digests: dict[tuple[str, Table, tuple[str, ...]], tuple[int, str]] = field(default_factory=dict)
+    _files: dict[str, dict[str, Content]] = field(default_factory=dict)
 
     def connection(self, store: str, copy: str) -> Any:
         """The connection through which it looks at a copy of a store."""
@@ -124,6 +119,36 @@ class Comparator:
                 differences.append(Difference(name, CHANGED, 1, COLUMNS))
             elif self.digest(golden, table) != self.digest(copy, table):
                 differences += self._row_by_row(table, golden, copy)
+        return [*differences, *self._compare_files(golden, copy)]
+
+    def files(self, copy: str) -> dict[str, Content]:
+        """The outputs that are files, by path, ``FOLDER/*.SUFFIX`` or ``PATH#TABLE``."""
+        if self.scratch is None or not self.value.files:
+            return {}
+        if not copy:
+            return contents(self.scratch / "work", self.value.files)
+        if copy not in self._files:
+            self._files[copy] = contents(self.scratch / "kept" / copy, self.value.files)
+        return self._files[copy]
+
+    def _compare_files(self, golden: str, copy: str) -> list[Difference]:
+        expected, found = self.files(golden), self.files(copy)
+        differences = [Difference(name, ORPHAN, 1, TABLE) for name in found if name not in expected]
+        for name, content in expected.items():
+            if name not in found:
+                differences.append(Difference(name, LOST, content.rows.total(), TABLE))
+                continue
+            if found[name].unreadable:
+                differences.append(Difference(name, TORN, 1, (found[name].unreadable,)))
+                continue
+            columns = self.kept_columns(name, content.columns)
+            if found[name].columns != content.columns or found[name].kinds_of(columns) != content.kinds_of(columns):
+                differences.append(Difference(name, CHANGED, 1, COLUMNS))
+            else:
+                said = told_apart(content.of(columns), found[name].of(columns))
+                differences += [
+                    Difference(name, kind, n, tuple(_shown(row) for row in rows)) for kind, (n, rows) in said.items()
+                ]
         return differences
 
     def digest(self, copy: str, table: Table, columns: Sequence[str] = ()) -> tuple[int, str]:
@@ -136,18 +161,22 @@ class Comparator:
 
     def compared(self, table: Table) -> list[str]:
         """The columns of a table that are not ignored."""
-        ignored = {
-            column
-            for pattern, columns in self.value.ignore.items()
-            if fnmatchcase(table.words, pattern)
-            for column in columns
-        }
-        return [column for column in table.columns if column not in ignored]
+        return self.kept_columns(table.words, table.columns)
+
+    def kept_columns(self, name: str, columns: Sequence[str]) -> list[str]:
+        """Those of an output's columns that are not ignored."""
+        ignored = {each for pattern, some in self.value.ignore.items() if fnmatchcase(name, pattern) for each in some}
+        return [column for column in columns if column not in ignored]
 
     def randomness(self, one: str, other: str) -> dict[str, list[str]]:
         """Of two undisturbed runs: the outputs that differ, each with the columns that do by themselves."""
         found: dict[str, list[str]] = {}
         for difference in self.compare(one, other):
+            first, second = (self.files(copy).get(difference.output) for copy in (one, other))
+            if first is not None and second is not None and difference.kind != TORN:
+                names = self.kept_columns(difference.output, first.columns)
+                found[difference.output] = [name for name in names if first.of([name]) != second.of([name])]
+                continue
             table = self.tables(one).get(difference.output)
             if table is None or difference.kind == ORPHAN:
                 found.setdefault(difference.output, [])
@@ -183,29 +212,17 @@ class Comparator:
 
     def _row_by_row(self, table: Table, golden: str, copy: str) -> list[Difference]:
         expected, found = self._counted(golden, table), self._counted(copy, table)
-        twice = Counter({h: found[h] - n for h, n in expected.items() if found[h] > n})
-        missing = Counter({h: n - found[h] for h, n in expected.items() if found[h] < n})
-        strange = Counter({h: n for h, n in found.items() if h not in expected})
-        changed = min(missing.total(), strange.total())
-        counts = {
-            DUPLICATED: (twice.total(), copy, twice),
-            CHANGED: (changed, copy, strange),
-            LOST: (missing.total() - changed, golden, missing),
-            ORPHAN: (strange.total() - changed, copy, strange),
-        }
         return [
-            Difference(table.words, kind, rows, self._sample(where, table, hashes))
-            for kind, (rows, where, hashes) in counts.items()
-            if rows
+            Difference(table.words, kind, rows, self._sample(golden if kind == LOST else copy, table, hashes))
+            for kind, (rows, hashes) in told_apart(expected, found).items()
         ]
 
     def _counted(self, copy: str, table: Table) -> Counter[str]:
         words = "select h, count(*) from (select md5({}) h from {}) q group by h"
         return Counter(dict(self._ask(copy, table, words, _row(self.compared(table)))))
 
-    def _sample(self, copy: str, table: Table, hashes: Counter[str]) -> tuple[str, ...]:
+    def _sample(self, copy: str, table: Table, chosen: Sequence[str]) -> tuple[str, ...]:
         row = _row(self.compared(table))
-        chosen = sorted(hashes)[:_SAMPLE]
         # No parameter: where one is given, every other % has to be doubled, and names may hold some.
         words = "select distinct left({}, 200) from {} where md5({}) = any({})"
         from psycopg import sql
@@ -220,6 +237,10 @@ class Comparator:
         asked = sql.SQL(words).format(row, sql.Identifier(table.schema, table.name))
         rows: list[Any] = self.connection(table.store, copy).execute(asked).fetchall()
         return rows
+
+
+def _shown(row: Sequence[str | None]) -> str:
+    return ("(" + ",".join("" if value is None else value for value in row) + ")")[:200]
 
 
 def _row(columns: Sequence[str]) -> Any:

@@ -8,8 +8,9 @@ from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field, ValidationError, field_validator, model_validator
 
+from chaosday.model.any_of import any_of
 from chaosday.model.base import Model
-from chaosday.model.experiment import ENVIRONMENT, Guard, any_of, in_words
+from chaosday.model.experiment import ENVIRONMENT, Guard, in_words
 from chaosday.targets.postgresql import PostgreSQL
 
 POINT = r"^(\d+\.(before|after)(\.(cut|late|zombie))?|end|)$"
@@ -94,9 +95,12 @@ class PipelineDrill(Model):
     state: list[str] = []
     """Files and folders, relative to ``folder``, that live on between runs; the rest is fresh in every run."""
     outputs: list[str] = ["*"]
-    """Shell patterns of STORE.SCHEMA.TABLE."""
+    """Shell patterns of STORE.SCHEMA.TABLE; what has a / in it is a file or folder of the pipeline's, relative to
+    ``folder``: ``lake/orders/``, ``./report.csv``. These live on between runs, too, and are compared by what is in
+    them: rows of CSV, Parquet, JSON, SQLite and DuckDB, else bytes."""
     ignore: dict[str, list[str]] = {}
-    """Columns that are not compared, by patterns of STORE.SCHEMA.TABLE: load times, surrogate keys."""
+    """Columns that are not compared, by patterns of STORE.SCHEMA.TABLE, or of FOLDER/*.SUFFIX, PATH and PATH#TABLE:
+    load times, surrogate keys."""
     reads_from: list[str] = []
     """Shell patterns of addresses (HOST:PORT) that the pipeline connects to and, by your word, only reads from."""
     days: list[Day] = [Day(), Day()]
@@ -112,6 +116,11 @@ class PipelineDrill(Model):
     budget: Budget = Budget()
     timeout_s: float = Field(default=600, gt=0, le=86_400)
     """How long one run of the command may take; a longer one is stuck."""
+    known: Path | None = None
+    """A file of causes that are known, as ``chaosday known`` writes it: they are told, and only others fail."""
+    preload: bool = True
+    """Whether a Python program's imports are done once, and its runs forked from there, where that makes no
+    difference; see docs/pipelines for what could not be seen."""
     only: str = Field(default="", pattern=POINT)
     """The one point to run, as a report names it: ``17.after``, ``17.after.cut``; no verdict comes of it."""
     targets: dict[str, any_of("targets")] = {}  # type: ignore[valid-type]
@@ -128,13 +137,29 @@ class PipelineDrill(Model):
         for number, day in enumerate(self.days):
             if strange := sorted(set(day.arrives) - set(self.stores)):
                 raise ValueError(f"days.{number}.arrives: no store is called {strange[0]!r}")
-        for path in self.state:
-            if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
-                raise ValueError(f"state: {path} has to lie in the folder of the pipeline")
+        for where, paths in (("state", self.state), ("outputs", self.files)):
+            for path in paths:
+                parts = PurePosixPath(path).parts
+                if PurePosixPath(path).is_absolute() or ".." in parts or not parts:
+                    raise ValueError(f"{where}: {path} has to lie in the folder of the pipeline")
+        if "*" in "".join(self.files):
+            raise ValueError(
+                "outputs: files and folders are named as they are, without *; a folder is all that is in it"
+            )
         for number, guard in enumerate(self.guards):
             if guard.probe.target not in self.targets:
                 raise ValueError(f"guards.{number}: no target is called {guard.probe.target!r}")
         return self
+
+    @property
+    def files(self) -> list[str]:
+        """The outputs that are files or folders."""
+        return [str(PurePosixPath(name)) for name in self.outputs if "/" in name]
+
+    @property
+    def lives_on(self) -> list[str]:
+        """What of the pipeline's folder is still there in the next run: its state, and outputs that are files."""
+        return list(dict.fromkeys([*self.state, *self.files]))
 
     def database_of(self, name: str) -> str:
         """What the pipeline calls the database of a store."""

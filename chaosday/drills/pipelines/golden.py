@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from chaosday.drills.pipelines.bench import Bench, Ran
 from chaosday.drills.pipelines.comparing import Comparator
+from chaosday.drills.pipelines.filed import Content
 from chaosday.drills.pipelines.points import Left, Point, Recorder, states
 from chaosday.drills.pipelines.sighting import GOLDEN, Planted, look
 from chaosday.drills.pipelines.windows import Windows
@@ -36,6 +37,10 @@ class Golden:
     planted: list[Planted] = field(default_factory=list)
     uncovered: Counter[str] = field(default_factory=Counter)
     unseen: int = 0
+    acts: int = 0
+    """What was done to files that live on, of the asks; ``folded`` of them are no points."""
+    folded: int = 0
+    files_unseen: Counter[str] = field(default_factory=Counter)
     connections: int = 0
     shortfalls: list[str] = field(default_factory=list)
 
@@ -60,6 +65,8 @@ class Golden:
             "connections": self.connections,
             "uncovered": dict(self.uncovered),
             "unseen": self.unseen,
+            "acts": self.acts,
+            "folded": self.folded,
             "torn": self.torn,
         }
 
@@ -69,7 +76,7 @@ class Undisturbed:
 
     def __init__(self, bench: Bench, say: Say, over: Callable[[], bool]) -> None:
         self.bench = bench
-        self.comparator = Comparator(bench.copies, bench.value)
+        self.comparator = Comparator(bench.copies, bench.value, bench.scratch)
         self.golden = Golden()
         self._say = say
         self._over = over
@@ -108,7 +115,8 @@ class Undisturbed:
         ran = self.bench.run(recorder, value.days[-1], over=self._over, settled=lambda: ends.append(recorder.look()))
         golden.points, golden.seconds, golden.end = recorder.points, ran.seconds, ends[0]
         golden.uncovered, golden.unseen = ran.uncovered, recorder.unseen
-        golden.connections = len(recorder.connections)
+        golden.connections, golden.files_unseen = len(recorder.connections), ran.unseen
+        golden.acts, golden.folded = recorder.acts, recorder.folded
         self._judge("undisturbed", ran, recorder.asks)
         if golden.shortfalls or self._over():
             return
@@ -117,6 +125,11 @@ class Undisturbed:
             name: self.comparator.digest(GOLDEN, table) for name, table in self.comparator.outputs(GOLDEN).items()
         }
         golden.outputs = {name: rows for name, (rows, _) in digests.items()}
+        files = self.comparator.files(GOLDEN)
+        golden.outputs |= {name: content.rows.total() for name, content in files.items()}
+        if (said := self._no_file(files)) is not None:
+            golden.shortfalls.append(said)
+            return
         golden.torn, golden.windows_left_out = windows.torn(digests), windows.left_out
         if not any(golden.outputs.values()):
             named = ", ".join(value.outputs)
@@ -128,6 +141,16 @@ class Undisturbed:
                 "a vacuous start: the drilled run leaves its outputs as the day before left them, so that nothing could"
                 " be lost or doubled; give 'days' something new to load on the last one"
             )
+
+    def _no_file(self, files: Mapping[str, Content]) -> str | None:
+        """Why an output that is a file can be compared with nothing; None where all can."""
+        for name in self.bench.value.files:
+            if not (self.bench.work / name).exists():
+                return f"outputs: after an undisturbed run there is no {name} in the pipeline's folder"
+        for name, content in files.items():
+            if content.unreadable:
+                return f"outputs: {name} cannot be read after an undisturbed run: {content.unreadable}"
+        return None
 
     def _again(self) -> None:
         """The same once more, with sequences moved on as lost transactions move them: what differs, does by itself."""
@@ -176,8 +199,8 @@ class Undisturbed:
             self.golden.shortfalls.append(f"{how}, and nothing was drilled: {ran.said}")
         elif not asks:
             self.golden.shortfalls.append(
-                f"the command asked nothing of any store {when}: it has to take its database's address from the"
-                " variables or the words in braces"
+                f"the command asked nothing of any store {when}, and changed no file that lives on: it has to take its"
+                " database's address from the variables or the words in braces"
             )
         elif prepared := self.bench.copies.prepared():
             self.golden.shortfalls.append(

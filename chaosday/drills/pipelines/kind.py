@@ -15,7 +15,10 @@ from chaosday.drills.pipelines.bench import Bench
 from chaosday.drills.pipelines.drill import Budget, PipelineDrill
 from chaosday.drills.pipelines.folders import stamps
 from chaosday.drills.pipelines.golden import Golden, Undisturbed
+from chaosday.drills.pipelines.known import KnownCause, read, told
+from chaosday.drills.pipelines.lanes import lanes
 from chaosday.drills.pipelines.planning import Planned, left_out, one, plan
+from chaosday.drills.pipelines.preloading import WORTH, preload
 from chaosday.drills.pipelines.starting import look, text
 from chaosday.drills.pipelines.story import causes, coverage, words
 from chaosday.errors import CapabilityMissing, UsageError
@@ -33,6 +36,7 @@ from chaosday.running.live import LiveRun
 from chaosday.servers import postgres
 
 ACT, TARGET = "pipeline.kill", "pipeline"
+FORKED = "forked where its imports end"
 
 
 class PipelineKind(Kind):
@@ -48,6 +52,9 @@ class PipelineKind(Kind):
         self.attempts: list[Attempt] = []
         self.planned: list[Planned] = []
         self.doubts: list[str] = []
+        self.known: list[KnownCause] = []
+        self.started = ""
+        """How runs begin: each in a process of its own, and why, or forked."""
         self._bench: Bench | None = None
         self._began_ns = 0
         self._before: dict[str, tuple[int, int]] = {}
@@ -72,17 +79,19 @@ class PipelineKind(Kind):
         value, found = self.value, []
         if not value.command:
             found.append("command: say which command is to be drilled")
-        if not value.stores:
-            found.append("stores: name at least one store that the command works on")
+        if not value.stores and not value.files:
+            found.append("stores: name at least one store that the command works on, or a file or folder under outputs")
         if value.folder is not None and not value.folder.is_dir():
             found.append(f"folder: there is no folder {value.folder}")
         named = [(f"stores.{name}", Path(s.source)) for name, s in value.stores.items() if s.source and not s.original]
         named += [(f"days.{n}", file) for n, day in enumerate(value.days) for file in day.arrives.values()]
+        named += [("known", value.known)] if value.known else []
         found += [f"{where}: there is no file {file}" for where, file in named if not file.is_file()]
         return found
 
     def resolve(self, run: LiveRun) -> None:
         """Find the program, and whether this machine can drill it."""
+        self.known = read(self.value.known) if self.value.known else []
         if why := connect_gate.supported():
             raise CapabilityMissing(f"nobody would see how the command gets by the proxy: {why}")
         path = self.value.variables.get("PATH")
@@ -112,6 +121,7 @@ class PipelineKind(Kind):
     def baseline(self, run: LiveRun) -> None:
         """Copies are made, and the command is run in them undisturbed."""
         self._undisturbed(run)
+        self.doubts += [f"not covered: {what}, {n} times" for what, n in sorted(self.golden.files_unseen.items())]
         for reason in self.golden.shortfalls:
             run.fall_short(reason)
         if run.ready and not run.over():
@@ -119,7 +129,7 @@ class PipelineKind(Kind):
                 self.doubts.append(f"only point {self.value.only} was run")
                 self.planned = [one(self.value.only, self.golden)]
             else:
-                self.planned = plan(self.value, self.golden)
+                self.planned = self._planned(run)
             self._fits(run)
 
     def inject(self, run: LiveRun) -> None:
@@ -207,7 +217,7 @@ class PipelineKind(Kind):
         need_s = golden.estimate_s(len(self.planned))
         sums = [{"points": len(golden.points), "crash states": len(golden.states), "to be run": len(self.planned),
                  "one run": f"{golden.seconds:.1f} s", "in all": f"about {need_s:.0f} s",
-                 "lives on between runs": ", ".join(value.state) or "nothing"}]  # fmt: skip
+                 "lives on between runs": ", ".join(value.lives_on) or "nothing"}]  # fmt: skip
         return [
             Table("stores", stores, "Stores"),
             Table("outputs", outputs, "Outputs, after an undisturbed run"),
@@ -232,6 +242,15 @@ class PipelineKind(Kind):
 
     def _undisturbed(self, run: LiveRun) -> None:
         self.golden = Undisturbed(self._started(run), partial(run.say, "baseline"), run.over).take()
+
+    def _planned(self, run: LiveRun) -> list[Planned]:
+        """The attempts; where they are many, they begin where the imports of a Python program end."""
+        planned = plan(self.value, self.golden)
+        if self.value.preload and self._bench is not None and len(planned) >= WORTH:
+            run.say("baseline", "importing once what every run imports")
+            self.started = preload(self._bench, self.golden, run.over) or FORKED
+            planned = plan(self.value, self.golden)
+        return planned
 
     def _fits(self, run: LiveRun) -> None:
         """One round of all states has to fit into the budget, as far as can be known."""
@@ -299,17 +318,23 @@ class PipelineKind(Kind):
         sampled = [each for each in self.attempts if each.audit and each.hit]
         differing = [each.point for each in sampled if by_state.get(each.state, each.classes) != each.classes]
         hit = [each for each in self.attempts if each.hit]
+        files = bool(self.value.lives_on)
+        found = causes(hit, files=files)
+        excused, excuses = told(found, self.known, whole=not self.doubts)
         covered = [*coverage(golden, stores, dict(not_covered)), *left_out(self.value, golden, self.planned)]
         return {
             "points": len(golden.points),
             "states": len(golden.states),
             "golden": golden.to_dict(),
+            "started": self.started or "each run is a process of its own",
             "attempts": [each.to_dict() for each in self.attempts],
             "audit": {"run": len(sampled), "agree": len(sampled) - len(differing), "disagreeing": differing},
             "planted": [each.to_dict() for each in golden.planted],
-            "causes": [each.to_dict() for each in causes(hit)],
+            "causes": [each.to_dict() for each in found],
+            "known": sorted(excused),
             "coverage": {"not_covered": dict(not_covered), "words": covered},
-            "words": [*words(self.attempts), *covered],
+            "words": [*words(self.attempts, files=files), *excuses, *covered],
+            "lanes": lanes(golden, self.attempts, self.value.seed),
             "doubts": self.doubts,
         }
 

@@ -44,7 +44,7 @@ def plan(value: PipelineDrill, golden: Golden) -> list[Planned]:
     first += [Planned(END)] if END in ways else []
     first += [Planned(KILL, point, audit=True) for point in audits]
     late = [Planned(LATE, point) for point in loose(golden.points)] if LATE in ways else []
-    rest = [Planned(way, point) for way in (CUT, ZOMBIE) if way in ways for point in golden.points]
+    rest = [Planned(way, point) for way in (CUT, ZOMBIE) if way in ways for point in _asked(golden)]
     room_s, one_s = _USED * value.budget.minutes * 60 - golden.estimate_s(len(first)), golden.estimate_s(1)
     room = max(0, int(room_s / one_s)) if one_s else 0
     return [*first, *_sampled(late, room, value.seed), *_sampled(rest, room - len(late), value.seed)]
@@ -57,6 +57,8 @@ def one(name: str, golden: Golden) -> Planned:
     number, side, *way = name.split(".")
     for point in golden.points:
         if point.name == f"{number}.{side}":
+            if way and point.of_files:
+                raise UsageError(f"only: at {number}.{side} a file is changed; there the run can be killed, no more")
             return Planned(way[0] if way else KILL, point)
     last = golden.points[-1].name
     raise UsageError(f"only: there is no point {number}.{side}; the last one is {last}, and then end")
@@ -66,13 +68,19 @@ def left_out(value: PipelineDrill, golden: Golden, planned: Sequence[Planned]) -
     """What the budget did not allow, in words."""
     if value.only:
         return []
-    whole = {LATE: len(loose(golden.points)), CUT: len(golden.points), ZOMBIE: len(golden.points)}
+    asked = len(_asked(golden))
+    whole = {LATE: len(loose(golden.points)), CUT: asked, ZOMBIE: asked}
     made = {way: sum(each.way == way for each in planned) for way in whole}
     return [
         f"{made[way]} of {count} {DISTURBED[way]} were tried, which is what the budget allowed"
         for way, count in whole.items()
         if way in value.ways and made[way] < count
     ]
+
+
+def _asked(golden: Golden) -> list[Point]:
+    """The points of what was asked of stores: no connection ends, and no lock is held, where a file is changed."""
+    return [point for point in golden.points if not point.of_files]
 
 
 def _sampled(planned: list[Planned], room: int, seed: int) -> list[Planned]:

@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from chaosday.drills.pipelines.comparing import CHANGED, DUPLICATED, LOST, ORPHAN, Comparator, Difference, Table
+from chaosday.drills.pipelines.comparing import Comparator, Table
+from chaosday.drills.pipelines.differences import CHANGED, DUPLICATED, LOST, ORPHAN, Difference
+from chaosday.drills.pipelines.planting_files import planted_files
 
 GOLDEN = "golden"
 _PLANTED = {
@@ -66,6 +68,12 @@ def look(comparator: Comparator, over: Callable[[], bool] = lambda: False) -> li
                 continue
             with _undone(comparator, table.store):
                 _plant(comparator, table, damage)
+                found.append(_told(comparator, name, damage))
+    if comparator.scratch is not None:
+        for name, damage, undone in planted_files(comparator.scratch / "work", comparator.value.files):
+            if over():
+                return found
+            with undone:
                 found.append(_told(comparator, name, damage))
     for store in comparator.value.stores:
         with _undone(comparator, store):

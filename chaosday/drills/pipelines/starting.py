@@ -67,7 +67,7 @@ def first_drill(pipeline: str, stores: Sequence[str], folder: Path | None = None
 def look(bench: Bench, over: Callable[[], bool]) -> Seen:
     """Run the command twice from the same beginning: what it writes, and what differs; ``Refused`` where it fails."""
     seen, value = Seen(), bench.value
-    comparator = Comparator(bench.copies, value)
+    comparator = Comparator(bench.copies, value, bench.scratch)
     bench.keep(_BASE)
     for name in (_FIRST, _SECOND):
         comparator.close()

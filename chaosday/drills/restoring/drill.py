@@ -7,18 +7,70 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from chaosday.checks.amcheck import Amcheck
 from chaosday.checks.ledger import LedgerCheck
 from chaosday.checks.pg_verifybackup import PgVerifybackup
 from chaosday.checks.recovery_objectives import RecoveryObjectives
 from chaosday.checks.s3_ledger import S3Ledger
+from chaosday.checks.sqlite_integrity import SqliteIntegrity
+from chaosday.drills.restoring.accident import Accident
+from chaosday.drills.restoring.picking import Pick
 from chaosday.drills.restoring.subject import OBJECTS, RESTORED
 from chaosday.model.base import Model
 from chaosday.model.check import Check
 from chaosday.model.experiment import ENVIRONMENT, Guard, validated
+from chaosday.targets.duckdb_file import DuckDBFile
+from chaosday.targets.mariadb import MariaDB
 from chaosday.targets.postgresql import PostgreSQL
 from chaosday.targets.s3_store import S3Store
+from chaosday.targets.sqlite_file import SQLiteFile
 
 SOURCE = "source"
+METHODS: dict[str, tuple[str, ...]] = {
+    "postgresql": ("base_backup", "dump", "command"),
+    "mariadb": ("dump", "mariadb_backup"),
+    "sqlite_file": ("online", "export", "file_copy"),
+    "duckdb_file": ("export", "file_copy"),
+    "s3_store": ("versions",),
+}
+"""What each kind of source can be backed up by; the first is taken where none is named."""
+
+
+class OwnRestore(Model):
+    """Your own way to back up and to restore, as commands (POSIX ``sh``) of this machine.
+
+    All get the folder of the backup in ``$CHAOSDAY_BACKUP`` and the source in libpq's variables: ``PGHOST``,
+    ``PGPORT``, ``PGUSER``, ``PGDATABASE``, ``PGPASSFILE``, and those of TLS as the source has them. They run under the
+    account of the copy's server.
+    """
+
+    backup: str = ""
+    """Takes the backup. Empty where one is taken anyhow while clients write: ``command`` has to restore that one."""
+    command: str = ""
+    """Restores into ``$CHAOSDAY_INTO``, or into the server that libpq's variables name then."""
+    listing: str = ""
+    """Prints which backups there are: ``restic snapshots --json``, ``borg list --json``, ``pgbackrest info
+    --output=json``, or a line for each with a time (ISO 8601, or seconds since 1970) and a name. The name of the one
+    that is picked is in ``$CHAOSDAY_PICKED`` when ``command`` runs."""
+    pick: Pick = "newest"
+    """Which one: the newest; or one that was there before the drill, by its age, or a ``random`` one by the seed. It
+    owes nothing of the drill's own: it is looked through by pg_amcheck, and is to be no older than ``rpo_s``."""
+    into: Literal["data_directory", "server"] = "data_directory"
+    """An empty folder that it fills with a data directory, which is started and recovers as its files say; or an empty
+    server that is started before."""
+    timeout_s: float = Field(default=3600, gt=0, le=86_400)
+
+    def commands(self) -> list[str]:
+        """What is run of it."""
+        return [each for each in (self.backup, self.listing, self.command) if each]
+
+    def lacking(self) -> str:
+        """What does not go together, in words; empty where nothing."""
+        if self.pick != "newest" and not self.listing:
+            return "restore.listing: say what lists the backups, for one to be picked"
+        if self.pick != "newest" and self.backup:
+            return "restore.backup: none is taken where one that is there already is picked"
+        return ""
 
 
 class RestoreDrill(Model):
@@ -32,9 +84,20 @@ class RestoreDrill(Model):
     title: str = Field(default="restore drill", min_length=1, max_length=120)
     hypothesis: str = "Every write that was acknowledged before the backup began is in the restored store."
     seed: int = Field(default=1, ge=0)
-    source: PostgreSQL | S3Store = Field(default=PostgreSQL(), discriminator="kind")
-    method: Literal["base_backup", "dump", "versions"] = "base_backup"
-    """pg_basebackup of the whole cluster, pg_dump of the database, or the versions that a bucket keeps."""
+    source: PostgreSQL | MariaDB | SQLiteFile | DuckDBFile | S3Store = Field(default=PostgreSQL(), discriminator="kind")
+    method: Literal["base_backup", "dump", "mariadb_backup", "online", "export", "file_copy", "versions", "command"] = (
+        "base_backup"
+    )
+    """PostgreSQL: pg_basebackup of the whole cluster, pg_dump of the database, or your own commands. MariaDB:
+    mariadb-dump of the database, or mariadb-backup of the whole server. SQLite: its online backup (``.backup``), an
+    export (``.dump``), or a copy of the file alone. DuckDB: EXPORT DATABASE, for which clients pause, or such a copy. A
+    bucket: the versions that it keeps."""
+    restore: OwnRestore | None = None
+    """Your own commands; ``method`` is ``command`` then."""
+    accident: Accident | None = None
+    """Recover to the moment before one: PostgreSQL with ``base_backup`` and the WAL that is streamed meanwhile."""
+    amcheck: bool = False
+    """Have pg_amcheck look through the restored PostgreSQL, table by table with its indexes."""
     clients: int = Field(default=4, ge=1, le=64)
     rate_per_s: float = Field(default=0, ge=0)
     """Operations a second over all clients; 0 is as fast as it goes."""
@@ -60,28 +123,48 @@ class RestoreDrill(Model):
     @model_validator(mode="before")
     @classmethod
     def _kinds(cls, data: Any) -> Any:
-        """A source without a kind is a PostgreSQL, and a bucket has one method."""
+        """A source without a kind is a PostgreSQL, and each kind has its own first method."""
         if not isinstance(data, dict) or not isinstance(data.get("source"), dict):
             return data
         source = {"kind": "postgresql", **data["source"]}
-        versions = {"method": "versions"} if source["kind"] == "s3_store" else {}
-        return {**versions, **data, "source": source}
+        method = {"method": METHODS[source["kind"]][0]} if str(source["kind"]) in METHODS else {}
+        method |= {"method": "command"} if data.get("restore") else {}
+        return {**method, **data, "source": source}
 
     @model_validator(mode="after")
     def _fitting(self) -> Self:
-        if (self.method == "versions") != isinstance(self.source, S3Store):
-            raise ValueError(f"method: {self.method} is none for a {self.source.kind}")
+        if self.method not in (able := METHODS[self.source.kind]):
+            raise ValueError(f"method: {self.method} is none for a {self.source.kind}, which has {', '.join(able)}")
+        if (self.method == "command") != (self.restore is not None and bool(self.restore.command)):
+            raise ValueError("restore: method 'command' goes with a 'command' that restores, and it with that method")
+        if self.restore and (lacking := self.restore.lacking()):
+            raise ValueError(lacking)
+        if self.accident and (self.source.kind, self.method) != ("postgresql", "base_backup"):
+            raise ValueError(f"accident: goes with method base_backup of a postgresql, not {self.method} of this one")
+        if self.amcheck and self.source.kind != "postgresql":
+            raise ValueError(f"amcheck: goes with a postgresql, not with a {self.source.kind}")
         for number, guard in enumerate(self.guards):
             if guard.probe.target != SOURCE:
                 raise ValueError(f"guards.{number}: the one target is called {SOURCE!r}, not {guard.probe.target!r}")
         return self
 
+    @property
+    def existing(self) -> bool:
+        """Whether a backup is restored that was there before anything was written to the ledger."""
+        return self.restore is not None and self.restore.pick != "newest"
+
     def checks(self) -> list[Check]:
-        """The ledger against what was restored, the two objectives, and the backup's own manifest where it has one."""
+        """The ledger against what was restored, the two objectives, and what there is that knows the files."""
         objectives = RecoveryObjectives(rpo_s=self.rpo_s, rto_s=self.rto_s)
+        if self.existing:
+            return [Amcheck(), objectives]
         if isinstance(self.source, S3Store):
             return [S3Ledger(store=OBJECTS), objectives]
         ledger: list[Check] = [LedgerCheck(store=RESTORED), objectives]
+        if self.amcheck:
+            ledger.append(Amcheck())
+        if isinstance(self.source, SQLiteFile):
+            return [*ledger, SqliteIntegrity()]
         return [*ledger, PgVerifybackup()] if self.method == "base_backup" else ledger
 
 

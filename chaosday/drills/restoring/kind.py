@@ -6,16 +6,17 @@ import contextlib
 from typing import Any
 
 from chaosday.drills.leftovers import COPY
-from chaosday.drills.restoring.backups import METHODS
+from chaosday.drills.restoring.accident import Moment, as_of_moment, until
 from chaosday.drills.restoring.drill import SOURCE, RestoreDrill
-from chaosday.drills.restoring.objects import ObjectVersions
-from chaosday.drills.restoring.subject import OBJECTS, RESTORED, Subject
+from chaosday.drills.restoring.ledgers import LedgerSubject
+from chaosday.drills.restoring.subject import Subject
+from chaosday.drills.restoring.subjects import account_of, subject_of
 from chaosday.errors import CapabilityMissing, TargetUnreachable
 from chaosday.judging.verdict import Verdict
 from chaosday.model.clean import Clean
 from chaosday.model.experiment import Guard
 from chaosday.model.fault import Bite, Reading
-from chaosday.model.history import OK, STATUSES, UNKNOWN, History
+from chaosday.model.history import OK, History
 from chaosday.model.intent import Intent, commands_of
 from chaosday.record.recorder import seal
 from chaosday.reporting.page import write_report
@@ -23,11 +24,9 @@ from chaosday.running.kind import Judgement, Kind
 from chaosday.running.live import LiveRun
 from chaosday.running.workloads import several
 from chaosday.servers import postgres
-from chaosday.servers.account import owner_of, unprivileged
+from chaosday.servers.account import Account
 from chaosday.targets.s3_store import S3Store
 from chaosday.undo.undoing import Attempt
-from chaosday.workloads.ledger import Ledger
-from chaosday.workloads.s3 import S3Workload
 
 ACT = "restore"
 
@@ -46,6 +45,7 @@ class RestoreKind(Kind):
         super().__init__(value)
         self.measured: dict[str, Any] = {"rpo_s": None, "rto_s": None, "method": value.method}
         self._subject: Subject | None = None
+        self._moment: Moment | None = None
         self._folders = contextlib.ExitStack()
 
     def intent(self) -> Intent:
@@ -56,8 +56,12 @@ class RestoreKind(Kind):
             seed=value.seed,
             environment=value.environment,
             targets={SOURCE: value.source},
-            commands=commands_of(guard.probe for guard in value.guards),
-            length_s=max(value.before_s, value.before_at_most_s) + value.after_s,
+            commands=commands_of(
+                [*(guard.probe for guard in value.guards), *([value.restore] if value.restore else [])]
+            ),
+            length_s=max(value.before_s, value.before_at_most_s)
+            + value.after_s
+            + (value.accident.at_s if value.accident else 0),
         )
 
     def guards(self) -> list[Guard]:
@@ -97,15 +101,27 @@ class RestoreKind(Kind):
         run.injected = True
         run.say("inject", f"taking a backup: {self.value.method}")
         run.journal.append("backup_begins", method=self.value.method)
+        subject = self._ready()
+        if subject.alone:
+            self._pause(run)
         self.measured["cut_ns"] = run.clock.monotonic_ns()
-        said = self._ready().take()
+        said = subject.take()
+        self.measured |= (chosen := subject.choose(run.clock.wall_ns()))
+        if chosen:
+            run.journal.append("picked", **chosen)
         self.measured["backup_s"] = (run.clock.monotonic_ns() - self.measured["cut_ns"]) / 1e9
         run.journal.append("backup_ended", seconds=self.measured["backup_s"])
         for name, observation in said.items():
             run.keep(name, observation)
+        if subject.alone:
+            others = subject.workload.model_copy(update={"first_process": self.value.clients})
+            run.workloads.start(others, self.value.source)
 
     def observe(self, run: LiveRun) -> None:
-        """Let them write on for a while; then bring the copy to life, write to it, and read it back."""
+        """Let them write on, and the accident happen; then bring the copy to life, write to it, and read it back."""
+        if self.value.accident is not None and run.ready:
+            run.wait("observe", self.value.accident.at_s, "clients write on")
+            self._accident(run)
         run.wait("observe", self.value.after_s, "clients write on")
         run.stop_workloads()
         if run.ready and not run.over():
@@ -142,7 +158,8 @@ class RestoreKind(Kind):
         return Judgement(
             checks=value.checks(),
             bites=1,
-            loss_rate_to_see=value.loss_rate_to_see,
+            # Of writes that it cannot have there is no rate of loss.
+            loss_rate_to_see=None if value.existing else value.loss_rate_to_see,
             sight_budget_s=value.sight_budget_s,
         )
 
@@ -161,40 +178,80 @@ class RestoreKind(Kind):
 
     def _subject_of(self, run: LiveRun) -> Subject:
         value, source = self.value, self.value.source
-        common = {"target": SOURCE, "clients": value.clients, "rate_per_s": value.rate_per_s}
-        common |= {"scope": run.directory.token, "store": RESTORED}
         if isinstance(source, S3Store):
-            return ObjectVersions(source, S3Workload.model_validate(common | {"store": OBJECTS}), run.directory.token)
-        # A server refuses to run as root; a source whose files are here tells which account to take.
-        account = owner_of(source.data_directory) if source.data_directory else unprivileged()
+            return subject_of(value, run.directory.token, Account(), run.directory.path)
+        account = account_of(value)
         base = value.scratch or run.directory.path
         if not base.is_dir():
             raise CapabilityMissing(f"scratch: there is no folder {base}")
         place = postgres.place(base.resolve() / "copy", f"chaosday-copy-{run.directory.token}")
         run.journal.append(COPY, folder=str(place))
         folder = self._folders.enter_context(postgres.scratch(place))
-        folder.chmod(0o700)
-        account.own(folder)
-        return METHODS[value.method](source, Ledger.model_validate(common), account, folder)
+        # What the account may write lies in a folder of its own: what we write for it, and believe, lies above.
+        own = folder / "of"
+        own.mkdir(mode=0o700)
+        account.own(own)
+        return subject_of(value, run.directory.token, account, own)
+
+    def _accident(self, run: LiveRun) -> None:
+        """In the workload's own table; nothing is done any more where the run has to end."""
+        if run.over() or self.value.accident is None:
+            return
+        run.say("observe", f"accident: {self.value.accident.statement}")
+        run.journal.append("accident", **self.value.accident.model_dump(mode="json"))
+        self._moment = self._ready().happen()
+
+    def _promised(self, whole: History) -> History:
+        if self._moment is None:
+            return whole.as_of(self.measured["cut_ns"])
+        return as_of_moment(whole, self._moment)
+
+    def _pause(self, run: LiveRun) -> None:
+        """Let the clients finish, for a backup that needs the store for itself."""
+        run.say("inject", "clients pause")
+        run.stop_workloads()
 
     def _restore(self, run: LiveRun) -> None:
         subject = self._ready()
         whole = seal(run.directory.history_directory, run.directory.path / "history-whole.parquet")
-        as_of_backup(whole, self.measured["cut_ns"]).write(run.directory.path / "history.parquet")
+        promised = self._promised(whole)
+        promised.write(run.directory.path / "history.parquet")
         run.say("observe", "restoring")
         run.journal.append("restore_begins")
         began_ns = run.clock.monotonic_ns()
-        subject.restore()
-        self.measured["rto_s"] = (run.clock.monotonic_ns() - began_ns) / 1e9
+        try:
+            subject.restore()
+            if not self.value.existing:
+                self.measured["first_answer_right"] = subject.first_answer(promised)
+        finally:
+            ended_ns = run.clock.monotonic_ns()
+            for name, observation in subject.physical().items():
+                run.keep(name, observation)
+        self.measured["rto_s"] = (ended_ns - began_ns) / 1e9
+        self.measured["rto_parts"] = subject.parts
         run.journal.append("restored", seconds=self.measured["rto_s"])
+        if self.value.existing:
+            self._of_before(run, subject, whole)
+            return
         rows = subject.read()
         run.directory.write_rows(subject.rows, rows)
         missing, rpo_s = subject.behind(whole, rows)
+        if self._moment is not None:
+            _, rpo_s = subject.behind(until(whole, self._moment), rows)
         self.measured |= {"rpo_s": rpo_s, "acknowledged_after_it": missing}
         run.bites.append(_bite(len(rows), missing))
 
+    def _of_before(self, run: LiveRun, subject: Subject, whole: History) -> None:
+        """A backup that was there before: it is as old as it is, and has nothing of the drill's own."""
+        assert isinstance(subject, LedgerSubject)
+        acknowledged = int((whole.statuses() == OK).sum())
+        missing = 0 if subject.holds_ledger() else acknowledged
+        self.measured |= {"rpo_s": self.measured["picked_age_s"], "acknowledged_after_it": missing}
+        pages = int(run.directory.read_json("observations/amcheck.json").get("pages", 0))
+        run.bites.append(_bite(pages, missing, "pages"))
 
-def _bite(held: int, missing: int) -> Bite:
+
+def _bite(held: int, missing: int, unit: str = "rows") -> Bite:
     """A copy that also has what was written after the backup is not a restored backup, but the source itself."""
     by = "acknowledged writes looked up in the restored store"
     return Bite(
@@ -203,12 +260,5 @@ def _bite(held: int, missing: int) -> Bite:
         bit=held > 0 and missing > 0,
         baseline=Reading(value=0, unit="acknowledged writes missing", by=by),
         during=Reading(value=missing, unit="acknowledged writes missing", by=by),
-        why=f"the restored store has {held:,} rows, and lacks {missing:,} writes acknowledged after the backup",
+        why=f"the restored store has {held:,} {unit}, and lacks {missing:,} writes acknowledged after the backup",
     )
-
-
-def as_of_backup(history: History, cut_ns: int) -> History:
-    """The history as a backup begun at ``cut_ns`` promises it: what ended later may be in it, or may not."""
-    status = history.statuses().copy()
-    status[(status == OK) & (history.ends_ns() > cut_ns)] = UNKNOWN
-    return history.with_column("status", [STATUSES[code] for code in status])

@@ -31,6 +31,7 @@ class ObjectVersions(Subject):
     workload: S3Workload
 
     def __init__(self, source: S3Store, workload: S3Workload, token: str) -> None:
+        super().__init__()
         self.source, self.workload = source, workload
         self.copied = source.model_copy(update={"prefix": f"{source.prefix}restored-{token}/"})
         self.versions: dict[str, str] = {}

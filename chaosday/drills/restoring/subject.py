@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from chaosday.drills.restoring.accident import Moment
 from chaosday.model.history import History
 from chaosday.model.workload import Workload
 
@@ -23,6 +24,13 @@ class Subject(ABC):
     workload: Workload
     """Writes to the source, and reads the copy back under that name."""
 
+    alone: bool = False
+    """Whether nobody may have the store open while the backup is taken: clients pause for it."""
+
+    def __init__(self) -> None:
+        self.parts: dict[str, float] = {}
+        """Of the time that the restore took, what took how long, in seconds."""
+
     @abstractmethod
     def require(self) -> None:
         """Raise ``CapabilityMissing`` or ``Refused`` where backup or copy could not be made; touches nothing."""
@@ -31,9 +39,27 @@ class Subject(ABC):
     def take(self) -> dict[str, Any]:
         """Take the backup; what can be said of it, as observations by name."""
 
+    def choose(self, now_ns: int) -> dict[str, Any]:
+        """Pick the backup that is restored, where there are several: what is to be told of it as a measurement."""
+        return {}
+
+    def happen(self) -> Moment | None:
+        """Let the accident happen that the restore goes back before; None where there is none."""
+        return None
+
     @abstractmethod
     def restore(self) -> None:
         """Bring a copy to life beside the source; returns once it has taken its first write."""
+
+    def first_answer(self, promised: History) -> bool | None:
+        """Ask the copy for something that it owes by this history, and whether the answer is right; ``parts`` say how
+        long a right one took. None where nothing can be asked."""
+        return None
+
+    def physical(self) -> dict[str, Any]:
+        """What a program that knows the files says of the copy, as observations by name; nothing where it is not
+        there, or there is no such program."""
+        return {}
 
     @abstractmethod
     def read(self) -> pa.Table:

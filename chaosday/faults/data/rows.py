@@ -13,8 +13,10 @@ from pydantic import Field
 from chaosday.errors import ChaosdayError, Refused, ScratchMarkMissing, UsageError
 from chaosday.model.fault import Bite, Fault, FaultPlan, PlanContext, Reading
 from chaosday.model.lease import LeaseHolder, Undo
-from chaosday.model.target import Sql, Target
+from chaosday.model.sql import Sql
+from chaosday.model.target import Postgres, Target
 from chaosday.undo.consequences import consequences, referring_tables
+from chaosday.undo.row_damage import RowDamage
 from chaosday.undo.table_owner import UserTable, as_owner, user_table
 from chaosday.undo.table_rows import keep_again, note_written, still_written
 
@@ -36,10 +38,12 @@ _SETS: dict[str, str] = {
 class DataRows(Fault):
     """Deletes rows of a table that is marked as scratch, or damages one of their columns, and puts them back.
 
-    The mark is the word ``chaosday-scratch`` in the table's comment. The rows as they were are kept in the
+    The mark is the word ``chaosday-scratch`` in the table's comment, in SQLite the table's name in a table
+    ``chaosday_scratch (name text)``. The rows as they were are kept in the
     database before the first is touched; a database has no timer, so that only rollback and recover put them
     back, which has to be accepted in so many words (``accept_weak_lease``). What others wrote into these rows
-    meanwhile stays. A table is refused whose triggers, rules or foreign keys would carry the change further.
+    meanwhile stays. A table is refused whose triggers, rules or foreign keys would carry the change further, and a
+    column in a unique index, whose old value another row may have when it is to go back.
     """
 
     kind: Literal["data.rows"] = "data.rows"
@@ -62,11 +66,14 @@ class DataRows(Fault):
             )
         if self.damage != "delete" and not self.column:
             raise UsageError(f"{self.kind}: say with 'column' what {self.damage} damages")
-        with _asking(target) as connection:
-            chosen = self._chosen(connection, context.seed)
-            with as_owner(connection, user_table(connection, self.table)):
-                pass  # whether we may, asked before anything is touched
-            state = self._digest(connection)
+        if (elsewhere := self._elsewhere(target)) is not None:
+            chosen, state = elsewhere.chosen(context.seed), elsewhere.state()
+        else:
+            with _asking(target) as connection:
+                chosen = self._chosen(connection, context.seed)
+                with as_owner(connection, user_table(connection, self.table)):
+                    pass  # whether we may, asked before anything is touched
+                state = self._digest(connection)
         named = {"table": self.table, "key": self.key, "column": self._damaged}
         undo = Undo(data={**named, "keys": orjson.dumps(chosen).decode()})
         return FaultPlan(
@@ -78,12 +85,21 @@ class DataRows(Fault):
             data={"keys": chosen},
         )
 
+    def _elsewhere(self, target: Target) -> RowDamage | None:
+        """The same in a database that is no PostgreSQL, whose owners, triggers and rules are asked about there."""
+        if Postgres in target.capabilities():
+            return None
+        return RowDamage(target.capability(Sql), self.table, self.key, self._damaged, self.damage, self.count)
+
     @property
     def _damaged(self) -> str:
         """The column that is changed; empty where rows go."""
         return "" if self.damage == "delete" else self.column
 
     def inject(self, target: Target, plan: FaultPlan) -> None:
+        if (elsewhere := self._elsewhere(target)) is not None:
+            elsewhere.inject(plan.lease.id, plan.data["keys"])
+            return
         with _asking(target) as connection, connection.transaction():
             table = user_table(connection, self.table)
             self._refuse_more(connection, table)
@@ -112,15 +128,20 @@ class DataRows(Fault):
         )
 
     def attest(self, target: Target, plan: FaultPlan) -> Bite:
-        with _asking(target) as connection:
-            table = user_table(connection, self.table)
-            changed = still_written(connection, plan.lease.id, table, self.key, self._damaged)
+        if (elsewhere := self._elsewhere(target)) is not None:
+            changed = elsewhere.hurt(plan.lease.id)
+        else:
+            with _asking(target) as connection:
+                table = user_table(connection, self.table)
+                changed = still_written(connection, plan.lease.id, table, self.key, self._damaged)
         during = plan.baseline.model_copy(update={"value": float(changed)})
         why = f"{self.damage}: {changed} of {len(plan.data['keys'])} rows read as the fault left them"
         bit = changed > 0
         return Bite(fault=self.kind, target=self.target, bit=bit, baseline=plan.baseline, during=during, why=why)
 
     def snapshot(self, target: Target, plan: FaultPlan) -> dict[str, Any]:
+        if (elsewhere := self._elsewhere(target)) is not None:
+            return elsewhere.state()
         with _asking(target) as connection:
             return self._digest(connection)
 
@@ -200,7 +221,7 @@ def _asking(target: Target) -> Iterator[Any]:
     """A connection whose waits end, and whose errors are ours, in one line."""
     import psycopg
 
-    with target.capability(Sql).connect(answer_s=ANSWER_S) as connection:
+    with target.capability(Postgres).connect(answer_s=ANSWER_S) as connection:
         try:
             yield connection
         except psycopg.Error as error:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from math import sqrt
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from chaosday.mechanisms.cluster.api import Kube
 from chaosday.mechanisms.cluster.pod_network import PodNetworkFault
+from chaosday.mechanisms.dose import AT_MOST, NOISE_MS
 from chaosday.model.fault import FaultPlan
 
 LOST_MS = 1000.0
@@ -57,12 +59,18 @@ class Netem(PodNetworkFault):
         return sum(seen) / len(seen)
 
     def enough(self, plan: FaultPlan, value: float) -> bool:
-        asked = self.delay_ms + self.loss_percent / 100 * LOST_MS
-        return value >= plan.baseline.value + asked / 3
+        """A third of what was asked, and no more than that with what chance adds to the loss of so few pings."""
+        share = self.loss_percent / 100
+        by_chance = 3 * sqrt(share * (1 - share) / (PINGS * max(1, len(plan.affected))))
+        most = AT_MOST * self.delay_ms + NOISE_MS + LOST_MS * (share + by_chance)
+        return self._asked_ms() / 3 <= value - plan.baseline.value <= most
+
+    def _asked_ms(self) -> float:
+        """What a round trip takes longer; one that is later than that is lost to ping."""
+        return min(LOST_MS, self.delay_ms + self.loss_percent / 100 * LOST_MS)
 
     def state(self, kube: Kube, data: dict[str, Any]) -> dict[str, Any]:
-        asked = self.delay_ms + self.loss_percent / 100 * LOST_MS
-        return super().state(kube, data) | {"line is bad": self.effect(kube, data) >= asked / 3}
+        return super().state(kube, data) | {"line is bad": self.effect(kube, data) >= self._asked_ms() / 3}
 
     def _round_trip_ms(self, kube: Kube, one: dict[str, Any]) -> float:
         _, out = kube.execute(one["name"], ["sh", "-c", _PING], container=one["container"], timeout_s=120)

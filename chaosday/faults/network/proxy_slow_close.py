@@ -6,12 +6,13 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from chaosday.mechanisms.proxy.route_fault import TransferFault
+from chaosday.mechanisms.dose import overdose
+from chaosday.mechanisms.proxy.route_fault import DelayingTransferFault
 from chaosday.model.fault import Reading
 from chaosday.model.target import Route
 
 
-class ProxySlowClose(TransferFault):
+class ProxySlowClose(DelayingTransferFault):
     """The end of a connection is passed on late: its peer goes on believing in it."""
 
     kind: Literal["network.proxy.slow_close"] = "network.proxy.slow_close"
@@ -25,12 +26,15 @@ class ProxySlowClose(TransferFault):
     def measure(self, route: Route) -> Reading:
         """How long after the last byte an end of ours learns of the end."""
         came = self.transfers(route, 1, self.delay_ms / 1000)
-        return Reading(value=min(each.end_after_s for each in came) * 1000, unit="ms until the end", by=self.by)
+        least = min(each.end_after_s for each in came) * 1000
+        return Reading(value=least, least=least, unit="ms until the end", by=self.by)
 
     def bites(self, baseline: Reading, during: Reading) -> tuple[bool, str]:
-        """At least half of what was asked was added."""
-        bit = during.value - baseline.value >= self.delay_ms / 2
-        return bit, (
+        """At least half of what was asked was added, and not much more than that."""
+        words = (
             f"asked {self.delay_ms:g} ms; the end came {baseline.value:.1f} ms after the last byte "
             f"and comes after {during.value:.1f} ms"
         )
+        if too_much := overdose(baseline, during, self.delay_ms):
+            return False, f"{words}; {too_much}"
+        return during.value - baseline.value >= self.delay_ms / 2, words

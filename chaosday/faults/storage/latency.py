@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from chaosday.mechanisms.disks.storage import StorageFault
+from chaosday.mechanisms.dose import overdose
 
 Call = Literal["open", "create", "read", "write", "fsync"]
 
@@ -25,7 +26,12 @@ class StorageLatency(StorageFault):
     def read(self, said: dict[str, Any]) -> tuple[float, str]:
         return max(said[f"{call}_ms"] for call in ("write", "fsync", "read")), "ms, the slowest kind of call"
 
+    def least(self, said: dict[str, Any]) -> float:
+        return float(max(said[f"{call}_least_ms"] for call in ("write", "fsync", "read")))
+
     def bites(self, baseline: Any, during: Any, data: dict[str, Any]) -> tuple[bool, str]:
         added = during.value - baseline.value
         words = f"asked {self.delay_ms:g} ms, added {added:.3g} ms to {baseline.value:.3g} ms"
+        if too_much := overdose(baseline, during, self.delay_ms):
+            return False, f"{words}; {too_much}"
         return added >= 0.9 * self.delay_ms * (self.percent >= 50) and added > 1, words

@@ -8,7 +8,10 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
-from contextlib import AbstractContextManager
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,3 +33,16 @@ def stand(name: str, folder: Path, options: dict[str, Any]) -> AbstractContextMa
         raise UsageError(f"lab {name} has no option {', '.join(sorted(unknown))}")
     started: AbstractContextManager[dict[str, Any]] = start(folder, **options)
     return started
+
+
+@contextmanager
+def fresh(name: str, options: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """A stand in a temporary folder of its own, which goes with it."""
+    folder = Path(tempfile.mkdtemp(prefix="chaosday-stand-"))
+    # A server's own account has to get through to its data.
+    folder.chmod(0o711)
+    try:
+        with stand(name, folder, options) as facts:
+            yield facts
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -15,7 +15,8 @@ from chaosday.servers.ports import free_port
 from chaosday.servers.server import Server
 from chaosday.targets.line_store import LineStoreTarget
 
-PLACES = {"sqlite_file": "db.sqlite", "duckdb_file": "db.duckdb", "parquet_folder": ""}
+PLACES = {"sqlite_file": "db.sqlite", "duckdb_file": "db.duckdb", "parquet_folder": "",
+          "delta_table": "", "iceberg_table": ""}  # fmt: skip
 
 
 @contextmanager

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from chaosday.errors import CapabilityMissing, TargetUnreachable
-from chaosday.lab.stands.mariadb import node, server_command
 from chaosday.mechanisms.disks.disk import disk, sh
 from chaosday.servers.account import unprivileged
+from chaosday.servers.mariadb import node, server_command
 from chaosday.servers.ports import free_port
 from chaosday.servers.server import Server
 from chaosday.targets.mariadb import MariaDB

@@ -3,7 +3,7 @@
 ``python3 -I - PATH DISK CONTROL`` (the device number of its disk; where our file system is told what to do) prints one
 JSON object: ``writes``, ``errors`` (of any call), ``damaged`` (blocks that read back other than written), ``missing``
 (bytes short at the end), ``held`` (bytes of one more write, not synced, that are not below our file system), and median
-milliseconds of a write, an fsync and a read.
+milliseconds of a write, an fsync and a read (``write_ms``), and the least of each (``write_least_ms``).
 ``flushed`` is how many sectors the disk below took meanwhile, -1 where no disk can be told. The file is
 taken away again whatever happens. Whoever owns the directory could put a link
 in the file's place: none is followed, and what was there before is not touched.
@@ -52,6 +52,12 @@ def median(values: list[float]) -> float:
     return round(sorted(values)[len(values) // 2], 3) if values else 0.0
 
 
+def took_each(**calls: list[float]) -> dict[str, float]:
+    """Of each kind of call the median and the least."""
+    least = {f"{call}_least_ms": round(min(took, default=0.0), 3) for call, took in calls.items()}
+    return {**{f"{call}_ms": median(took) for call, took in calls.items()}, **least}
+
+
 def held(path: str, control: str) -> int:
     """How much of a write that was not synced is not in the directory below; the file is there already."""
     below = path
@@ -78,7 +84,7 @@ def probe(path: str, disk: int, control: str) -> dict[str, Any]:
     before = sectors(disk)
     handle = timed(os.open, path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)[1]
     if handle is None:
-        return {**said, "errors": BLOCKS, "write_ms": 0, "fsync_ms": 0, "read_ms": 0, "flushed": -1, "held": 0}
+        return {**said, "errors": BLOCKS, "flushed": -1, "held": 0, **took_each(write=[], fsync=[], read=[])}
     for number, block in enumerate(blocks):
         took, done = timed(os.pwrite, handle, block, number * BLOCK)
         written.append(took)
@@ -100,7 +106,7 @@ def probe(path: str, disk: int, control: str) -> dict[str, Any]:
                 said["damaged"] += len(data) == BLOCK and data != block
         os.close(handle)
     said["held"] = held(path, control)
-    return {**said, "write_ms": median(written), "fsync_ms": median(synced), "read_ms": median(seen)}
+    return {**said, **took_each(write=written, fsync=synced, read=seen)}
 
 
 if __name__ == "__main__":

@@ -101,8 +101,9 @@ class StorageFault(ScriptFault):
         result = shell.run(script, stdin=source("file_probe.py"), sudo=True, timeout_s=120)
         if result.code:
             raise CapabilityMissing(f"the directory cannot be probed: {' '.join(result.err.split())[-200:]}")
-        value, unit = self.read(json.loads(result.out))
-        return Reading(value=value, unit=unit, by="a file of our own, written, synced and read back")
+        said = json.loads(result.out)
+        value, unit = self.read(said)
+        return Reading(value=value, least=self.least(said), unit=unit, by="a file of our own, written, synced and read")
 
     def served_by(self, plan: FaultPlan) -> str:
         """Below a file system whose process has died every call fails, whatever was asked for."""
@@ -111,6 +112,10 @@ class StorageFault(ScriptFault):
     @abstractmethod
     def read(self, said: dict[str, Any]) -> tuple[float, str]:
         """The fault's own effect and its unit, from what the file probe says."""
+
+    def least(self, said: dict[str, Any]) -> float | None:
+        """The smallest of what makes up the effect, where too much of it is another dose."""
+        return None
 
     def bites(self, baseline: Reading, during: Reading, data: dict[str, Any]) -> tuple[bool, str]:
         return during.value > baseline.value, f"{during.value:g} {during.unit}, before {baseline.value:g}"

@@ -8,8 +8,8 @@ from __future__ import annotations
 import contextlib
 import logging
 import socket
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from chaosday.errors import AccessDenied, Refused, UsageError
@@ -28,20 +28,19 @@ class Address:
     host: str
     port: int = 22
     user: str = "root"
-
-    @classmethod
-    def parse(cls, text: str, user: str) -> Address:
-        """``[user@]host[:port]``, as in OpenSSH's ProxyJump."""
-        name, _, place = text.rpartition("@")
-        host, colon, port = place.rpartition(":")
-        if not colon or "]" in port:
-            host, port = place, "22"
-        if not host or not port.isdigit():
-            raise UsageError(f"{text!r} is not an address: write [user@]host[:port]")
-        return cls(host.strip("[]"), int(port), name or user)
+    known_as: str = ""
+    """What its key is filed under, where that is not its name: ssh's HostKeyAlias."""
 
     def __str__(self) -> str:
         return f"{self.user}@{self.host}:{self.port}"
+
+
+@dataclass(frozen=True)
+class Hop:
+    """One host on the way, and how we log in there."""
+
+    address: Address
+    login: Login
 
 
 @dataclass(frozen=True)
@@ -57,9 +56,8 @@ class Patience:
 class Connection:
     """The way to one host, opened when it is needed; not safe to use from several threads at once."""
 
-    def __init__(self, address: Address, login: Login, patience: Patience, jump: Address | None = None) -> None:
-        self.address, self.jump = address, jump
-        self._login, self._patience = login, patience
+    def __init__(self, way: Sequence[Hop], patience: Patience) -> None:
+        self._way, self._patience = tuple(way), patience
         self._clients: list[paramiko.SSHClient] = []
 
     @property
@@ -81,27 +79,28 @@ class Connection:
         opened: list[paramiko.SSHClient] = []
         with contextlib.ExitStack() as unless_it_works:
             through = None
-            for hop in filter(None, (self.jump, self.address)):
-                client = self._connect(hop, through)
+            for hop in self._way:
+                if opened:
+                    place, here = (hop.address.host, hop.address.port), ("127.0.0.1", 0)
+                    before = _live(opened[-1])
+                    through = before.open_channel("direct-tcpip", place, here, timeout=self._patience.connect_s)
+                client = self._connect(hop.address, hop.login, through)
                 unless_it_works.callback(client.close)
                 opened.append(client)
-                if hop is self.jump:
-                    place, here = (self.address.host, self.address.port), ("127.0.0.1", 0)
-                    through = _live(client).open_channel("direct-tcpip", place, here, timeout=self._patience.connect_s)
             unless_it_works.pop_all()
         # All of the way or nothing: commands would run on the jump host where only that was reached.
         self._clients = opened
         return _live(opened[-1])
 
-    def _connect(self, hop: Address, through: Any) -> paramiko.SSHClient:
+    def _connect(self, hop: Address, login: Login, through: Any) -> paramiko.SSHClient:
         import paramiko
 
         log = logging.getLogger("paramiko")
         if log.level == logging.NOTSET:
             # What fails is said by an error of ours; it writes a traceback of its own to standard error as well.
             log.setLevel(logging.CRITICAL)
-        path = expanded(self._login.known_hosts)
-        known, attempts = known_for(path, _known_name(hop)), Attempts(hop.user, self._login)
+        paths = [expanded(name) for name in login.known_hosts]
+        known, attempts = known_for(paths, _known_name(hop)), Attempts(hop.user, login)
         try:
             client = self._logged_in(hop, through, known, attempts)
             while client is None:
@@ -111,7 +110,7 @@ class Connection:
         except paramiko.BadHostKeyException as error:
             raise Refused(
                 f"{hop}: its host key changed to {_fingerprint(error.key)}; if that is expected, remove the old "
-                f"one with: ssh-keygen -f {path} -R {_known_name(hop)}"
+                f"one with: ssh-keygen -f {paths[0]} -R {_known_name(hop)}"
             ) from None
         except paramiko.AuthenticationException as error:
             said = f"{hop}: {words(error)}; check user and key, or load the key into the agent"
@@ -132,8 +131,8 @@ class Connection:
         client, seconds = paramiko.SSHClient(), self._patience.connect_s
         for key in known.keys:
             if key not in known.revoked:
-                client.get_host_keys().add(_known_name(hop), key.get_name(), key)
-        client.set_missing_host_key_policy(_unless_vouched(hop, expanded(self._login.known_hosts), known))
+                client.get_host_keys().add(_plain_name(hop), key.get_name(), key)
+        client.set_missing_host_key_policy(_unless_vouched(hop, known))
         with contextlib.ExitStack() as unless_it_works:
             unless_it_works.callback(client.close)
             try:
@@ -171,16 +170,17 @@ def _live(client: paramiko.SSHClient) -> paramiko.Transport:
     return transport
 
 
-def _unless_vouched(hop: Address, path: Path, known: Known) -> paramiko.MissingHostKeyPolicy:
+def _unless_vouched(hop: Address, known: Known) -> paramiko.MissingHostKeyPolicy:
     import paramiko
 
     class Refuse(paramiko.MissingHostKeyPolicy):
         def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> None:
+            path = known.paths[0]
             if key in known.revoked:
-                raise Refused(f"{hop}: its host key {_fingerprint(key)} is revoked in {path}")
-            if vouched(key, hop.host, known.revoked):
-                raise Refused(f"{hop}: whoever signed its host key {_fingerprint(key)} is revoked in {path}")
-            if vouched(key, hop.host, known.authorities):
+                raise Refused(f"{hop}: its host key {_fingerprint(key)} is revoked in {known.where}")
+            if vouched(key, hop.known_as or hop.host, known.revoked):
+                raise Refused(f"{hop}: whoever signed its host key {_fingerprint(key)} is revoked in {known.where}")
+            if vouched(key, hop.known_as or hop.host, known.authorities):
                 return
             raise Refused(
                 f"{hop}: its host key {_fingerprint(key)} is unknown; {''.join(f'{line}; ' for line in known.skipped)}"
@@ -196,6 +196,11 @@ def _fingerprint(key: paramiko.PKey) -> str:
 
 
 def _known_name(hop: Address) -> str:
+    return hop.known_as or _plain_name(hop)
+
+
+def _plain_name(hop: Address) -> str:
+    """What paramiko looks a key up by, which knows no HostKeyAlias."""
     return hop.host if hop.port == 22 else f"[{hop.host}]:{hop.port}"
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hmac
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fnmatch import translate
 from pathlib import Path
@@ -23,22 +24,35 @@ _OF_A_HOST = 2
 
 @dataclass
 class Known:
-    """Keys of one host; ``skipped`` says which lines of the file could not be read."""
+    """Keys of one host; ``skipped`` says which lines of the files could not be read."""
 
+    paths: Sequence[Path]
     keys: list[paramiko.PKey] = field(default_factory=list)
     authorities: list[paramiko.PKey] = field(default_factory=list)
     revoked: list[paramiko.PKey] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
 
+    @property
+    def where(self) -> str:
+        """The files, for a sentence."""
+        return " or ".join(map(str, self.paths))
 
-def known_for(path: Path, name: str) -> Known:
-    """What the file says of ``name`` (``host`` or ``[host]:port``); nothing where there is no such file."""
-    known = Known()
+
+def known_for(paths: Sequence[Path], name: str) -> Known:
+    """What the files say of ``name`` (``host``, ``[host]:port`` or an alias); nothing where there are none."""
+    known = Known(paths)
+    for path in paths:
+        try:
+            lines = path.read_bytes().splitlines()
+        except OSError:
+            continue
+        _read(lines, path, name, known)
+    return known
+
+
+def _read(lines: Sequence[bytes], path: Path, name: str, known: Known) -> None:
+    """Put what one file says where it belongs."""
     places = {"@cert-authority": known.authorities, "@revoked": known.revoked, "": known.keys}
-    try:
-        lines = path.read_bytes().splitlines()
-    except OSError:
-        return known
     for number, raw in enumerate(lines, 1):
         words = raw.decode(errors="replace").split()
         if not words or words[0].startswith("#"):
@@ -49,7 +63,6 @@ def known_for(path: Path, name: str) -> Known:
                 places[marker].append(_key(words[1], words[2]))
         except (LookupError, ValueError):
             known.skipped.append(f"line {number} of {path} cannot be read")
-    return known
 
 
 def vouched(key: paramiko.PKey, name: str, authorities: list[paramiko.PKey]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,7 +15,8 @@ from chaosday.processes.login import expanded
 if TYPE_CHECKING:
     import paramiko
 
-HOME_KEYS = ("id_ed25519", "id_ecdsa", "id_rsa")
+LONGEST_KEY_BYTES = 65_536
+HOME_KEYS = ("~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa")
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,11 @@ class Login:
     key_text: str = field(default="", repr=False)
     key_passphrase: str = field(default="", repr=False)
     password: str = field(default="", repr=False)
-    known_hosts: str = "~/.ssh/known_hosts"
+    known_hosts: tuple[str, ...] = ()
+    identities: tuple[str, ...] = ()
+    """Files of keys to try where none was named: those of ssh's configuration, else the usual ones."""
+    identities_only: bool = False
+    """Of the agent's keys only those that belong to one of the files."""
     sudo_password: str = field(default="", repr=False)
 
 
@@ -86,15 +92,16 @@ class Attempts:
         import paramiko
 
         login = self._login
+        files = [expanded(name) for name in login.identities or HOME_KEYS]
         if login.key_text:
             yield _of_text(login)
         if login.key_file:
             yield _of_file(expanded(login.key_file), login.key_passphrase)
         if login.agent:
-            agent = paramiko.Agent()
-            yield from agent.get_keys()
+            chosen = {*map(_public, files)} if login.identities_only else None
+            yield from (key for key in paramiko.Agent().get_keys() if chosen is None or key.asbytes() in chosen)
         if not (login.key_file or login.key_text or login.password):
-            for path in (expanded(f"~/.ssh/{name}") for name in HOME_KEYS):
+            for path in files:
                 if path.is_file():
                     try:
                         yield _of_file(path, login.key_passphrase)
@@ -121,6 +128,18 @@ def _of_file(path: Path, passphrase: str) -> paramiko.PKey:
     ) as error:
         words = error.strerror if isinstance(error, OSError) else "it is not a private key, or not with this passphrase"
         raise UsageError(f"{path} cannot be read as a key: {words}") from None
+
+
+def _public(path: Path) -> bytes:
+    """The public half of a key's file as ssh finds it: in the file itself, else in ``.pub`` beside it; else nothing."""
+    for each in (path, Path(f"{path}.pub")):
+        try:
+            words = each.read_bytes()[:LONGEST_KEY_BYTES].split(None, 2)
+            if len(words) > 1 and words[0].startswith((b"ssh-", b"ecdsa-", b"sk-")):
+                return base64.b64decode(words[1], validate=True)
+        except (OSError, ValueError):
+            continue
+    return b""
 
 
 def _of_text(login: Login) -> paramiko.PKey:

@@ -28,9 +28,10 @@ class OwnDirectory:
         path = quote(f"{self.place.rstrip('/')}/.chaosday-{self.lease_id}")
         return (
             f"mkdir -m 700 {path} && cd -P {path} || exit 1\n"
-            "whose=$(stat -c '%u %i' .)\n"
-            '[ "${whose% *}" = "$(id -u)" ] || { echo "the directory was exchanged" >&2; exit 1; }\n'
-            f'echo "${{whose#* }}" >{self.note} || exit 1\n'
+            # Most shells can tell by themselves.
+            '[ -O . ] 2>/dev/null || [ "$(stat -c %u .)" = "$(id -u)" ] || '
+            '{ echo "the directory was exchanged" >&2; exit 1; }\n'
+            f"stat -c %i . >{self.note} || exit 1\n"
         )
 
     def take_away(self) -> str:

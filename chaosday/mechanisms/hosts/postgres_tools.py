@@ -45,8 +45,8 @@ class PostgresTools:
     bin_directory: Path
     run_as: Mapping[str, Any] = field(default_factory=dict)
 
-    def run(self, program: str, *arguments: str, password: str = "", timeout_s: float = _TIMEOUT_S) -> Ended:
-        """Run a program to its end; ``CapabilityMissing`` where it is not installed.
+    def run(self, program: str, *arguments: str, at: Server | None = None, timeout_s: float = _TIMEOUT_S) -> Ended:
+        """Run a program to its end, ``at`` a server where it asks one; ``CapabilityMissing`` where it is not installed.
 
         A damaged database prints as much as it likes: what is beyond a limit is thrown away.
         """
@@ -54,8 +54,9 @@ class PostgresTools:
         if not path.is_file():
             raise CapabilityMissing(f"no {program} in {self.bin_directory}: install PostgreSQL's server programs")
         environment = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "PGCONNECT_TIMEOUT": "5", "TZ": "UTC"}
+        environment |= at.environment if at else {}
         try:
-            with password_file(password, self.run_as) as (needed, descriptors):
+            with password_file(at.password if at else "", self.run_as) as (needed, descriptors):
                 code, out, err = ended(
                     [str(path), *arguments],
                     timeout_s=timeout_s,
@@ -82,6 +83,8 @@ class Server:
     user: str = "postgres"
     database: str = "postgres"
     password: str = field(default="", repr=False)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """How it is reached beyond that, TLS above all, in libpq's variables; paths and no secrets."""
 
     @property
     def arguments(self) -> list[str]:
@@ -94,14 +97,19 @@ def installed() -> PostgresTools:
     return PostgresTools(binaries())
 
 
+def server_of(files: ServerFiles) -> Server:
+    """Where a target answers, to libpq's programs as to ourselves."""
+    said = files.libpq()
+    environment = {f"PG{name.upper()}": value for name, value in said.items() if name != "host"}
+    return Server(files.port, said["host"], files.user, files.database, files.secret() or "", environment)
+
+
 def tools_of(files: ServerFiles) -> tuple[PostgresTools, Server]:
     """The programs for a target whose files are on this machine, run under the account that owns its
     data, and where it answers."""
     found = files.bin_directory or Path(shutil.which("pg_amcheck") or "").parent
     run_as = owner_of(files.data_directory).popen_arguments() if files.data_directory else {}
-    return PostgresTools(found, run_as), Server(
-        files.port, files.host, files.user, files.database, files.secret() or ""
-    )
+    return PostgresTools(found, run_as), server_of(files)
 
 
 @dataclass(frozen=True)
@@ -120,11 +128,14 @@ class Ended:
         return [line.rstrip() for line in text.splitlines() if line.strip()][:LINES_KEPT]
 
 
-def observe_amcheck(tools: PostgresTools, server: Server, tables: Sequence[str] = ()) -> dict[str, Any]:
-    """Run pg_amcheck with ``--heapallindexed`` on a running server, on ``tables`` or on everything."""
-    chosen = [f"--table={table}" for table in tables]
+def observe_amcheck(
+    tools: PostgresTools, server: Server, tables: Sequence[str] = (), *, install: bool = False
+) -> dict[str, Any]:
+    """Run pg_amcheck with ``--heapallindexed`` on a running server, on ``tables`` or on everything; ``install`` puts
+    its extension into the database first, where that is ours."""
+    chosen = [f"--table={table}" for table in tables] + (["--install-missing"] if install else [])
     options = ["--heapallindexed", "--progress", *chosen, server.database]
-    done = tools.run("pg_amcheck", *server.arguments, *options, password=server.password)
+    done = tools.run("pg_amcheck", *server.arguments, *options, at=server)
     progress = re.findall(r"(\d+)/\d+ relations \(\s*\d+%\),\s+(\d+)/\d+ pages", done.out + done.err)
     relations, pages = (int(number) for number in (progress[-1] if progress else (0, 0)))
     setting = _ask(tools, server, "show data_checksums")
@@ -172,7 +183,7 @@ def disposable_copy(tools: PostgresTools, server: Server, into: Path) -> Path:
     server itself is only read.
     """
     options = ["-D", str(into), "-c", "fast", "-X", "stream", "--no-verify-checksums", "--no-sync"]
-    done = tools.run("pg_basebackup", *server.arguments, *options, password=server.password)
+    done = tools.run("pg_basebackup", *server.arguments, *options, at=server)
     if done.exit_code:
         raise TargetUnreachable(f"pg_basebackup failed: {(done.lines or ['it printed nothing'])[-1]}")
     stop_cleanly(tools, into, server.database)
@@ -242,7 +253,7 @@ def relation_path(tools: PostgresTools, server: Server, table: str) -> str:
 
 
 def _ask(tools: PostgresTools, server: Server, query: str) -> str | None:
-    done = tools.run("psql", *server.arguments, "-Atc", query, server.database, password=server.password, timeout_s=30)
+    done = tools.run("psql", *server.arguments, "-Atc", query, server.database, at=server, timeout_s=30)
     return None if done.exit_code else done.out.strip()
 
 

@@ -144,6 +144,10 @@ class Session:
         code = int(out.end) if re.fullmatch(r"\d{1,3}", out.end) else 255
         return ShellResult(code=code, out=out.body.decode(errors="replace"), err=err.body.decode(errors="replace"))
 
+    def answers(self, deadline_s: float) -> bool:
+        """Whether it says in time that it is still there, which starts no process; ``EOFError`` where it has ended."""
+        return self.ask("", "", deadline_s) is not None
+
     def close(self) -> None:
         """Let it go; ``sh`` ends with its input."""
         self._channel.close()
@@ -268,7 +272,7 @@ def request(mark: str, script: str, stdin: str | None) -> str:
     ``stdin`` None: what follows on the session's own input is the script's, and is read to its end: a host closes the
     channel when its command ends, and what is sent over a channel that is no more ends the whole connection.
     """
-    run = f"sh -c {shlex.quote(script)}"
+    run = f"sh -c {shlex.quote(script)}" if script else ":"
     if stdin is None:
         after = "cat >/dev/null; "
     else:

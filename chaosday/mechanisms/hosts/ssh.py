@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from chaosday.errors import AccessDenied, TargetUnreachable
-from chaosday.mechanisms.hosts.connection import Address, Connection, Patience, words
-from chaosday.mechanisms.hosts.logging_in import Login
+from chaosday.mechanisms.hosts.connection import Connection, Hop, Patience, words
 from chaosday.mechanisms.hosts.session import Session
 from chaosday.model.target import ShellResult
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import paramiko
 
 IDLE_KEPT = 4
-QUIET_S = 0.05
+QUIET_S = 0.5
 """A shell that has said nothing for so long is asked whether it is still there, before it is given a script."""
 
 
@@ -30,10 +30,10 @@ class SshShell:
     nothing has been sent, because a script whose answer was lost may have run.
     """
 
-    def __init__(self, address: Address, login: Login, patience: Patience, jump: Address | None = None) -> None:
-        self.address = address
-        self._login, self._patience = login, patience
-        self._connection = Connection(address, login, patience, jump)
+    def __init__(self, way: Sequence[Hop], patience: Patience) -> None:
+        self.address, self._login = way[-1].address, way[-1].login
+        self._patience = patience
+        self._connection = Connection(way, patience)
         self._lock = threading.Lock()
         self._idle: dict[bool, list[Session]] = {False: [], True: []}
         self._changed = threading.Condition()
@@ -146,7 +146,7 @@ def _answers(session: Session, wait_s: float) -> bool:
     if session.alive and time.monotonic() - session.idle_since_s < QUIET_S:
         return True
     try:
-        if session.alive and session.ask(":", "", time.monotonic() + wait_s) is None:
+        if session.alive and not session.answers(time.monotonic() + wait_s):
             raise TimeoutError
     except EOFError:
         return False

@@ -102,14 +102,13 @@ def need(shell: Shell, *tools: str, root: bool = True) -> None:
             "missing": f"for tool in {listed}; do command -v $tool >/dev/null || echo $tool; done\n"
             + "".join(f"{WHOLE[tool]} || echo {tool}\n" for tool in tools if tool in WHOLE),
             "user": "id -u",
-            "installer": f"for each in {' '.join(INSTALLERS)}; do command -v $each && break; done | sed 's:.*/::'",
             **({"marks": mark.visible()} if "setsid" in tools else {}),
         },
     )
     if missing := [tool for tool in tools if tool in answers["missing"].split()]:
-        raise CapabilityMissing(
-            f"the target lacks {', '.join(missing)}; install: {_install(missing, answers['installer'])}"
-        )
+        found = f"for each in {' '.join(INSTALLERS)}; do command -v $each && break; done | sed 's:.*/::'"
+        how = _install(missing, ask(shell, {"installer": found})["installer"])
+        raise CapabilityMissing(f"the target lacks {', '.join(missing)}; install: {how}")
     if not answers.get("marks", "yes"):
         raise CapabilityMissing(
             "the environment of processes cannot be read on the target (/proc/*/environ), so that what this fault "

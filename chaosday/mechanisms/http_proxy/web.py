@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import time
 import urllib.error
 import urllib.request
@@ -20,7 +21,9 @@ from chaosday.processes.limits.within import GARBLED
 class Web(Protocol):
     """A service that is asked over HTTP."""
 
-    def ask(self, method: str, target: str, headers: dict[str, str], *, timeout_s: float) -> Seen:
+    def ask(
+        self, method: str, target: str, headers: dict[str, str], *, timeout_s: float, body: bytes | None = None
+    ) -> Seen:
         """One request, its outcome as the client sees it; no status where no whole answer came."""
 
 
@@ -30,15 +33,21 @@ class WebClient:
 
     base_url: str
     headers: Mapping[str, str]
+    context: ssl.SSLContext | None = None
+    """For https: whom we trust and who we are; None: whom this machine trusts."""
 
-    def ask(self, method: str, target: str, headers: dict[str, str], *, timeout_s: float) -> Seen:
+    def ask(
+        self, method: str, target: str, headers: dict[str, str], *, timeout_s: float, body: bytes | None = None
+    ) -> Seen:
         """One request, all of it within ``timeout_s``; redirects are followed within the address's own origin only."""
         request = urllib.request.Request(
-            self.base_url.rstrip("/") + target, method=method, headers={**self.headers, **headers}
+            self.base_url.rstrip("/") + target, data=body, method=method, headers={**self.headers, **headers}
         )
         began = time.perf_counter()
         with Cutter(timeout_s) as cutter:
-            seen = _asked(urllib.request.build_opener(WithinOrigin(), *handlers(cutter)), request, timeout_s)
+            seen = _asked(
+                urllib.request.build_opener(WithinOrigin(), *handlers(cutter, self.context)), request, timeout_s
+            )
         taken_s = time.perf_counter() - began
         late = f"no whole answer in {timeout_s:g} s"
         # What was cut may look like an end: a body without a length has no other.

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from chaosday.model.fault import Reading
+from chaosday.statistics import exact_interval
 
 CONFIDENCE = 0.999
 
 
 def interval_percent(percent: float, draws: float) -> tuple[float, float]:
     """The exact (Clopper-Pearson) interval of a share seen in ``draws`` independent draws, in per cent."""
-    from scipy.stats import binomtest
-
     trials = max(1, round(draws))
-    found: Any = binomtest(min(trials, round(percent / 100 * trials)), trials).proportion_ci(CONFIDENCE)
-    return 100 * float(found.low), 100 * float(found.high)
+    found = exact_interval(min(trials, round(percent / 100 * trials)), trials, CONFIDENCE)
+    return 100 * found.low, 100 * found.high
 
 
 def agrees(asked_percent: float, baseline: Reading, during: Reading, draws: float) -> tuple[bool, str]:

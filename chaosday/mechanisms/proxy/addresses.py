@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from chaosday.errors import UsageError
-from chaosday.mechanisms.proxy.sockets import checked
 
 
 def address(text: str) -> tuple[str, int]:
@@ -23,6 +22,15 @@ def address(text: str) -> tuple[str, int]:
         return checked(bare or "127.0.0.1"), int(port)
     except ValueError as error:
         raise UsageError(f"{text!r} is not an address: {error}") from None
+
+
+def checked(host: str) -> str:
+    """A host that can be looked up at all; ``ValueError`` in words for one with an empty or too long label."""
+    try:
+        host.encode("idna")
+    except UnicodeError as error:
+        raise ValueError(f"{host!r} is no host name: {error.__cause__ or error}") from None
+    return host
 
 
 def joined(host: str, port: int) -> str:

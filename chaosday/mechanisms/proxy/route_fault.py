@@ -107,6 +107,15 @@ class TransferFault(RouteFault):
         return [route.transfer(way, size_bytes, self.patience_s + 2 * effect_s) for way in ways]
 
 
+class DelayingTransferFault(TransferFault):
+    """One whose effect is how long something takes: a single reading on a busy machine may be too long by itself."""
+
+    @property
+    def tries(self) -> int:
+        """At least three; the first that is neither too short nor too long counts."""
+        return max(super().tries, 3)
+
+
 class SilencingFault(RouteFault):
     """One that keeps answers away from clients."""
 

@@ -18,8 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from chaosday.mechanisms.proxy.addresses import checked
 from chaosday.mechanisms.proxy.serving import ServedRoute
-from chaosday.mechanisms.proxy.sockets import at_most_connections, checked
+from chaosday.mechanisms.proxy.sockets import at_most_connections
 from chaosday.mechanisms.proxy.toxic import toxic
 from chaosday.mechanisms.proxy.urgent import UrgentWatch
 

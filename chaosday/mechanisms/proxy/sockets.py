@@ -9,6 +9,8 @@ import resource
 import socket
 from collections.abc import Callable, Sequence
 
+from chaosday.mechanisms.proxy.addresses import checked
+
 BACKLOG = 4096
 _NEXT_ADDRESS_S = 0.25
 """How long an address may be silent before the next one is tried beside it (RFC 8305)."""
@@ -29,15 +31,6 @@ def too_few(connections: int) -> str:
     if connections >= _FEW_CONNECTIONS:
         return ""
     return f"at most {connections} connections at once: raise the hard limit of open descriptors (ulimit -Hn)"
-
-
-def checked(host: str) -> str:
-    """A host that can be looked up at all; ``ValueError`` in words for one with an empty or too long label."""
-    try:
-        host.encode("idna")
-    except UnicodeError as error:
-        raise ValueError(f"{host!r} is no host name: {error.__cause__ or error}") from None
-    return host
 
 
 def bound(host: str, port: int) -> list[socket.socket]:

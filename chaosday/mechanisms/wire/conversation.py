@@ -44,7 +44,10 @@ class Ask:
 
 
 class Gate:
-    """Whoever decides about asks; this one lets all of them pass. Called by the proxy's thread, one at a time."""
+    """Whoever decides about asks; this one lets all of them pass. Called by one thread at a time."""
+
+    hears_of_all: bool = False
+    """Whether it wants to hear of the end of what it lets go, where that costs something."""
 
     def arrived(self, ask: Ask) -> Leave:
         """An ask is there, and nothing of it has reached the server."""

@@ -284,19 +284,38 @@ class WireProxy:
 
 
 class _Stopping(Gate):
-    """The gate of whoever drives the proxy; what it stops is stopped in all connections."""
+    """The gate of whoever drives the proxy; what it stops is stopped in all connections, and in all channels."""
 
     def __init__(self, proxy: WireProxy, inner: Gate) -> None:
         self.proxy = proxy
         self.inner = inner
+        self.turn = threading.RLock()
 
     def arrived(self, ask: Ask) -> Leave:
-        if self.proxy.stopped:
-            return Leave.STOP
-        return self._for_all(self.inner.arrived(ask))
+        with self.turn:
+            return Leave.STOP if self.proxy.stopped else self._for_all(self.inner.arrived(ask))
 
     def answered(self, ask: Ask) -> Leave:
-        return Leave.STOP if self.proxy.stopped else self._for_all(self.inner.answered(ask))
+        with self.turn:
+            return Leave.STOP if self.proxy.stopped else self._for_all(self.inner.answered(ask))
+
+    def beside(self, gate: Gate, decide: Callable[[Gate], bool]) -> bool:
+        """What is asked otherwise than by the wire, decided about in turn; False where all stands still.
+
+        ``gate`` is that of the run which asks: of one that was set aside, it is not the proxy's any more.
+        """
+        with self.turn:
+            if gate is not self.inner:
+                return decide(gate)
+            try:
+                return not self.proxy.stopped and decide(self)
+            except OSError as error:
+                self.proxy.failed = error
+                return False
+
+    @property
+    def hears_of_all(self) -> bool:  # type: ignore[override]
+        return self.inner.hears_of_all
 
     def _for_all(self, leave: Leave) -> Leave:
         if leave is Leave.STOP:

@@ -43,7 +43,7 @@ class PostgresBackup(Probe):
                 owner_of(files.data_directory).own(Path(folder))
             into = Path(folder) / "backup"
             options = ["-D", str(into), "-c", "fast", "-X", "stream", "--no-sync"]
-            done = tools.run("pg_basebackup", *server.arguments, *options, password=server.password)
+            done = tools.run("pg_basebackup", *server.arguments, *options, at=server)
             if done.exit_code:
                 raise TargetUnreachable(f"pg_basebackup failed: {(done.lines or ['it printed nothing'])[-1]}")
             return observe_backup(tools, into)

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from chaosday.errors import ChaosdayError
 from chaosday.model.probe import GRACE_S, Probe, ProbeReading
-from chaosday.model.target import Sql, Target
+from chaosday.model.target import Postgres, Target
 
 
 class PostgresQuery(Probe):
@@ -27,12 +27,14 @@ class PostgresQuery(Probe):
         import psycopg
 
         try:
-            with target.capability(Sql).connect(
+            with target.capability(Postgres).connect(
                 timeout_s=self.timeout_ms / 1000, answer_s=self.timeout_ms / 1000 + GRACE_S
             ) as connection:
-                connection.execute(f"set statement_timeout = {self.timeout_ms}")
-                connection.execute("set default_transaction_read_only = on")
+                # For this transaction alone: what is set for a session stays with a pooler's connection, for others.
+                connection.execute("begin read only")
+                connection.execute(f"set local statement_timeout = {self.timeout_ms}")
                 row = connection.execute(self.query).fetchone()
+                connection.execute("rollback")
         except ChaosdayError as error:
             return ProbeReading(probe=self.kind, healthy=None, words=str(error))
         except psycopg.Error as error:

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from chaosday.errors import ChaosdayError
 from chaosday.model.probe import ANSWER_S, Probe, ProbeReading
-from chaosday.model.target import Sql, Target
+from chaosday.model.target import Postgres, Target
 
 
 class PostgresReplicating(Probe):
@@ -25,7 +25,7 @@ class PostgresReplicating(Probe):
         condition = "and sync_state in ('sync', 'quorum')" if self.synchronous else ""
         query = f"select count(*) from pg_stat_replication where state = 'streaming' {condition}"  # noqa: S608
         try:
-            with target.capability(Sql).connect(timeout_s=3, answer_s=ANSWER_S) as connection:
+            with target.capability(Postgres).connect(timeout_s=3, answer_s=ANSWER_S) as connection:
                 count = int(connection.execute(query).fetchone()[0])
         except (ChaosdayError, psycopg.Error) as error:
             return ProbeReading(probe=self.kind, healthy=None, words=str(error).splitlines()[0])

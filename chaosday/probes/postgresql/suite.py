@@ -10,7 +10,7 @@ from chaosday.data.expectations import Expectation, error_in, named, validated
 from chaosday.data.frame_types import of_rows
 from chaosday.errors import ChaosdayError
 from chaosday.model.probe import GRACE_S, Probe, ProbeReading
-from chaosday.model.target import Sql, Target
+from chaosday.model.target import Postgres, Target
 
 
 class PostgresExpectations(Probe):
@@ -29,11 +29,15 @@ class PostgresExpectations(Probe):
         import psycopg
 
         try:
-            with target.capability(Sql).connect(timeout_s=5, answer_s=self.timeout_ms / 1000 + GRACE_S) as connection:
-                connection.execute(f"set statement_timeout = {self.timeout_ms}")
-                connection.execute("set default_transaction_read_only = on")
+            with target.capability(Postgres).connect(
+                timeout_s=5, answer_s=self.timeout_ms / 1000 + GRACE_S
+            ) as connection:
+                # For this transaction alone: what is set for a session stays with a pooler's connection, for others.
+                connection.execute("begin read only")
+                connection.execute(f"set local statement_timeout = {self.timeout_ms}")
                 asked = connection.execute(self.query)
                 frame = of_rows([column.name for column in asked.description or []], asked.fetchall())
+                connection.execute("rollback")
             if frame.empty or not self.suite:
                 return ProbeReading(probe=self.kind, healthy=None, words="there was nothing to validate")
             results = validated(frame, self.suite, self.key)

@@ -8,7 +8,7 @@ from typing import Literal
 from chaosday.clients.sql import alone, execute_all
 from chaosday.errors import ChaosdayError
 from chaosday.model.probe import GRACE_S, Probe, ProbeReading
-from chaosday.model.target import Sql, Target
+from chaosday.model.target import Postgres, Target
 
 
 class PostgresWrite(Probe):
@@ -25,19 +25,19 @@ class PostgresWrite(Probe):
         import psycopg
 
         try:
-            with target.capability(Sql).connect(
-                timeout_s=self.timeout_ms / 1000, answer_s=self.timeout_ms / 1000 + GRACE_S
-            ) as connection:
-                connection.execute(f"set statement_timeout = {self.timeout_ms}")
-                with alone(connection):
-                    connection.execute("create schema if not exists chaosday")
-                    connection.execute(
-                        "create table if not exists chaosday.heartbeat (one int primary key, beats bigint)"
-                    )
-                    beats = connection.execute(
-                        "insert into chaosday.heartbeat values (1, 1) "
-                        "on conflict (one) do update set beats = heartbeat.beats + 1 returning beats"
-                    ).fetchone()[0]
+            with (
+                target.capability(Postgres).connect(
+                    timeout_s=self.timeout_ms / 1000, answer_s=self.timeout_ms / 1000 + GRACE_S
+                ) as connection,
+                alone(connection),
+            ):
+                connection.execute(f"set local statement_timeout = {self.timeout_ms}")
+                connection.execute("create schema if not exists chaosday")
+                connection.execute("create table if not exists chaosday.heartbeat (one int primary key, beats bigint)")
+                beats = connection.execute(
+                    "insert into chaosday.heartbeat values (1, 1) "
+                    "on conflict (one) do update set beats = heartbeat.beats + 1 returning beats"
+                ).fetchone()[0]
         except ChaosdayError as error:
             return ProbeReading(probe=self.kind, healthy=None, words=str(error))
         except psycopg.Error as error:
@@ -48,7 +48,7 @@ class PostgresWrite(Probe):
     def clean_up(self, target: Target) -> None:
         import psycopg
 
-        with target.capability(Sql).connect() as connection:
+        with target.capability(Postgres).connect() as connection:
             execute_all(connection, "drop table if exists chaosday.heartbeat")
             # Somebody else's tables keep the schema, and it is theirs then.
             with contextlib.suppress(psycopg.Error):

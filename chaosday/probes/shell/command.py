@@ -36,12 +36,19 @@ class Command(Probe):
         if done.code in COMMAND_NOT_FOUND:
             return ProbeReading(probe=self.kind, healthy=None, words=f"it could not be started: {said}")
         words = f"exit code {done.code}: {said}"
+        value = _number(done.out)
         if done.code != 0 or (self.at_least is None and self.at_most is None):
-            return ProbeReading(probe=self.kind, healthy=done.code == 0, words=words)
-        try:
-            value = float(done.out.split()[-1])
-        except (ValueError, IndexError):
+            return ProbeReading(probe=self.kind, healthy=done.code == 0, value=value, words=words)
+        if value is None:
             return ProbeReading(probe=self.kind, healthy=None, words=f"it printed no number: {said}")
         low = self.at_least is None or value >= self.at_least
         high = self.at_most is None or value <= self.at_most
         return ProbeReading(probe=self.kind, healthy=low and high, value=value, words=words)
+
+
+def _number(printed: str) -> float | None:
+    """The last word, where it is one."""
+    try:
+        return float(printed.rsplit(maxsplit=1)[-1])
+    except (ValueError, IndexError):
+        return None

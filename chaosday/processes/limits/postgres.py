@@ -33,7 +33,10 @@ class BoundedConnection(psycopg.Connection[Any]):
     def _bounded(self, gen: Generator[Any, Any, T]) -> Generator[Any, Any, T]:
         limit = LastMoment(self.answer_s, self.answer_bytes)
         try:
-            asked = next(gen)
+            ready = yield next(gen)
+            # Most answers are here after one wait, which is short of any limit: what the kernel holds by then is read
+            # before anything is asked that costs a client of a workload operations.
+            asked = gen.send(ready)
             while True:
                 ready = yield asked
                 if limit.left_s() < 0:

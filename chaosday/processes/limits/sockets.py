@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import socket
+import ssl
 import threading
 import urllib.request
 from types import TracebackType
@@ -72,6 +73,36 @@ class BoundedSocket(socket.socket):
             raise ConnectionAbortedError(f"an answer of more than {self._limits[1]} bytes")
 
 
+def bounded_tls(limit_s: float, most_bytes: int = ANSWER_BYTES) -> type[ssl.SSLSocket]:
+    """The same for what is encrypted: a class of sockets for a context (``sslsocket_class``)."""
+
+    class BoundedTls(ssl.SSLSocket):
+        _moment: LastMoment | None = None
+
+        def send(self, *args: Any) -> int:
+            self._moment = None
+            return super().send(*args)
+
+        def sendall(self, *args: Any) -> None:
+            self._moment = None
+            super().sendall(*args)
+
+        def read(self, *args: Any) -> Any:
+            if self._moment is None:
+                self._moment = LastMoment(limit_s + DRIP_S, most_bytes)
+            timeout_s, left_s = self.gettimeout(), self._moment.left_s()
+            if left_s <= 0:
+                raise TimeoutError(f"no whole answer within {limit_s + DRIP_S:g} s")
+            if timeout_s is None or timeout_s > left_s:
+                self.settimeout(left_s)
+            got = super().read(*args)
+            if not self._moment.take(got if isinstance(got, int) else len(got)):
+                raise ConnectionAbortedError(f"an answer of more than {most_bytes} bytes")
+            return got
+
+    return BoundedTls
+
+
 class BoundedConnection(http.client.HTTPConnection):
     """A connection of the standard library's client on which each answer has ``timeout`` as a whole; not for TLS."""
 
@@ -79,6 +110,14 @@ class BoundedConnection(http.client.HTTPConnection):
         super().connect()
         assert self.timeout is not None
         self.sock = BoundedSocket.around(self.sock, self.timeout)
+
+
+class BoundedTlsConnection(http.client.HTTPSConnection):
+    """The same over TLS."""
+
+    def __init__(self, host: str, port: int, timeout: float, context: ssl.SSLContext) -> None:
+        context.sslsocket_class = bounded_tls(timeout)
+        super().__init__(host, port, timeout=timeout, context=context)
 
 
 class Cutter:
@@ -155,14 +194,15 @@ class _Http(urllib.request.HTTPHandler):
 
 
 class _Https(urllib.request.HTTPSHandler):
-    def __init__(self, cutter: Cutter) -> None:
+    def __init__(self, cutter: Cutter, context: ssl.SSLContext | None) -> None:
         super().__init__()
         self._cutter = cutter
+        self._told = {"context": context} if context else {}
 
     def https_open(self, request: urllib.request.Request) -> Any:
-        return self.do_open(CutTlsConnection, request, cutter=self._cutter)  # type: ignore[arg-type]
+        return self.do_open(CutTlsConnection, request, cutter=self._cutter, **self._told)  # type: ignore[arg-type]
 
 
-def handlers(cutter: Cutter) -> tuple[urllib.request.BaseHandler, ...]:
+def handlers(cutter: Cutter, context: ssl.SSLContext | None = None) -> tuple[urllib.request.BaseHandler, ...]:
     """For ``urllib.request.build_opener``: every connection, those of redirects too, is watched by ``cutter``."""
-    return _Http(cutter), _Https(cutter)
+    return _Http(cutter), _Https(cutter, context)

@@ -44,15 +44,19 @@ class Underway(Generic[T]):
 
     def result(self) -> T:
         """What it returned; what it raised is raised."""
-        if self._error is not None:
-            raise self._error
-        return self._results[0]
+        try:
+            if self._error is not None:
+                raise self._error
+            return self._results[0]
+        finally:
+            del self  # an error knows its frames: one of them that knew the error would keep it, and all it holds
 
     def _run(self) -> None:
         with _Kept() as kept:
             self._results.append(self._act())
         self._error = kept.error
         self._over.set()
+        del kept, self  # see result()
 
 
 class _Kept:
@@ -73,8 +77,11 @@ def within(limit_s: float, act: Callable[[], T], what: str) -> T:
     underway = Underway(act)
     if not underway.ended(limit_s):
         raise TargetUnreachable(f"{what} did not end within {limit_s:g} s")
-    with understood(what):
-        return underway.result()
+    try:
+        with understood(what):
+            return underway.result()
+    finally:
+        del underway  # see result()
 
 
 @contextmanager

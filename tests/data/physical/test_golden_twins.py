@@ -28,6 +28,10 @@ OBJECT = {
     "denied": False,
     "changed": False,
 }
+LAKE = {"name": "a", "size_bytes": 9, "size_found": 9, "rows": 1, "rows_found": 1, "missing": False, "error": "",
+        "statistics": []}  # fmt: skip
+LAKE_TABLE: dict[str, Any] = {"files": [LAKE], "others_missing": [], "orphans": [], "orphan_count": 0,
+                              "orphan_bytes": 0}  # fmt: skip
 BACKUP = {"exit_code": 0, "lines": ["backup successfully verified"], "files": 900, "checksums": True}
 PAGE = 'pg_verifybackup: error: checksum mismatch for file "base/1/1259"'
 
@@ -39,13 +43,19 @@ TOLD = {"output": "shop.orders", "damage": "lost", "told": True, "said": "lost"}
 DRILLED: dict[str, Any] = {
     "attempts": [ATTEMPT], "planted": [TOLD], "audit": {"disagreeing": []}, "coverage": {"not_covered": {}},
 }  # fmt: skip
+THERE = {"name": "away", "meant": "b", "left": "a", "open": ["b"], "silent": []}
+BACK = {"name": "home", "meant": "a", "left": "b", "open": ["a"], "silent": []}
+LED: dict[str, Any] = {
+    "ways": ["away", "home"], "stations": [THERE, BACK], "split": [], "splits": 0,
+    "sides": {"a": {"answered": 9}, "b": {"answered": 9}}, "refused_s": {"away": 2.5, "home": 2.5},
+}  # fmt: skip
 OF_ONE = "of 1 crash states leave shop.orders duplicated"
 
 SOUND: dict[str, dict[str, Any]] = {
     "table_diff": DIFF, "manifest": MANIFEST, "sqlite_integrity": SQLITE, "parquet_checksums": {"files": [FILE]},
     "s3_checksums": {"objects": [OBJECT]}, "pg_verifybackup": BACKUP,
     "recovery_objectives": {"rpo_s": 1.5, "rto_s": 3.0}, "detection": {"damage": [NOTICED], "ringing": []},
-    "exactly_once": DRILLED,
+    "exactly_once": DRILLED, "lake_files": LAKE_TABLE, "failover": LED,
 }  # fmt: skip
 TWINS: list[tuple[str, dict[str, Any], str]] = [
     ("table_diff", {"changed": 2, "sample_keys": ["7"]}, "row-changed"),
@@ -83,6 +93,19 @@ TWINS: list[tuple[str, dict[str, Any], str]] = [
     ("detection", {"damage": [{**NOTICED, "notices": [NOTICE, {**NOTICE, "after_s": None, "silent": 4}]}]}, ""),
     ("detection", {"ringing": ["dbt"]}, ""),
     ("detection", {"damage": []}, ""),
+    ("lake_files", {"files": [LAKE, {**LAKE, "missing": True, "size_found": None}]}, "missing-file"),
+    ("lake_files", {"others_missing": ["metadata/m0.avro"]}, "missing-file"),
+    ("lake_files", {"files": [{**LAKE, "size_found": 8}]}, "wrong-size"),
+    ("lake_files", {"files": [{**LAKE, "rows_found": 2}]}, "wrong-count"),
+    ("lake_files", {"files": [{**LAKE, "error": "no footer"}]}, "unreadable-file"),
+    ("lake_files", {"files": [{**LAKE, "statistics": ["v: a value is above"]}]}, "wrong-statistics"),
+    ("lake_files", {"files": []}, ""),
+    ("failover", {"splits": 2, "split": [{"sides": ["a", "b"], "at_ns": 1}] * 2}, "split-brain"),
+    ("failover", {"stations": [{**THERE, "open": ["a"]}, BACK]}, "did-not-move"),
+    ("failover", {"refused_s": {"away": 61, "home": 1}}, "refused-too-long"),
+    ("failover", {"stations": [THERE]}, ""),
+    ("failover", {"stations": [{**THERE, "silent": ["a"]}, BACK]}, ""),
+    ("failover", {"sides": {}}, ""),
     ("exactly_once", {"attempts": [{**ATTEMPT, "differences": TWICE}]}, OF_ONE),
     ("exactly_once", {"attempts": []}, ""),
     ("exactly_once", {"attempts": [ATTEMPT, {**ATTEMPT, "hit": False, "why": "it ended before"}]}, ""),

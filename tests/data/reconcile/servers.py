@@ -91,7 +91,8 @@ def postgres(binaries: Path, *settings: str) -> Iterator[Postgres]:
         run(binaries / "initdb", "--no-sync", "-k", "-A", "trust", "-U", "postgres", "--locale=C.UTF-8", "-E", "UTF8",
             "-D", data, cwd=home)  # fmt: skip
         lines = ["listen_addresses = '127.0.0.1'", f"port = {port}", f"unix_socket_directories = '{home}'",
-                 "fsync = off", "shared_buffers = 64MB", "autovacuum = off", *settings]  # fmt: skip
+                 "fsync = off", "shared_buffers = 64MB", "autovacuum = off", *settings,
+                 "dynamic_shared_memory_type = mmap"]  # fmt: skip
         with (data / "postgresql.conf").open("a") as file:
             file.write("\n".join(lines) + "\n")
         start(binaries, data)

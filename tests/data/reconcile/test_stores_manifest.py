@@ -6,7 +6,7 @@ import boto3
 import pytest
 from botocore.client import BaseClient
 
-from chaosday.clients.objects import Bucket
+from chaosday.clients.objects import Bucket, Listed
 from chaosday.data.manifest import compare, of_objects, of_table
 from chaosday.data.reconcile import Side
 from chaosday.errors import UsageError
@@ -58,6 +58,54 @@ def test_an_old_version_put_back_is_stale(client: BaseClient) -> None:
     before = of_objects(Bucket("vault"), "")
     client.put_object(Bucket="vault", Key="k", Body=b"first")
     assert [one.kind for one in compare(before, of_objects(Bucket("vault"), "")).damage] == ["stale"]
+
+
+class Restless(Bucket):
+    """A bucket in which others write, delete and add as soon as it was listed."""
+
+    listed = 0
+
+    def listing(self, prefix: str) -> list[Listed]:
+        found = super().listing(prefix)
+        self.listed += 1
+        if self.listed == 1:
+            self.client.put_object(Bucket=self.name, Key="p/1", Body=b"written")
+            self.client.delete_object(Bucket=self.name, Key="p/2")
+            self.client.put_object(Bucket=self.name, Key="p/9", Body=b"added")
+        return found
+
+
+@pytest.mark.parametrize("reread", [False, True])
+def test_what_changes_while_it_is_listed_is_never_equal(client: BaseClient, reread: bool) -> None:
+    """It is named on whichever side it happened, the rest is compared, and the answer is that it is not known."""
+    for number in range(4):
+        client.put_object(Bucket="vault", Key=f"p/{number}", Body=b"object %d" % number)
+    torn = of_objects(Restless("vault"), "p/", reread=reread)
+    whole = of_objects(Bucket("vault"), "p/", reread=reread)
+    for before, after in ((torn, whole), (whole, torn)):
+        found = compare(before, after)
+        assert found.equal is None
+        assert set(found.unread) == {"p/1", "p/2", "p/9"}
+    assert {piece.name for piece in torn.pieces()} == {"p/0", "p/3"}
+    assert compare(whole, of_objects(Bucket("vault"), "p/", reread=reread)).equal is True
+
+
+def test_an_object_uploaded_again_in_parts_is_not_known(client: BaseClient) -> None:
+    """Its ETag is of its parts: the same bytes are not called damaged, other bytes of that length not equal."""
+    body = bytes(5 << 20) + b"end"
+    client.put_object(Bucket="vault", Key="k", Body=body)
+    before = of_objects(Bucket("vault"), "")
+    for piece in (body, body[:-1] + b"!"):
+        named = {"Bucket": "vault", "Key": "k"}
+        upload = client.create_multipart_upload(**named)["UploadId"]
+        tags = [
+            client.upload_part(**named, UploadId=upload, PartNumber=number, Body=part)["ETag"]
+            for number, part in ((1, piece[: 5 << 20]), (2, piece[5 << 20 :]))
+        ]
+        parts = [{"PartNumber": number, "ETag": tag} for number, tag in enumerate(tags, 1)]
+        client.complete_multipart_upload(**named, UploadId=upload, MultipartUpload={"Parts": parts})
+        found = compare(before, of_objects(Bucket("vault"), ""))
+        assert found.equal is None and "--reread" in found.unread["k"]
 
 
 @pytest.mark.parametrize(("key", "where"), [("id", "id from 448 to 511"), ("name", "hash of name")])

@@ -29,13 +29,14 @@ def recorded() -> list[Point]:
 
 
 def test_points_that_leave_the_same_are_one_state() -> None:
-    """Both sides of each ask are points; states begin where something was committed, and know after what."""
+    """Both sides of each ask are points; states begin where something was committed, and know after
+    what: a transaction is told by its last statement, COMMIT alone would be any."""
     points = recorded()
     assert [point.name for point in points[:4]] == ["1.before", "1.after", "2.before", "2.after"]
     assert [(p.name, p.left.commits, p.last_commit) for p in states(points)] == [
         ("1.before", 0, ""),
         ("3.after", 1, "insert 2"),
-        ("5.after", 2, "commit"),
+        ("5.after", 2, "insert 3; commit"),
     ]
 
 

@@ -11,7 +11,8 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from chaosday.drills.pipelines.bench import Bench, Ran
-from chaosday.drills.pipelines.comparing import CHANGED, DUPLICATED, LOST, Comparator, Table
+from chaosday.drills.pipelines.comparing import Comparator, Table
+from chaosday.drills.pipelines.differences import CHANGED, DUPLICATED, LOST
 from chaosday.drills.pipelines.golden import Golden, Undisturbed
 from chaosday.drills.pipelines.sighting import GOLDEN, look
 from chaosday.drills.pipelines.windows import Windows
@@ -40,6 +41,12 @@ def undisturbed(bench: Bench, command: list[str], **changed: Any) -> Golden:
         (psql("select 1/0"), {}, "fails on day 1 (exit 1), and nothing was drilled: ERROR:  division by zero"),
         (["true"], {}, "asked nothing of any store"),
         (psql("insert into notes values ('x')"), {"outputs": ["*.nothing"]}, "outputs: after an undisturbed run there"),
+        (psql(LOAD), {"outputs": ["./report.csv"]}, "outputs: after an undisturbed run there is no report.csv"),
+        (
+            ["sh", "-c", 'printf "{" > half.json; "$@"', "x", *psql(LOAD)],
+            {"outputs": ["./half.json"]},
+            "half.json cannot be read after an undisturbed run",
+        ),
         (psql("select 1"), {}, "a vacuous start"),
         (psql("update orders set n = n where n = 1"), {}, "a vacuous start"),
         (
@@ -56,6 +63,8 @@ def undisturbed(bench: Bench, command: list[str], **changed: Any) -> Golden:
         "fails",
         "asks nothing",
         "no output",
+        "no file",
+        "half a file",
         "no change",
         "same again",
         "now()",

@@ -99,10 +99,11 @@ def test_an_output_that_nobody_can_read_is_stuck(bench: Bench, monkeypatch: pyte
     bench.value = bench.value.model_copy(update={"state": []})
 
 
-def test_a_file_that_is_written_last_makes_a_state_of_the_end(bench: Bench) -> None:
-    """The end is a state of its own then, and is not counted as that of the last ask."""
+def test_a_file_that_is_written_last_makes_the_state_of_the_end(bench: Bench) -> None:
+    """The end is the state that the last change of a file has left, and is not counted as that of the last ask."""
     attempts = known(bench, ["sh", "-c", '"$@" && echo done > mark', "x", *psql(APPEND)], state=["mark"])
     attempt = attempts.end()
     bench.value = bench.value.model_copy(update={"state": []})
     assert attempt is not None and attempt.hit
-    assert attempt.state == len(attempts.golden.states) + 1
+    last = attempts.golden.states[attempt.state - 1]
+    assert (attempt.state, last.name, last.text) == (len(attempts.golden.states), "3.after", "write mark")

@@ -38,6 +38,7 @@ def test_every_account_fault_is_arranged() -> None:
     assert of_account == set(ARRANGED)
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("kind", sorted(ARRANGED))
 def test_bites_and_heals(moto: str, kind: str) -> None:
     """Planned, armed, injected, seen in the account's own description, undone, and nothing of ours left."""

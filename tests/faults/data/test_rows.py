@@ -19,12 +19,13 @@ from chaosday.faults.data.rows import Damage, DataRows
 from chaosday.mechanisms.hosts.scratch import SCRATCH
 from chaosday.model.lease import LeaseHolder
 from chaosday.processes.limits.within import within
-from chaosday.record.journal import Journal
+from chaosday.record.journal import Journal, open_faults
 from chaosday.running.lifecycle import Lifecycle
 from chaosday.servers.postgres import Node
 from chaosday.targets.local_host import LocalHost
 from chaosday.targets.postgresql import PostgreSQL
-from chaosday.undo.recovery import recover
+from chaosday.undo import watchdog
+from chaosday.undo.recovery import heal_open, recover
 
 pytestmark = pytest.mark.lab
 
@@ -174,6 +175,10 @@ def test_it_refuses_before_it_touches(
         ("create table child (pieces int references orders (pieces) on update cascade)", "zero", "foreign key"),
         ("create rule also as on update to orders do also delete from precious", "zero", "rule also"),
         ("create rule also as on insert to orders do also delete from precious", "delete", "rule also"),
+        ("create table child (id int)", "zero", "unique index, one"),
+        ("create unique index two on orders (id) where pieces > 1", "zero", "unique index, two"),
+        ("create unique index two on orders (abs(pieces))", "zero", "unique index, two"),
+        ("create unique index two on orders (twice)", "zero", "unique index, two"),
     ],
 )
 def test_what_would_do_more_than_its_undo_is_refused(
@@ -190,6 +195,7 @@ def test_what_would_do_more_than_its_undo_is_refused(
     finally:
         with target.connect() as connection:
             connection.execute("drop table if exists child")
+            connection.execute("drop index if exists two")
             connection.execute("alter table orders drop constraint one cascade")
 
 
@@ -323,3 +329,27 @@ def test_a_file_that_was_repaired_by_hand_is_not_written_again(tmp_path: Path) -
     assert sizes == {len(whole)}
     after = file.stat()
     assert (after.st_mode, after.st_mtime_ns) == (before.st_mode, before.st_mtime_ns)
+
+
+def test_a_login_that_is_refused_is_not_tried_ten_times(
+    target: PostgreSQL, pair: tuple[Node, Node], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A watchdog that lacks the password asks twice and says so: more would shut the account out; the fault stays open
+    for whoever has it."""
+    journal = Journal.create(tmp_path / "run-r" / "journal.jsonl", "run-r")
+    life = Lifecycle("run-r", journal, {"db": target}, max_affected=4)
+    before = contents(target)
+    plan = life.plan(fault("zero", ttl_s=600))
+    life.arm(plan)
+    life.inject(plan)
+    monkeypatch.setenv("PGPASSWORD", "not the right one")
+    refusals = pair[0].log.read_text().count("password authentication failed")
+    did: list[str] = []
+    (open_fault,) = open_faults(journal.reading())
+    watchdog._heal(open_fault, {}, journal, did)
+    (said,) = did
+    assert said.startswith("could not heal data.rows on db") and "refuses us" in said
+    assert pair[0].log.read_text().count("password authentication failed") - refusals == 2
+    assert contents(target) != before
+    assert heal_open(open_fault, {"db": target}, journal, "recover").ok
+    assert contents(target) == before

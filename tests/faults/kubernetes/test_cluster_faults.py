@@ -19,7 +19,7 @@ from chaosday.targets.kubernetes_cluster import KubernetesCluster
 from tests.faults.cloud.living import planned, struck
 from tests.faults.kubernetes.conftest import until
 
-pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.xdist_group("kubernetes")]
+pytestmark = [pytest.mark.lab, pytest.mark.slow]
 
 Arrange = Callable[[KubernetesCluster], dict[str, Any]]
 

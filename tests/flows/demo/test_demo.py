@@ -67,6 +67,7 @@ def test_the_demo_gives_both_verdicts_and_leaves_nothing(folder: Path) -> None:
     assert list((folder / "tmp").iterdir()) == []
 
 
+@pytest.mark.breadth
 @pytest.mark.parametrize("seed", [1, 2])
 def test_killed_at_any_moment_it_leaves_nothing_running(folder: Path, seed: int) -> None:
     """SIGKILL at a random moment: all processes and ports are gone, and recover finds nothing left to do."""

@@ -60,6 +60,7 @@ def cluster(*, checksums: bool = True) -> Iterator[Cluster]:
         _ok(tools.run("initdb", *options, "-D", str(data)))
         with (data / "postgresql.conf").open("a") as file:
             file.write(f"\nlisten_addresses = '127.0.0.1'\nunix_socket_directories = ''\nport = {server.port}\n")
+            file.write("dynamic_shared_memory_type = mmap\n")
         _ok(tools.run("pg_ctl", "-w", "-D", str(data), "-l", str(folder / "log"), "start"))
         try:
             for statement in (
@@ -79,7 +80,7 @@ def cluster(*, checksums: bool = True) -> Iterator[Cluster]:
 
 def sql(tools: PostgresTools, server: Server, statement: str) -> str:
     """What psql prints for one statement."""
-    done = tools.run("psql", *server.arguments, "-Atc", statement, server.database, password=server.password)
+    done = tools.run("psql", *server.arguments, "-Atc", statement, server.database, at=server)
     _ok(done)
     return done.out.strip()
 

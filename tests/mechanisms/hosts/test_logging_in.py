@@ -153,4 +153,4 @@ def test_patterns_of_names(tmp_path: Path, line: str, name: str, found: int) -> 
     """As sshd(8) has them: wildcards, exceptions, ports; brackets are no set of letters."""
     public = Path(f"{_made(tmp_path / 'key')}.pub").read_text()
     (tmp_path / "known").write_text(f"{line} {public}")
-    assert len(known_for(tmp_path / "known", name).keys) == found
+    assert len(known_for([tmp_path / "known"], name).keys) == found

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from chaosday.errors import ChaosdayError, UsageError
@@ -68,8 +69,17 @@ def _route(proxy: ProxyProcess, listen: str, upstream: list[Any]) -> int:
 
 
 def _open(port: int) -> set[str]:
-    """On which of this machine's addresses the echo answers."""
-    return {host for host in ("127.0.0.1", "::1", "127.0.0.9") if echo_s((host, port), timeout_s=20) is not None}
+    """On which of this machine's addresses our proxy passes on to the echo; others may hold its port elsewhere."""
+    listening = {
+        each.laddr.ip
+        for child in psutil.Process().children(recursive=True)
+        for each in child.net_connections("tcp")
+        if each.status == psutil.CONN_LISTEN and each.laddr.port == port
+    }
+    places = (("127.0.0.1", "0.0.0.0"), ("::1", "::"), ("127.0.0.9", "0.0.0.0"))
+    return {
+        host for host, every in places if listening & {host, every} and echo_s((host, port), timeout_s=20) is not None
+    }
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ import pandas as pd
 import pytest
 
 from chaosday.reporting.page import write_report
+from tests.campaign.many_runs import a_year, write
 from tests.flows.demo.test_arms import finished
 from tests.lab.browser import browser
 from tests.reporting.pages.looking import assert_sound, looked_at
@@ -20,7 +22,7 @@ from tests.reporting.test_machines import a_run
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("pages")]
+pytestmark = [pytest.mark.lab]
 TORN = """\
 {"index": 0, "process": 0, "f": "write", "key": "x", "value": 1, "start_ns": 0, "end_ns": 10, "status": "ok"}
 {"index": 1, "process": 1, "f": "read", "key": "x", "result": 7, "start_ns": 20, "end_ns": 30, "status": "ok"}
@@ -66,6 +68,17 @@ def test_the_page_of_a_campaign(chromium: Browser, runs: Path, tmp_path: Path) -
     chaosday("campaign", str(runs), "--html", str(page))
     assert "What is covered" in page.read_text()
     assert_sound(looked_at(chromium, page, "campaign"))
+
+
+def test_the_page_of_a_year(chromium: Browser, tmp_path: Path) -> None:
+    """Hundreds of runs of many systems, with what must not fail and what is to be done about it."""
+    for run in a_year(300, until=datetime.now(UTC), seed=5):
+        write(tmp_path / "runs", run)
+    page = tmp_path / "year.html"
+    day = Path(__file__).resolve().parents[3] / "deployments" / "gameday" / "your-postgresql.yaml"
+    chaosday("campaign", str(tmp_path / "runs"), "--systems", str(day), "--html", str(page))
+    assert "never drilled" in page.read_text()
+    assert_sound(looked_at(chromium, page, "year"))
 
 
 def test_the_page_of_expectations(chromium: Browser, tmp_path: Path) -> None:

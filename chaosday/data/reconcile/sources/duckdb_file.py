@@ -24,7 +24,8 @@ class DuckdbSource:
         if not path.is_file():
             raise TargetUnreachable(f"the {label} side has no file {path}")
         try:
-            self.connection = duckdb.connect(str(path), read_only=True)
+            # A view in it may read any file and any address, with the rights of whoever compares.
+            self.connection = duckdb.connect(str(path), read_only=True, config={"enable_external_access": False})
         except duckdb.Error as error:
             raise TargetUnreachable(f"the {label} side cannot be opened: {str(error).splitlines()[0]}") from None
         self.connection.execute("set timezone = 'UTC'")

@@ -13,8 +13,11 @@ if TYPE_CHECKING:
 MOST_DIGITS = 38
 
 
-def losses(path: Path) -> dict[str, str]:
-    """What would be lost of each column that is not read exactly, in words that say what to do."""
+def losses(path: Any) -> dict[str, str]:
+    """What would be lost of each column that is not read exactly, in words that say what to do.
+
+    ``path`` is one, or an open file.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 

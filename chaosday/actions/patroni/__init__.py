@@ -1,0 +1,1 @@
+"""What an operator does to a cluster that Patroni keeps available."""

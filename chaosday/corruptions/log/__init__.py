@@ -1,0 +1,1 @@
+"""Damage to what was sent to logs and polled from them."""

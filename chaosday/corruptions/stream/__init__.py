@@ -1,0 +1,1 @@
+"""Damage to what arrives at the sink of a stream of changes."""

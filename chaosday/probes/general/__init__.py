@@ -1,0 +1,1 @@
+"""Probes of whoever writes the experiment."""

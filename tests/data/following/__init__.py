@@ -1,0 +1,1 @@
+"""Diffs, manifests, physical checks and restores, against real servers."""

@@ -1,0 +1,1 @@
+"""Advice on settings, against real servers in both of them."""

@@ -1,0 +1,1 @@
+"""The experiment as a kind of run."""
