@@ -11,6 +11,8 @@ from pathlib import Path
 
 HERE = Path(sys.executable).parent
 ROOT = Path(__file__).resolve().parent.parent
+PACKAGES_S = 1800
+"""How long the distribution's packages are waited for."""
 
 
 def shell_scripts() -> list[str]:
@@ -32,11 +34,16 @@ def step(name: str, command: list[str | Path], *, quiet: bool) -> int:
 
 
 def packages() -> int:
-    """Wait for the child that installs what the tests need from the distribution, where there is one; its exit code."""
-    if not (pid := os.environ.pop("CHAOSDAY_PACKAGES_PID", "")):
+    """Wait for what installs the distribution's packages that the tests need, where ``.ci/run`` does; its exit code."""
+    if not (named := os.environ.pop("CHAOSDAY_PACKAGES_ENDED", "")):
         return 0
     began = time.monotonic()
-    code = os.waitstatus_to_exitcode(os.waitpid(int(pid), 0)[1])
+    while not (ended := Path(named)).exists():
+        if time.monotonic() - began > PACKAGES_S:
+            print(f"packages: failed, apt-get has not ended within {PACKAGES_S} s", flush=True)
+            return 1
+        time.sleep(0.2)
+    code = int(ended.read_text())
     print(f"packages: {'failed' if code else 'ok'}, waited {time.monotonic() - began:.1f} s", flush=True)
     return code
 
