@@ -82,6 +82,17 @@ class Bucket:
             )
             return said
 
+    def encrypted(self) -> str:
+        """``aws:kms`` or ``aws:kms:dsse`` where the bucket encrypts by KMS by default; empty too if it may not tell."""
+        try:
+            with self._errors("encryption"):
+                said = self.client.get_bucket_encryption(Bucket=self.name)
+        except ChaosdayError:
+            return ""
+        rules = said["ServerSideEncryptionConfiguration"]["Rules"]
+        methods = [str(rule.get("ApplyServerSideEncryptionByDefault", {}).get("SSEAlgorithm", "")) for rule in rules]
+        return next((method for method in methods if method.startswith("aws:kms")), "")
+
     def read(self, listed: Listed) -> Iterator[bytes]:
         """The bytes of exactly the listed version, block by block; an error if it is no longer there."""
         pinned = {"VersionId": listed.version} if listed.version else {"IfMatch": f'"{listed.etag}"'}

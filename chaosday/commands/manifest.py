@@ -99,6 +99,7 @@ class _How:
     reread: bool = False
     quiet: bool = False
     lock_timeout_s: float = LOCK_TIMEOUT_S
+    compared_to: Manifest | None = None
 
 
 def _checked(before: Path, source: str, key: str | None, how: _How) -> Comparison:
@@ -106,7 +107,7 @@ def _checked(before: Path, source: str, key: str | None, how: _How) -> Compariso
 
     refuse_special(before)
     old = Manifest.read(before)
-    how = replace(how, reread=old.header.digest_of == "bytes")
+    how = replace(how, reread=old.header.digest_of == "bytes", compared_to=old)
     return compare(old, _made(source, key, before if key else None, None, how))
 
 
@@ -121,7 +122,8 @@ def _made(source: str, key: str | None, previous: Path | None, memory: Path | No
             from chaosday.clients.objects import Bucket
 
             name, _, prefix = source.removeprefix("s3://").partition("/")
-            return of_objects(Bucket(name), prefix, reread=how.reread, previous=old, progress=progress)
+            return of_objects(Bucket(name), prefix, reread=how.reread, previous=old, compared_to=how.compared_to,
+                              progress=progress)  # fmt: skip
         if "://" in source:
             from chaosday.data.reconcile.sides import LAKES, Side
 

@@ -13,7 +13,9 @@ from chaosday.data.manifest.tree import FANOUT, Manifest, Piece
 from chaosday.errors import UsageError
 
 SHOWN = 1000
-UPLOADED_AGAIN = "it was uploaded again, perhaps in other parts, and its ETag tells nothing of its bytes: use --reread"
+UPLOADED_AGAIN = (
+    "it was uploaded again, in other parts or encrypted, and its ETag tells nothing of its bytes: use --reread"
+)
 _MD5 = re.compile("[0-9a-f]{32}")
 ROT = "bytes that rotted behind the store's back: a listing tells what the store remembers; make it with --reread"
 
@@ -76,10 +78,11 @@ def compare(before: Manifest, after: Manifest) -> Comparison:
     columns, retyped = _columns(before.header.columns, after.header.columns)
     olds, news, leaves = ({}, {}, 0) if columns or retyped else _differing(before, after)
     unread = {**before.header.unread, **after.header.unread}
+    by_key = before.header.encrypted or after.header.encrypted
     opaque = {
         name: UPLOADED_AGAIN
         for name, new in news.items()
-        if name in olds and before.header.digest_of == "etag" and _says_nothing(olds[name], new)
+        if name in olds and before.header.digest_of == "etag" and (by_key or _says_nothing(olds[name], new))
     }
     comparison = Comparison(len(before), len(after), leaves, reasons=retyped)
     comparison.unread = {_shown(name): why for name, why in {**unread, **opaque}.items()}
@@ -114,8 +117,8 @@ def _columns(before: dict[str, str], after: dict[str, str]) -> tuple[list[Damage
 
 def _says_nothing(old: Piece, new: Piece) -> bool:
     """Whether two ETags differ by how an object was uploaded: in parts, or encrypted, an ETag is no hash of bytes."""
-    etags = [piece.checksum.removeprefix("etag:").partition(" ")[0] for piece in (old, new)]
-    return old.size == new.size and not all(_MD5.fullmatch(etag) for etag in etags)
+    etags = [piece.checksum.removeprefix("etag:").partition(" ") for piece in (old, new)]
+    return old.size == new.size and not all(_MD5.fullmatch(etag) and "sse:" not in how for etag, _, how in etags)
 
 
 def _shown(name: str) -> str:

@@ -22,6 +22,7 @@ def of_objects(
     *,
     reread: bool = False,
     previous: Manifest | None = None,
+    compared_to: Manifest | None = None,
     progress: Callable[[int, int], None] | None = None,
     clock: Clock | None = None,
 ) -> Manifest:
@@ -30,7 +31,9 @@ def of_objects(
     Without ``reread`` a piece's digest stands for the ETag, and older versions of the listing are its
     past. With it, the bytes of the listed version are read and hashed, the only way to see rot below
     the store's own checks. Objects that cannot be read are listed as unread, and so is what a second listing at the end
-    has otherwise: it came, went or was written meanwhile.
+    has otherwise: it came, went or was written meanwhile. Of an object whose ETag is another than in ``compared_to``
+    the store is asked how it is encrypted, because only where it is not by KMS or a customer's key is an ETag a hash of
+    its bytes ("Object" in the API reference of S3).
     """
     versions = _versions(bucket, prefix)
     current = bucket.listing(prefix)
@@ -44,7 +47,7 @@ def of_objects(
         pinned = Listed(found.key, found.size_bytes, found.etag, newest)
         try:
             digest = _content(bucket, pinned) if reread else _remembered(found)
-            checksum = _checksum(bucket, pinned) if reread else f"etag:{found.etag}"
+            checksum = _checksum(bucket, pinned) if reread else _etag(bucket, found, compared_to)
         except (TargetUnreachable, AccessDenied) as error:
             return str(error)
         earlier = () if reread else tuple(dict.fromkeys(_remembered(old) for old in past[1:] if old.etag != found.etag))
@@ -62,7 +65,7 @@ def of_objects(
     unread |= dict.fromkeys(_changed(current, bucket.listing(prefix)), CHANGED)
     pieces = [piece for piece in pieces if piece.name not in unread]
     header = Header("objects", f"s3://{bucket.name}/{prefix}", iso((clock or SystemClock()).wall_ns()),
-                    "bytes" if reread else "etag", unread=unread)  # fmt: skip
+                    "bytes" if reread else "etag", unread=unread, encrypted=bucket.encrypted())  # fmt: skip
     return Manifest.build(header, pieces)
 
 
@@ -99,3 +102,25 @@ def _checksum(bucket: Bucket, found: Listed) -> str:
     said = bucket.head(found.key, found.version)
     stored = [f"{name.lower()}:{said[f'Checksum{name}']}" for name in CHECKSUMS if said.get(f"Checksum{name}")]
     return " ".join([f"etag:{found.etag}", *stored])
+
+
+def _etag(bucket: Bucket, found: Listed, compared_to: Manifest | None) -> str:
+    """The ETag, and by what the object is encrypted where that is why it may differ from the one before."""
+    said = f"etag:{found.etag}"
+    before = compared_to.find(found.key) if compared_to else None
+    if before is None or before.size != found.size_bytes or before.checksum.partition(" ")[0] == said:
+        return said
+    asked = [found.version, *([before.version] if before.version else [])]
+    return " ".join([said, *{word: None for version in asked if (word := _encryption(bucket, found.key, version))}])
+
+
+def _encryption(bucket: Bucket, key: str, version: str) -> str:
+    """``sse:`` and the method, empty where the ETag is a hash; where the store does not say, that is a reason too."""
+    try:
+        said = bucket.head(key, version)
+    except (TargetUnreachable, AccessDenied):
+        return "sse:unknown"
+    if said.get("SSECustomerAlgorithm"):
+        return "sse:customer"
+    method = str(said.get("ServerSideEncryption", ""))
+    return f"sse:{method}" if method.startswith("aws:kms") else ""

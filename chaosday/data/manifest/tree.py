@@ -76,7 +76,8 @@ class Piece:
 @dataclass(frozen=True)
 class Header:
     """What a manifest is of. ``unread`` names pieces that could not be read, with the reason; ``columns`` are
-    those of a table, with their types.
+    those of a table, with their types; ``encrypted`` is the method by which a bucket encrypts what it is sent, where
+    that makes an ETag no hash of the bytes.
     """
 
     medium: str
@@ -86,6 +87,7 @@ class Header:
     cut: str = ""
     unread: dict[str, str] = field(default_factory=dict)
     columns: dict[str, str] = field(default_factory=dict)
+    encrypted: str = ""
 
 
 class Manifest:
@@ -229,7 +231,7 @@ def _name(stored: bytes | str) -> str:
 
 
 def _of_types(header: Header) -> bool:
-    words = (header.medium, header.source, header.made_at, header.digest_of, header.cut)
+    words = (header.medium, header.source, header.made_at, header.digest_of, header.cut, header.encrypted)
     tables = (header.unread, header.columns)
     return all(isinstance(word, str) for word in words) and all(
         isinstance(table, dict) and all(isinstance(value, str) for value in table.values()) for table in tables

@@ -108,6 +108,30 @@ def test_an_object_uploaded_again_in_parts_is_not_known(client: BaseClient) -> N
         assert found.equal is None and "--reread" in found.unread["k"]
 
 
+@pytest.mark.parametrize(
+    ("first", "again", "by_default", "equal"),
+    [
+        ({}, {}, False, False),
+        ({"ServerSideEncryption": "AES256"}, {"ServerSideEncryption": "AES256"}, False, False),
+        ({}, {"ServerSideEncryption": "aws:kms"}, False, None),
+        ({"ServerSideEncryption": "aws:kms"}, {}, False, None),
+        ({}, {}, True, None),
+    ],
+)
+def test_an_etag_of_an_encrypted_object_says_nothing(
+    client: BaseClient, first: dict[str, str], again: dict[str, str], by_default: bool, equal: bool | None
+) -> None:
+    """Encrypted by KMS or a customer's key, an object has an ETag that is no hash: neither equal nor bit_flip."""
+    if by_default:
+        rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms"}}
+        client.put_bucket_encryption(Bucket="vault", ServerSideEncryptionConfiguration={"Rules": [rule]})
+    client.put_object(Bucket="vault", Key="k", Body=b"one", **first)
+    before = of_objects(Bucket("vault"), "")
+    client.put_object(Bucket="vault", Key="k", Body=b"two", **again)
+    found = compare(before, of_objects(Bucket("vault"), "", compared_to=before))
+    assert (found.equal, list(found.unread)) == (equal, ["k"] if equal is None else [])
+
+
 @pytest.mark.parametrize(("key", "where"), [("id", "id from 448 to 511"), ("name", "hash of name")])
 def test_a_table_is_compared_by_key_ranges(server: Postgres, schema: str, key: str, where: str) -> None:
     """A changed row shows as one altered range of keys."""
