@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
+from math import isfinite
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -26,6 +28,24 @@ class ProbeReading(Model):
     value: float | None = None
     unit: str = ""
     words: str = ""
+
+
+def within(probe: str, row: Sequence[Any] | None, at_least: float | None, at_most: float | None) -> ProbeReading:
+    """What a query's first row says: healthy where its first value is between the bounds, no answer without one.
+
+    NaN and the infinities are no numbers here: without a bound each of them would be healthy.
+    """
+    if not row or row[0] is None:
+        return ProbeReading(probe=probe, healthy=None, words="the query returned nothing")
+    try:
+        value = float(row[0])
+    except (TypeError, ValueError, OverflowError):
+        value = float("nan")
+    if not isfinite(value):
+        return ProbeReading(probe=probe, healthy=None, words="the query did not return a number")
+    low = at_least is None or value >= at_least
+    high = at_most is None or value <= at_most
+    return ProbeReading(probe=probe, healthy=low and high, value=value, words=f"the query returned {value:g}")
 
 
 class Probe(Model):

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from chaosday.errors import ChaosdayError
-from chaosday.model.probe import GRACE_S, Probe, ProbeReading
+from chaosday.model.probe import GRACE_S, Probe, ProbeReading, within
 from chaosday.model.target import Postgres, Target
 
 
@@ -41,12 +41,4 @@ class PostgresQuery(Probe):
             return ProbeReading(
                 probe=self.kind, healthy=None, words=f"the query failed: {error.sqlstate or 'no answer'}"
             )
-        if not row or row[0] is None:
-            return ProbeReading(probe=self.kind, healthy=None, words="the query returned nothing")
-        try:
-            value = float(row[0])
-        except (TypeError, ValueError):
-            return ProbeReading(probe=self.kind, healthy=None, words="the query did not return a number")
-        low = self.at_least is None or value >= self.at_least
-        high = self.at_most is None or value <= self.at_most
-        return ProbeReading(probe=self.kind, healthy=low and high, value=value, words=f"the query returned {value:g}")
+        return within(self.kind, row, self.at_least, self.at_most)
