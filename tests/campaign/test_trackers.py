@@ -136,6 +136,36 @@ def test_an_issue_is_open_until_the_experiment_passes(runs: Path, kind: str) -> 
 
 
 @pytest.mark.parametrize("kind", ["github", "gitlab"])
+@pytest.mark.parametrize("strange", [7, None, "text", {"body": None, "labels": ["chaosday"], "state": "open"}])
+def test_an_answer_that_is_no_list_of_issues_waits(runs: Path, kind: str, strange: Any) -> None:
+    """What a service sends is never taken for more than it is: the news wait, in words."""
+    ends(runs, "violated", 30)
+    with serving() as service:
+        told(runs, tracker(kind, service.url))
+        ends(runs, "violated", 20, lost=9)
+        text = service.issues[0].get("body") or service.issues[0]["description"]
+        broken = {**strange, "body": text, "number": "1; x"} if isinstance(strange, dict) else strange
+        service.answer = lambda *_: (200, [broken])  # type: ignore[method-assign]
+        did = told(runs, tracker(kind, service.url))
+    assert did.waiting == 1 and "issue" in did.why
+
+
+def test_a_pull_request_that_quotes_an_issue_is_left_alone(runs: Path) -> None:
+    """GitHub's list of issues has pull requests in it: none is closed, and none stands for an issue."""
+    ends(runs, "violated", 30)
+    with serving() as service:
+        told(runs, tracker("github", service.url))
+        quoting = {**service.issues[0], "number": 2, "pull_request": {"url": "x"}}
+        service.issues.insert(0, {**service.issues.pop(), "number": 1})
+        service.issues.append(quoting)
+        service.issues.reverse()
+        ends(runs, "pass", 20)
+        told(runs, tracker("github", service.url))
+        closed = [path for method, path, _ in service.asked if method == "PATCH"]
+    assert [path.rsplit("/", 1)[1] for path in closed] == ["1"]
+
+
+@pytest.mark.parametrize("kind", ["github", "gitlab"])
 def test_a_tracker_that_was_away_hears_how_it_is(runs: Path, kind: str) -> None:
     """What was violated while it refused and passed since opens nothing; what is still violated opens one issue."""
     with serving() as service:

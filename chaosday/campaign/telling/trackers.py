@@ -57,14 +57,21 @@ class _Tracker(Receiver):
         """The number of the open issue with the mark."""
         for page in range(1, PAGES + 1):
             listed = self._listed(page)
-            if not isinstance(listed, list):
+            if not isinstance(listed, list) or not all(isinstance(each, dict) for each in listed):
                 raise TargetUnreachable(f"{self.name()}: its answer is no list of issues")
-            for each in listed:
+            # GitHub lists pull requests too: one that quotes an issue's text is somebody's work, and not ours to close.
+            for each in (each for each in listed if "pull_request" not in each):
                 if mark in str(each.get("body") or each.get("description") or ""):
-                    return int(each.get("iid") or each["number"])
+                    return self._number(each)
             if len(listed) < 100:
                 return None
         raise TargetUnreachable(f"{self.name()}: more than {PAGES * 100:,} open issues have the label {LABEL}")
+
+    def _number(self, issue: dict[str, Any]) -> int:
+        number = issue.get("iid") or issue.get("number")
+        if not isinstance(number, int) or isinstance(number, bool):
+            raise TargetUnreachable(f"{self.name()}: its answer holds an issue without a number")
+        return number
 
 
 class GitHub(_Tracker):
