@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -146,9 +148,13 @@ def _copy(directory: RunDirectory, folder: Path, owner: str) -> list[Recovered]:
     what = f"the copy in {folder} ({owner})"
     tried = Attempt(f"still there, and looked for again next time: {what}")
     with tried:
-        for version in folder.rglob("PG_VERSION"):
-            shared_memory.release(version.parent)
-        shutil.rmtree(folder)
+        for data, _, files in os.walk(folder):
+            if "PG_VERSION" in files:
+                shared_memory.release(Path(data))
+        while folder.exists():
+            # The janitor of the run may be taking it away too: what goes before our eyes is no failure.
+            with contextlib.suppress(FileNotFoundError):
+                shutil.rmtree(folder)
     return [Recovered(run=directory.run, ok=not tried.error, words=tried.error or f"removed {what}")]
 
 

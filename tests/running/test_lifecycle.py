@@ -200,16 +200,20 @@ def test_the_block_heals_however_it_is_left(made: Callable[..., Lifecycle]) -> N
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_signals_end_it_the_same_way(made: Callable[..., Lifecycle], number: int) -> None:
     """Each stopping signal comes out as Stopped, with everything healed and the old handlers back."""
-    before = signal.getsignal(number)
-    with pytest.raises(Stopped) as stopped, made() as life:
-        plan = life.plan(BoxFault())
-        life.arm(plan)
-        life.inject(plan)
-        os.kill(os.getpid(), number)
-        time.sleep(10)
-    assert stopped.value.exit_code == 128 + number
-    assert list(BOX.things) == ["foreign"]
-    assert signal.getsignal(number) == before
+    # Whoever starts the tests with nohup has SIGHUP ignored, and so would a run.
+    inherited = signal.signal(number, signal.default_int_handler)
+    try:
+        with pytest.raises(Stopped) as stopped, made() as life:
+            plan = life.plan(BoxFault())
+            life.arm(plan)
+            life.inject(plan)
+            os.kill(os.getpid(), number)
+            time.sleep(10)
+        assert stopped.value.exit_code == 128 + number
+        assert list(BOX.things) == ["foreign"]
+        assert signal.getsignal(number) == signal.default_int_handler
+    finally:
+        signal.signal(number, inherited)
 
 
 def test_a_second_signal_does_not_cut_the_undo_short(made: Callable[..., Lifecycle]) -> None:

@@ -27,6 +27,7 @@ from chaosday.data.reconcile.sides import Side
 from chaosday.errors import Refused, TargetUnreachable, UsageError
 from chaosday.lab.stands import fresh
 from chaosday.servers.ports import free_port
+from tests.running.waiting import until
 
 pytestmark = [pytest.mark.lab]
 ROWS = 2_000
@@ -49,8 +50,13 @@ class Pair:
     def refresh(self) -> None:
         self.sink.execute("alter subscription chaosday refresh publication")
         ready = "select count(*) from pg_subscription_rel where srsubstate <> 'r'"
-        while self.sink.execute(ready).fetchone() != (0,):
-            pass
+        until(lambda: self.sink.execute(ready).fetchone() == (0,))
+
+    def applied(self) -> None:
+        """Wait for all that was written: a change of a table that the sink lacks ends its worker for ever."""
+        (written,) = self.source.execute("select pg_current_wal_lsn()").fetchone() or ()
+        reached = "select confirmed_flush_lsn >= %s from pg_replication_slots where slot_name = 'chaosday'"
+        until(lambda: self.source.execute(reached, (written,)).fetchone() == (True,))
 
     @contextmanager
     def written_to(self) -> Iterator[None]:
@@ -96,6 +102,7 @@ def orders(pair: Pair) -> Iterator[Pair]:
     pair.source.execute(f"insert into orders select n, 'row ' || n from generate_series(1, {ROWS}) n")
     pair.refresh()
     yield pair
+    pair.applied()
     for side in (pair.source, pair.sink):
         side.execute("drop table orders")
 
@@ -137,13 +144,13 @@ def test_what_is_in_flight_is_no_difference_and_damage_is_one(orders: Pair) -> N
 )
 def test_a_row_that_differs_is_found_again_whatever_its_key_is(pair: Pair, kind: str, values: tuple[str, ...]) -> None:
     """By its value, and not by one text of it: else what is in flight would be called settled."""
-    tables = {"hot": pair.source, "cold": pair.sink}
-    for name, side in tables.items():
-        side.execute(f"create table {name} (k {kind} primary key, v text)")
+    # Both at the sink, of which nothing is published: a table that the source alone had would stop the stream.
+    for name in ("hot", "cold"):
+        pair.sink.execute(f"create table {name} (k {kind} primary key, v text)")
     try:
         for value in values:
-            pair.source.execute("insert into hot values (%s, 'x')", (value,), prepare=False)
-        follower = Follower(f"{pair.source_url}#hot", f"{pair.sink_url}#cold", Following())
+            pair.sink.execute("insert into hot values (%s, 'x')", (value,), prepare=False)
+        follower = Follower(f"{pair.sink_url}#hot", f"{pair.sink_url}#cold", Following())
         with contextlib.ExitStack() as sides:
             source, sink = (
                 sides.enter_context(contextlib.closing(PostgresSide(side, label, patience_of(30))))
@@ -154,8 +161,7 @@ def test_a_row_that_differs_is_found_again_whatever_its_key_is(pair: Pair, kind:
             there = _versions(source, ["k"], [key for _, key in found.settled])
             assert set(there) == {key for _, key in found.settled}
     finally:
-        for name, side in tables.items():
-            side.execute(f"drop table {name}")
+        pair.sink.execute("drop table hot, cold")
 
 
 def test_a_sink_that_stands_still_is_not_called_equal(orders: Pair) -> None:
@@ -236,13 +242,14 @@ OWNER = "chaosday_marks_owner"
 )
 def test_a_table_of_marks_that_somebody_planted_runs_nothing_as_us(pair: Pair, made: str, words: str) -> None:
     """We are a superuser here: what its owner has it run is refused, or run as its owner."""
-    pair.source.execute(f"drop role if exists {OWNER}")
-    pair.source.execute(f"create role {OWNER}")
+    # At the sink, of which nothing is published: tables that the source alone has would stop the stream.
+    pair.sink.execute(f"drop role if exists {OWNER}")
+    pair.sink.execute(f"create role {OWNER}")
     try:
-        pair.source.execute(f"create schema stranger authorization {OWNER}")
-        pair.source.execute("create table public.ran_as (who text)")
-        pair.source.execute("grant insert on public.ran_as to public")
-        pair.source.execute(
+        pair.sink.execute(f"create schema stranger authorization {OWNER}")
+        pair.sink.execute("create table public.ran_as (who text)")
+        pair.sink.execute("grant insert on public.ran_as to public")
+        pair.sink.execute(
             f"""set role {OWNER};
             create function stranger.mine() returns bigint language plpgsql as
                 $$begin insert into public.ran_as values (current_user); return 1; end$$;
@@ -251,34 +258,34 @@ def test_a_table_of_marks_that_somebody_planted_runs_nothing_as_us(pair: Pair, m
             {made}; reset role"""
         )
         marks = Marks("stranger.marks", "orders")
-        side = Side.parse(f"{pair.source_url}#orders")
+        side = Side.parse(f"{pair.sink_url}#orders")
         if words:
             with pytest.raises(Refused, match=words):
                 marks.set(side)
         else:
             assert marks.set(side) == 1
-        assert pair.source.execute("select who from public.ran_as where who <> %s", (OWNER,)).fetchall() == []
+        assert pair.sink.execute("select who from public.ran_as where who <> %s", (OWNER,)).fetchall() == []
         if "view" in made:
-            session = Session(pair.source_url, "sink")
+            session = Session(pair.sink_url, "sink")
             with pytest.raises(Refused, match="is not a table"):
                 marks.checked(session, "sink")
             session.close()
     finally:
-        pair.source.execute("drop schema if exists stranger cascade")
-        pair.source.execute("drop table if exists public.ran_as")
-        pair.source.execute(f"drop role if exists {OWNER}")
+        pair.sink.execute("drop schema if exists stranger cascade")
+        pair.sink.execute("drop table if exists public.ran_as")
+        pair.sink.execute(f"drop role if exists {OWNER}")
 
 
 def test_a_server_that_says_nothing_is_no_mark(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     """A mark waits for a limit of ours; the server's own time-out is no end of one that stands still."""
     monkeypatch.setattr("chaosday.data.following.marks.ANSWER_S", 0.5)
     marks = Marks("public.slow_marks", "orders")
-    side = Side.parse(f"{pair.source_url}#orders")
-    pair.source.execute("create table public.slow_marks (stream text primary key, mark bigint not null)")
+    side = Side.parse(f"{pair.sink_url}#orders")
+    pair.sink.execute("create table public.slow_marks (stream text primary key, mark bigint not null)")
     try:
-        with psycopg.connect(pair.source_url) as holder:
+        with psycopg.connect(pair.sink_url) as holder:
             holder.execute("lock table public.slow_marks")
             with pytest.raises(TargetUnreachable, match=r"did not end within 0\.5 s"):
                 marks.set(side)
     finally:
-        pair.source.execute("drop table public.slow_marks")
+        pair.sink.execute("drop table public.slow_marks")
