@@ -14,9 +14,11 @@ stream. The reader at the sink looks at rows and marks in one snapshot and recor
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from typing import Any
 
-from chaosday.model.sql import Dialect
+from chaosday.clients.tables import told
+from chaosday.model.sql import Dialect, Sql, SqlConnection
 
 ROWS_OF_A_WRITER = 1_000_000
 PUT, DELETE, MARK, LOOK, ALTER = "put", "delete", "mark", "look", "alter"
@@ -26,6 +28,9 @@ COLUMNS = "id, version, value"
 ROW = "id bigint{key} not null, version int not null, value bigint not null"
 EXTRA = "extra bigint"
 MARKS = "writer bigint{key} not null, mark bigint not null, writers int not null, ended int not null"
+
+NOBODY = -1
+"""The writer of the mark behind which nothing more comes: the tables are taken away."""
 
 State = tuple[int, int, int | None]
 """Version, value, and what the column that was added later holds."""
@@ -60,6 +65,31 @@ def rows_read(dialect: Dialect, scope: str) -> str:
 def marks_read(dialect: Dialect, scope: str) -> str:
     """The query for the marks at the sink."""
     return f"select writer, mark, writers, ended from {dialect.table(tables(scope)[1])}"  # noqa: S608 - our own names
+
+
+def say_last(sql: Sql, scope: str) -> None:
+    """Mark at the source that nothing more comes, where anything came; to be called before its tables are dropped."""
+    marks = sql.dialect.table(tables(scope)[1])
+    with closing(sql.open()) as connection, told(sql):
+        # Where nothing was written nobody need have the tables: a first row would stop a subscriber that lacks them.
+        if _count(connection, f"select count(*) from {marks}"):  # noqa: S608 - our own names
+            connection.execute(sql.dialect.insert_new(marks, "writer", "mark", "writers", "ended"), (NOBODY, 0, 0, 0))
+
+
+def has_come(sql: Sql, scope: str) -> bool:
+    """Whether the last mark is at the sink, and so all that was written; also where there are no tables."""
+    marks = sql.dialect.table(tables(scope)[1])
+    with closing(sql.open()) as connection, told(sql):
+        return _count(connection, f"select count(*) from {marks} where writer = {NOBODY}") != 0  # noqa: S608
+
+
+def _count(connection: SqlConnection, query: str) -> int | None:
+    try:
+        return int(connection.execute(query).fetchone()[0])
+    except connection.dialect.errors as error:
+        if connection.dialect.absent(error):
+            return None
+        raise
 
 
 def held(rows: Iterable[Sequence[Any]]) -> Rows:

@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager
 
 import pyarrow as pa
 
+from chaosday.clients.published import refuse_published
 from chaosday.errors import AccessDenied, ChaosdayError, TargetUnreachable, UsageError
 from chaosday.model.sql import Dialect, Sql, SqlConnection
 from chaosday.model.target import Target
@@ -23,14 +24,22 @@ END_AGAIN_S = 0.1
 
 
 def make_table(
-    sql: Sql, name: str, columns: str, *filled: tuple[str, tuple[object, ...]], wait_s: float = ANSWER_S
+    sql: Sql,
+    name: str,
+    columns: str,
+    *filled: tuple[str, tuple[object, ...]],
+    wait_s: float = ANSWER_S,
+    streamed: bool = False,
 ) -> None:
     """Make a table of ours, and run ``filled`` (statements with ``{table}`` and their arguments) in the same go.
 
-    Names and columns come from validated fields, never from data; ``columns`` may say ``{position}``.
+    Names and columns come from validated fields, never from data; ``columns`` may say ``{position}``. ``streamed`` says
+    that the table is meant to be replicated; any other is refused where it would be.
     """
     dialect, table = sql.dialect, sql.dialect.table(name)
     with _changing(sql, wait_s) as connection:
+        if dialect.published and not streamed:
+            refuse_published(connection, dialect.published)
         for each in (*dialect.first, *dialect.beside):
             connection.execute(each.format(table=table))
         position = dialect.position.format(table=table)

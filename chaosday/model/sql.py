@@ -75,6 +75,8 @@ class Dialect:
     """Leaves the end of each wait to whoever may ``cut`` it, where to look at the clock oneself costs operations."""
     limits: tuple[str, ...] = ()
     """Make the server give up a statement, or a wait for a lock, after ``{ms}`` or ``{s}``."""
+    published: str = ""
+    """Asks for the names of whatever would send a table of ours to others that may lack it; NULL where nothing does."""
     read_only: tuple[str, ...] = ()
     """Begins what can change nothing."""
     read: Callable[[Any, str, pa.Schema], pa.Table] = _rows

@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any, Protocol, Self
 
 from chaosday.clients.answering import answering
+from chaosday.clients.published import PUBLISHED, refuse_published
 from chaosday.clients.sql import CATALOGUE_LOCK, copy_out
 from chaosday.clients.sqlstates import DEFINITE
 from chaosday.model.sql import Dialect
@@ -53,6 +54,7 @@ def dialect() -> Dialect:
         position="bigserial not null",
         begin=("begin",),
         isolated=("begin isolation level {level}",),
+        published=PUBLISHED,
         read_only=("begin read only",),
         level="read committed",
         alone=(f"select pg_advisory_xact_lock({CATALOGUE_LOCK})",),
@@ -111,6 +113,8 @@ class PostgreSQLStore:
         from chaosday.clients.sql import execute_all
 
         with self._sql.connect(answer_s=MAKE_S) as connection:
+            with answering(self._sql.name(), *dialect().errors):
+                refuse_published(connection)
             execute_all(connection, *(each.format(table=_table(space)) for each in dialect().make))
 
     def session(self, space: str, timeout_s: float, options: Options) -> Session:

@@ -1,7 +1,8 @@
-"""What a table does by itself when its rows change: triggers, rules, and what foreign keys carry on to other tables.
+"""What a table does by itself when its rows change: triggers, rules, what foreign keys and publications carry on.
 
 An undo that writes rows puts back those rows and nothing else. A child that ``ON DELETE CASCADE`` deleted, a row that a
-trigger wrote elsewhere, stay as the fault left them: such a table is refused before it is touched. So is a column in a
+trigger wrote elsewhere, stay as the fault left them: such a table is refused before it is touched. So is one whose
+changes are sent to subscribers, at whom nobody pointed (logical replication), and so is a column in a
 unique index: rows go back while others, whose values are damaged too or were written meanwhile, may have their values.
 """
 
@@ -39,6 +40,17 @@ _UNIQUE = """
             and (a.attname = %(column)s or a.attgenerated <> '')))
     order by 1, 2
 """
+# A view lists the root of a partitioned table or its leaves, as its publication says.
+_SENT = """
+    select distinct p.pubname from pg_catalog.pg_publication_tables p
+    join pg_catalog.pg_namespace n on n.nspname = p.schemaname
+    join pg_catalog.pg_class c on c.relnamespace = n.oid and c.relname = p.tablename
+    join part on part.oid = c.oid or c.oid in (select relid from pg_catalog.pg_partition_ancestors(part.oid))
+    where exists (
+        select from pg_catalog.pg_replication_slots s
+        where s.slot_type = 'logical' and s.database = current_database())
+    order by 1
+"""
 _REFERRING = """
     , referring(oid) as (
         select c.conrelid from pg_catalog.pg_constraint c join part on part.oid = c.confrelid where c.contype = 'f'
@@ -59,6 +71,7 @@ def consequences(connection: Any, table: UserTable, column: str) -> list[str]:
     asked = {"table": table.oid, "delete": not column, "column": column}
     carried = connection.execute(PARTS + _CARRIED, asked).fetchall()
     found += [f"foreign key {name} of {other} carries it on" for name, other in carried]
+    found += [f"publication {name} sends it on" for (name,) in connection.execute(PARTS + _SENT, asked).fetchall()]
     unique = connection.execute(PARTS + _UNIQUE, asked).fetchall() if column else []
     return found + [
         f"a unique index, {name} on {other}, may have its value taken by another row" for name, other in unique

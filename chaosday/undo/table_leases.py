@@ -17,6 +17,7 @@ from typing import Any
 
 import orjson
 
+from chaosday.clients.published import refuse_published
 from chaosday.errors import LeaseError, Refused
 from chaosday.model.lease import Lease, LeaseState, Undo
 from chaosday.model.target import Postgres
@@ -42,6 +43,7 @@ class TableLeases:
         data = lease.undo.data
         keys = orjson.loads(str(data.get("keys", "[]")))
         with self._changing(f"lease {lease.id} could not be stored") as connection:
+            refuse_published(connection)
             connection.execute(sql.SQL("create schema if not exists {}").format(sql.Identifier(SCHEMA)))
             _is_ours(connection)
             connection.execute(

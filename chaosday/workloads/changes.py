@@ -46,8 +46,8 @@ class Changes(Workload):
         rows, marks = changes.tables(self.scope)
         sql = target.capability(Sql)
         extra = "" if self.add_column_after_s else f", {changes.EXTRA}"
-        make_table(sql, rows, changes.ROW.format(key=" primary key") + extra)
-        make_table(sql, marks, changes.MARKS.format(key=" primary key"))
+        make_table(sql, rows, changes.ROW.format(key=" primary key") + extra, streamed=True)
+        make_table(sql, marks, changes.MARKS.format(key=" primary key"), streamed=True)
 
     def run(self, target: Target, directory: Path, stop: Stop, seed: int) -> None:
         sql = target.capability(Sql)
@@ -68,8 +68,10 @@ class Changes(Workload):
         return {}
 
     def clean_up(self, target: Target) -> None:
+        sql = target.capability(Sql)
+        changes.say_last(sql, self.scope)
         for name in changes.tables(self.scope):
-            drop_table(target.capability(Sql), name)
+            drop_table(sql, name)
 
 
 class _Widening:

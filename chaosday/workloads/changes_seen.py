@@ -48,8 +48,8 @@ class ChangesSeen(Workload):
         rows, marks = changes.tables(self.scope)
         sql = target.capability(Sql)
         key = " primary key" if self.keyed else ""
-        make_table(sql, rows, f"{changes.ROW.format(key=key)}, {changes.EXTRA}")
-        make_table(sql, marks, changes.MARKS.format(key=key))
+        make_table(sql, rows, f"{changes.ROW.format(key=key)}, {changes.EXTRA}", streamed=True)
+        make_table(sql, marks, changes.MARKS.format(key=key), streamed=True)
         if self.subscription:
             self._taken_up(sql)
 
@@ -65,8 +65,11 @@ class ChangesSeen(Workload):
         return {}
 
     def clean_up(self, target: Target) -> None:
+        sql = target.capability(Sql)
+        if self.subscription:
+            self._let_arrive(sql)
         for name in changes.tables(self.scope):
-            drop_table(target.capability(Sql), name)
+            drop_table(sql, name)
 
     def _wait(self, stop: Stop, reader: _Reader, over: threading.Event) -> None:
         stop.wait()
@@ -74,6 +77,18 @@ class ChangesSeen(Workload):
         while not reader.ended and time.monotonic() < until:
             time.sleep(0.05)
         over.set()
+
+    def _let_arrive(self, sql: Sql) -> None:
+        """Wait for all that ``changes`` wrote: a subscription stops for ever at a row whose table is gone."""
+        until = time.monotonic() + self.patience_s
+        while not changes.has_come(sql, self.scope):
+            if time.monotonic() > until:
+                raise TargetUnreachable(
+                    f"subscription {self.subscription} has not applied all that was written within"
+                    f" {self.patience_s:g} s, and would stop for ever without"
+                    f" {sql.dialect.table(changes.tables(self.scope)[0])}: let it go on, then 'chaosday recover'"
+                )
+            time.sleep(0.05)
 
     def _taken_up(self, sql: Sql) -> None:
         """Make the subscription take the tables up, and wait for it: before that a mark says nothing of the rows."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import Literal
 
+from chaosday.clients.published import refuse_published
 from chaosday.clients.sql import alone, execute_all
 from chaosday.errors import ChaosdayError
 from chaosday.model.probe import GRACE_S, Probe, ProbeReading
@@ -32,6 +33,7 @@ class PostgresWrite(Probe):
                 alone(connection),
             ):
                 connection.execute(f"set local statement_timeout = {self.timeout_ms}")
+                refuse_published(connection)
                 connection.execute("create schema if not exists chaosday")
                 connection.execute("create table if not exists chaosday.heartbeat (one int primary key, beats bigint)")
                 beats = connection.execute(

@@ -6,7 +6,7 @@ from contextlib import closing
 from typing import Literal
 
 from chaosday.clients.tables import drop_table, limited, make_table, told
-from chaosday.errors import AccessDenied, ChaosdayError, TargetUnreachable
+from chaosday.errors import AccessDenied, ChaosdayError, Refused, TargetUnreachable
 from chaosday.model.probe import GRACE_S, Probe, ProbeReading
 from chaosday.model.sql import Sql
 from chaosday.model.target import Target
@@ -38,6 +38,8 @@ class SqlWrite(Probe):
                 row = connection.execute(f"select beats from {table} where one = 1").fetchone()  # noqa: S608
         except (TargetUnreachable, AccessDenied) as error:
             return ProbeReading(probe=self.kind, healthy=False, words=f"the write failed: {error}")
+        except Refused as error:
+            return ProbeReading(probe=self.kind, healthy=None, words=str(error))
         if row is None:
             return ProbeReading(probe=self.kind, healthy=False, words="what was committed is not there")
         return ProbeReading(probe=self.kind, healthy=True, value=float(row[0]), unit="beats", words="a write committed")
