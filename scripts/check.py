@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -44,6 +45,7 @@ def packages() -> int:
             return 1
         time.sleep(0.2)
     code = int(ended.read_text())
+    shutil.rmtree(ended.parent)
     print(f"packages: {'failed' if code else 'ok'}, waited {time.monotonic() - began:.1f} s", flush=True)
     return code
 

@@ -16,16 +16,19 @@ def test_an_installation_that_ended_before_it_is_waited_for_is_known(
     ends: str, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The exit code is a file's, so a shell that took its child's end long ago loses nothing."""
-    ended = tmp_path / "code"
-    trap = f"trap 'echo $? >{ended}.part && mv {ended}.part {ended}' EXIT"
+    ended = tmp_path / "of it" / "code"
+    ended.parent.mkdir()
+    trap = f'trap \'echo $? >"{ended}.part" && mv "{ended}.part" "{ended}"\' EXIT'
     subprocess.run(["sh", "-euc", f"( {trap}; {ends} ) & sleep 0.1; true"], check=True)
     monkeypatch.setenv("CHAOSDAY_PACKAGES_ENDED", str(ended))
     assert check.packages() == code
+    assert not ended.parent.exists()
 
 
 def test_an_installation_that_still_runs_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first test comes after the last package."""
-    ended = tmp_path / "code"
+    ended = tmp_path / "of it" / "code"
+    ended.parent.mkdir()
     monkeypatch.setenv("CHAOSDAY_PACKAGES_ENDED", str(ended))
     later = threading.Timer(0.3, lambda: ended.write_text("0\n"))
     later.start()

@@ -50,4 +50,12 @@ def seaweedfs(folder: Path, port: int, access_key: str, secret_key: str) -> Serv
     options |= {"s3.config": accounts, "dir": data, "ip": "127.0.0.1", "master.telemetry": "false"}
     # Without a place for its logs they are in the system's folder for temporary files, and stay there.
     server = [str(weed), f"-logdir={folder}", "server", "-filer", "-s3"]
-    return Server("seaweedfs", [*server, *(f"-{name}={value}" for name, value in options.items())], folder)
+    sockets = [f"{name}-{options[f'{name}.port']}" for name in ("filer", "s3")]
+    sockets += [f"{name}-grpc-{options[f'{name}.port.grpc']}" for name in (*_SERVICES, "s3")]
+    return Server(
+        "seaweedfs",
+        [*server, *(f"-{name}={value}" for name, value in options.items())],
+        folder,
+        # Not all of these can be put elsewhere.
+        sockets=tuple(Path(f"/tmp/seaweedfs-{each}.sock") for each in sockets),
+    )

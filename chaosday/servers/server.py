@@ -37,6 +37,8 @@ class Server:
     command: list[str]
     folder: Path
     environment: dict[str, str] = field(default_factory=dict)
+    sockets: tuple[Path, ...] = ()
+    """What it makes outside its folder, and leaves there when it is killed."""
 
     @property
     def pid_file(self) -> Path:
@@ -78,6 +80,8 @@ class Server:
     def stop(self) -> None:
         """End it with SIGKILL, by its pid; nothing happens where it does not run."""
         self._end(signal.SIGKILL, 5)
+        for each in self.sockets:
+            each.unlink(missing_ok=True)
 
     def stop_tree(self) -> None:
         """End it and every process that it started, with SIGKILL."""

@@ -98,7 +98,7 @@ def test_a_plugin_is_found_as_installed_and_its_tests_pass(tmp_path: Path) -> No
         packed.extractall(site)
     environment = {"PYTHONPATH": f"{site}:{ROOT}", "HOME": str(tmp_path / "home"), "PATH": "/usr/bin:/bin"}
     # Each of them asks the registry for its member by name.
-    tests = [sys.executable, "-P", "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    tests = [sys.executable, "-P", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--basetemp", str(tmp_path / "t")]
     done = subprocess.run(tests, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "3 passed" in done.stdout
