@@ -13,11 +13,12 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from urllib.parse import quote
 
+from chaosday.drills.pipelines import embedded
 from chaosday.drills.pipelines.drill import Day, PipelineDrill
 from chaosday.drills.pipelines.file_gate import FileGate
 from chaosday.drills.pipelines.folders import carry, digest
 from chaosday.drills.pipelines.points import Aim, Left
-from chaosday.errors import UsageError
+from chaosday.errors import ChaosdayError, UsageError
 from chaosday.mechanisms.wire.conversation import Gate
 from chaosday.mechanisms.wire.proxy import WireProxy
 from chaosday.processes.file_acts import Files
@@ -142,7 +143,7 @@ class Bench:
         self.proxy = WireProxy(("127.0.0.1", self.copies.node.port)).start()
         self._stack.callback(self.proxy.close)
         self._stack.callback(self.do_not_fork)
-        for name, store in self.value.stores.items():
+        for name, store in self.value.servers.items():
             file = Path(store.source) if store.source and store.original is None else None
             try:
                 source = Source(self.value.database_of(name), self.value.user_of(name), file, store.original)
@@ -150,10 +151,18 @@ class Bench:
             except UsageError as error:
                 raise UsageError(f"stores.{name}: {error}") from None
         self._lay_out()
+        for name, path in self.value.embedded.items():
+            try:
+                embedded.build(self.value.stores[name].type, self.work / path, self.value.stores[name].source)
+            except ChaosdayError as error:
+                raise type(error)(f"stores.{name}: {error}") from None
 
     def arrive(self, day: Day) -> None:
         """What has come by the beginning of a day."""
         for name, file in day.arrives.items():
+            if path := self.value.embedded.get(name):
+                embedded.run_script(self.value.stores[name].type, self.work / path, file)
+                continue
             self.copies.run_script(self.value.database_of(name), file)
 
     def keep(self, name: str) -> None:
@@ -170,7 +179,7 @@ class Bench:
 
     def let_sequences_go_on(self) -> None:
         """Move the sequences of all stores on, as lost transactions move them."""
-        for name in self.value.stores:
+        for name in self.value.servers:
             self.copies.let_sequences_go_on(self.value.database_of(name), _SEQUENCES_BY)
 
     def watch(self) -> Callable[[], Left]:
@@ -340,13 +349,16 @@ class Bench:
 
     def _usual(self) -> dict[str, str]:
         """libpq's own variables, where it is clear which database they would be for."""
-        if len(self.value.stores) != 1:
+        if len(self.value.servers) != 1:
             return {}
-        (name,) = self.value.stores
+        (name,) = self.value.servers
         words = self._words(name)
         return {f"PG{key.upper()}": words[key] for key in ("host", "port", "user", "password", "database")}
 
     def _words(self, name: str) -> dict[str, str]:
+        if path := self.value.embedded.get(name):
+            place = str(self.work.absolute() / path)
+            return {"path": place, "url": f"{self.value.stores[name].type}:///{place}"}
         user, database = self.value.user_of(name), self.value.database_of(name)
         port, password = str(self.proxy.port), self.copies.node.password
         words = {"host": "127.0.0.1", "port": port, "user": user, "password": password, "database": database}

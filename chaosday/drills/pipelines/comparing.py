@@ -99,7 +99,7 @@ class Comparator:
         if copy and copy in self._tables:
             return self._tables[copy]
         found: dict[str, Table] = {}
-        for store in self.value.stores:
+        for store in self.value.servers:
             for schema, name, columns, types in self.connection(store, copy).execute(_TABLES).fetchall():
                 table = Table(store, schema, name, tuple(filter(None, columns)), tuple(filter(None, types)))
                 found[table.words] = table
@@ -122,19 +122,47 @@ class Comparator:
         return [*differences, *self._compare_files(golden, copy)]
 
     def files(self, copy: str) -> dict[str, Content]:
-        """The outputs that are files, by path, ``FOLDER/*.SUFFIX`` or ``PATH#TABLE``."""
-        if self.scratch is None or not self.value.files:
+        """The outputs that are files, by path, ``FOLDER/*.SUFFIX`` or ``PATH#TABLE``, and those that are tables of
+        SQLite's and DuckDB's stores; a store that nobody can read is one by its name alone."""
+        stores = self.value.embedded
+        return {
+            name: content
+            for name, content in self._all_files(copy).items()
+            if name in stores or name.partition(".")[0] not in stores or self._wanted(name)
+        }
+
+    def _all_files(self, copy: str) -> dict[str, Content]:
+        if self.scratch is None or not (self.value.files or self.value.embedded):
             return {}
         if not copy:
-            return contents(self.scratch / "work", self.value.files)
+            return self._read(self.scratch / "work", self.scratch)
         if copy not in self._files:
-            self._files[copy] = contents(self.scratch / "kept" / copy, self.value.files)
+            self._files[copy] = self._read(self.scratch / "kept" / copy, self.scratch)
         return self._files[copy]
 
+    def _read(self, folder: Path, aside: Path) -> dict[str, Content]:
+        found = contents(folder, self.value.files, aside)
+        for store, path in self.value.embedded.items():
+            for name, content in contents(folder, [path], aside).items():
+                table = name.removeprefix(path).removeprefix("#")
+                # SQLite has no schemas but those of attached files, of which none lives on.
+                table = f"main.{table}" if table and self.value.stores[store].type == "sqlite" else table
+                found[f"{store}.{table}" if table else store] = content
+        return found
+
     def _compare_files(self, golden: str, copy: str) -> list[Difference]:
-        expected, found = self.files(golden), self.files(copy)
-        differences = [Difference(name, ORPHAN, 1, TABLE) for name in found if name not in expected]
+        expected, found, known = self.files(golden), self._all_files(copy), self._all_files(golden)
+        strange = {name: content for name, content in found.items() if name not in known}
+        said = {
+            name: (TORN, (content.unreadable,)) if content.unreadable else (ORPHAN, TABLE)
+            for name, content in strange.items()
+        }
+        differences = [Difference(name, kind, 1, sample) for name, (kind, sample) in said.items()]
+        # Of a database that nobody can read it is said once, and not of each of its tables.
+        torn = tuple(name + sign for name, content in strange.items() if content.unreadable for sign in "#.")
         for name, content in expected.items():
+            if name not in found and name.startswith(torn):
+                continue
             if name not in found:
                 differences.append(Difference(name, LOST, content.rows.total(), TABLE))
                 continue
@@ -145,9 +173,9 @@ class Comparator:
             if found[name].columns != content.columns or found[name].kinds_of(columns) != content.kinds_of(columns):
                 differences.append(Difference(name, CHANGED, 1, COLUMNS))
             else:
-                said = told_apart(content.of(columns), found[name].of(columns))
+                apart = told_apart(content.of(columns), found[name].of(columns))
                 differences += [
-                    Difference(name, kind, n, tuple(_shown(row) for row in rows)) for kind, (n, rows) in said.items()
+                    Difference(name, kind, n, tuple(_shown(row) for row in rows)) for kind, (n, rows) in apart.items()
                 ]
         return differences
 

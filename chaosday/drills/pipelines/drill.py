@@ -16,14 +16,19 @@ from chaosday.targets.postgresql import PostgreSQL
 POINT = r"^(\d+\.(before|after)(\.(cut|late|zombie))?|end|)$"
 Way = Literal["kill", "end", "cut", "late", "zombie"]
 FORM = "postgresql://user@host:5432/database, a dump (pg_dump -Fc), a file *.sql, or nothing for an empty database"
+_SUFFIXES = {"sqlite": (".db", ".sqlite", ".sqlite3"), "duckdb": (".duckdb", ".db")}
+_OTHERS = {"mysql": "MySQL", "mariadb": "MariaDB"}
 
 
 class CopiedStore(Model):
     """A database that the pipeline works on; the drill makes copies of it, and the pipeline sees nothing else."""
 
-    type: Literal["postgresql"] = "postgresql"
+    type: Literal["postgresql", "sqlite", "duckdb"] = "postgresql"
     source: str = Field(default="", validation_alias=AliasChoices("from", "source"))
-    """What it is filled from: ``postgresql://user@host:5432/database`` (read once), a dump, SQL, or nothing."""
+    """What it is filled from: ``postgresql://user@host:5432/database`` (read once), a dump, SQL, or nothing; of SQLite
+    and DuckDB a database's file, SQL, or nothing."""
+    file: str = Field(default="", max_length=200)
+    """Of SQLite and DuckDB: the file as the pipeline calls it, relative to its folder, as ``data/shop.duckdb``."""
     database: str = Field(default="", max_length=60)
     """What the pipeline calls it; empty is the name of the original, or of the store."""
     user: str = Field(default="", max_length=60)
@@ -36,7 +41,13 @@ class CopiedStore(Model):
             return value
         scheme = value.partition("://")[0]
         if scheme not in ("postgresql", "postgres"):
-            raise ValueError(f"a {scheme} store cannot be copied yet; write {FORM}")
+            other = _OTHERS.get(scheme.partition("+")[0])
+            raise ValueError(
+                f"{other} cannot be drilled yet: its wire is not understood, so that no point between two statements"
+                " would be found; what can: PostgreSQL, SQLite and DuckDB"
+                if other
+                else f"a {scheme} store cannot be copied yet; write {FORM}"
+            )
         try:
             PostgreSQL.model_validate({"url": value})
             named = bool(urlsplit(value).hostname)
@@ -47,10 +58,34 @@ class CopiedStore(Model):
             raise ValueError(f"a store's server has a name; write {FORM}")
         return value
 
+    @model_validator(mode="after")
+    def _of_one_kind(self) -> Self:
+        if self.type == "postgresql":
+            if self.file:
+                raise ValueError("a file is of SQLite and DuckDB: write type: sqlite or type: duckdb")
+            if self.source.lower().endswith((".duckdb", ".sqlite", ".sqlite3")):
+                raise ValueError(f"{self.source} is no dump of PostgreSQL's: write type: sqlite or duckdb, and file")
+            return self
+        if self.database or self.user or "://" in self.source:
+            raise ValueError(f"a {self.type} store is a file: write file, and under from a file of {self.type} or SQL")
+        if not self.file.lower().endswith(_SUFFIXES[self.type]):
+            raise ValueError(f"file: name the pipeline's own, which ends with {' or '.join(_SUFFIXES[self.type])}")
+        return self
+
     @property
     def original(self) -> PostgreSQL | None:
         """The server that is read, if one is."""
         return PostgreSQL.model_validate({"url": self.source}) if "://" in self.source else None
+
+
+def journals(name: str) -> list[str]:
+    """What a SQLite or DuckDB file of that name has beside it, of which a crash leaves what the next one needs.
+
+    SQLite's shared memory is not of these: it is made anew from what was written ahead.
+    """
+    if name.lower().endswith((*_SUFFIXES["sqlite"], *_SUFFIXES["duckdb"])):
+        return [name + each for each in ("-journal", "-wal", ".wal", ".wal.checkpoint", ".wal.recovery")]
+    return []
 
 
 class Day(Model):
@@ -86,7 +121,8 @@ class PipelineDrill(Model):
     environment: str = Field(default="test", pattern=ENVIRONMENT)
     command: list[str] = Field(default=[], max_length=200)
     """Program and arguments; no shell. ``{warehouse.host}``, ``.port``, ``.user``, ``.password``, ``.database`` and
-    ``.url`` stand for what the store ``warehouse`` is in the drill."""
+    ``.url`` stand for what the store ``warehouse`` is in the drill; of a SQLite or DuckDB file there are ``.path`` and
+    ``.url``."""
     folder: Path | None = None
     """Run in a copy of this folder; empty is a folder with nothing in it."""
     variables: dict[str, str] = {}
@@ -95,9 +131,9 @@ class PipelineDrill(Model):
     state: list[str] = []
     """Files and folders, relative to ``folder``, that live on between runs; the rest is fresh in every run."""
     outputs: list[str] = ["*"]
-    """Shell patterns of STORE.SCHEMA.TABLE; what has a / in it is a file or folder of the pipeline's, relative to
-    ``folder``: ``lake/orders/``, ``./report.csv``. These live on between runs, too, and are compared by what is in
-    them: rows of CSV, Parquet, JSON, SQLite and DuckDB, else bytes."""
+    """Shell patterns of STORE.SCHEMA.TABLE, of SQLite STORE.main.TABLE; what has a / in it is a file or folder of the
+    pipeline's, relative to ``folder``: ``lake/orders/``, ``./report.csv``. These live on between runs, too, and are
+    compared by what is in them: rows of CSV, Parquet, JSON, SQLite and DuckDB, else bytes."""
     ignore: dict[str, list[str]] = {}
     """Columns that are not compared, by patterns of STORE.SCHEMA.TABLE, or of FOLDER/*.SUFFIX, PATH and PATH#TABLE:
     load times, surrogate keys."""
@@ -137,7 +173,10 @@ class PipelineDrill(Model):
         for number, day in enumerate(self.days):
             if strange := sorted(set(day.arrives) - set(self.stores)):
                 raise ValueError(f"days.{number}.arrives: no store is called {strange[0]!r}")
-        for where, paths in (("state", self.state), ("outputs", self.files)):
+        embedded = list(self.embedded.values())
+        if len(set(embedded)) < len(embedded):
+            raise ValueError(f"stores: two are the file {embedded[0]}; they need different ones")
+        for where, paths in (("state", self.state), ("outputs", self.files), ("stores", embedded)):
             for path in paths:
                 parts = PurePosixPath(path).parts
                 if PurePosixPath(path).is_absolute() or ".." in parts or not parts:
@@ -158,8 +197,21 @@ class PipelineDrill(Model):
 
     @property
     def lives_on(self) -> list[str]:
-        """What of the pipeline's folder is still there in the next run: its state, and outputs that are files."""
-        return list(dict.fromkeys([*self.state, *self.files]))
+        """What of the pipeline's folder is still there in the next run: its state, outputs and stores that are files,
+        and what a database keeps beside its file."""
+        named = [*self.state, *self.files, *self.embedded.values()]
+        return list(dict.fromkeys(each for name in named for each in (name, *journals(name))))
+
+    @property
+    def servers(self) -> dict[str, CopiedStore]:
+        """The stores that are databases of a server."""
+        return {name: store for name, store in self.stores.items() if store.type == "postgresql"}
+
+    @property
+    def embedded(self) -> dict[str, str]:
+        """The stores that are files of the pipeline's: by name, their paths in its folder."""
+        found = {name: store for name, store in self.stores.items() if store.type != "postgresql"}
+        return {name: str(PurePosixPath(store.file)) for name, store in found.items()}
 
     def database_of(self, name: str) -> str:
         """What the pipeline calls the database of a store."""

@@ -72,8 +72,11 @@ class Content:
         return found
 
 
-def contents(folder: Path, names: Sequence[str]) -> dict[str, Content]:
-    """What is in the named files and folders of ``folder``: by path, ``FOLDER/*.SUFFIX``, or ``PATH#TABLE``."""
+def contents(folder: Path, names: Sequence[str], aside: Path | None = None) -> dict[str, Content]:
+    """What is in the named files and folders of ``folder``: by path, ``FOLDER/*.SUFFIX``, or ``PATH#TABLE``.
+
+    Databases are read from copies below ``aside``, which goes when whoever reads is killed; None is any place.
+    """
     found: dict[str, Content] = {}
     roots = [folder / name for name in names if not (folder / name).is_symlink()]
     for name in names:
@@ -81,9 +84,9 @@ def contents(folder: Path, names: Sequence[str]) -> dict[str, Content]:
         if place.is_symlink():
             found[name.rstrip("/")] = _link(place, roots)
         elif place.is_dir():
-            found |= _of_folder(place, name.rstrip("/"), roots)
+            found |= _of_folder(place, name.rstrip("/"), roots, aside)
         elif place.is_file():
-            found |= _of_file(place, name)
+            found |= _of_file(place, name, aside)
     return found
 
 
@@ -98,7 +101,7 @@ def suffix_of(path: Path) -> str:
     return "".join(path.suffixes[-2 if path.suffix.lower() == ".gz" else -1 :]).lower()
 
 
-def _of_folder(place: Path, name: str, roots: Sequence[Path]) -> dict[str, Content]:
+def _of_folder(place: Path, name: str, roots: Sequence[Path], aside: Path | None) -> dict[str, Content]:
     together: dict[str, list[Path]] = {}
     found: dict[str, Content] = {}
     for file in sorted(place.rglob("*")):
@@ -110,10 +113,15 @@ def _of_folder(place: Path, name: str, roots: Sequence[Path]) -> dict[str, Conte
         elif file.is_dir() and file.name == "_delta_log":
             words = "a Delta table, of whose files only its log says which count: drill an output of plain Parquet"
             found[f"{name}/{within}"] = Content(unreadable=words)
+        elif file.is_dir() and file.name == "metadata" and any(file.glob("*.metadata.json")):
+            words = (
+                "an Iceberg table, of whose files only its metadata says which count: drill an output of plain Parquet"
+            )
+            found[f"{name}/{within}"] = Content(unreadable=words)
         elif file.is_file() and form_of(file) in (ROWS, JSON):
             together.setdefault(suffix_of(file), []).append(file)
         elif file.is_file():
-            found |= _of_file(file, f"{name}/{within}")
+            found |= _of_file(file, f"{name}/{within}", aside)
     for suffix, some in together.items():
         found[f"{name}/*{suffix}"] = _sum(some, place)
     return found
@@ -179,11 +187,11 @@ def _partitioned(part: Content, path: Path) -> Content:
     return Content(part.columns + names, rows, kinds=part.kinds + ("folder",) * len(names))
 
 
-def _of_file(file: Path, name: str) -> dict[str, Content]:
+def _of_file(file: Path, name: str, aside: Path | None) -> dict[str, Content]:
     if name.endswith(BESIDE) and any(form_of(Path(name.removesuffix(each))) == DATABASE for each in BESIDE):
         return {}
     if form_of(file) == DATABASE:
-        return _of_database(file, name)
+        return _of_database(file, name, aside)
     return {name: _readable(file)}
 
 
@@ -210,23 +218,24 @@ def _json(file: Path) -> Content:
     return Content(columns, Counter(rows), kinds=(kind,) * len(columns))
 
 
-def _of_database(file: Path, name: str) -> dict[str, Content]:
+def _of_database(file: Path, name: str, aside: Path | None) -> dict[str, Content]:
     """Each table of a SQLite or DuckDB file, read from a copy: opening one may write to it, as after a crash."""
-    with tempfile.TemporaryDirectory(prefix="chaosday-output-") as scratch:
-        copy = Path(scratch) / file.name
+    with tempfile.TemporaryDirectory(prefix="chaosday-output-", dir=aside) as scratch:
+        # A name of ours: in somebody's may be what ends an address.
+        copy = Path(scratch) / "output"
         shutil.copyfile(file, copy)
         for beside in BESIDE:
             if (other := file.with_name(file.name + beside)).is_file():
                 shutil.copyfile(other, copy.with_name(copy.name + beside))
         try:
             engine, tables = _tables(copy)
-            return {f"{name}#{table}": _rows(f"{engine}:////{copy}#{table}") for table in tables}
+            return {f"{name}#{table}": _rows(f"{engine}:////{copy}#{asked}") for table, asked in tables.items()}
         except (ChaosdayError, ValueError, OSError) as error:
             return {name: Content(unreadable=_first_line(error))}
 
 
-def _tables(file: Path) -> tuple[str, list[str]]:
-    """The engine that wrote it, by its first bytes, and its tables."""
+def _tables(file: Path) -> tuple[str, dict[str, str]]:
+    """The engine that wrote it, by its first bytes, and its tables, each with how a side of a comparison names it."""
     head = file.read_bytes()[:16] if file.stat().st_size else b""
     if head.startswith(b"SQLite format 3") or not head:
         with contextlib.closing(sqlite3.connect(file)) as database:
@@ -234,8 +243,10 @@ def _tables(file: Path) -> tuple[str, list[str]]:
                 names = [str(name) for (name,) in database.execute(TABLES)]
             except sqlite3.Error as error:
                 raise ValueError(str(error)) from None
-        return "sqlite", names
+        return "sqlite", {name: name for name in names}
     import duckdb
+
+    from chaosday.data.reconcile.sql import ident
 
     try:
         # What was written ahead and not checkpointed comes into the copy by this.
@@ -245,7 +256,7 @@ def _tables(file: Path) -> tuple[str, list[str]]:
             found.execute("checkpoint")
     except duckdb.Error as error:
         raise ValueError(str(error)) from None
-    return "duckdb", [f"{schema}.{table}" for schema, table in pairs]
+    return "duckdb", {f"{schema}.{table}": f"{ident(schema)}.{ident(table)}" for schema, table in pairs}
 
 
 def _rows(side: str) -> Content:

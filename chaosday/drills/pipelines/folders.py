@@ -34,6 +34,14 @@ def stamps(folder: Path | None) -> dict[str, tuple[int, int]]:
     return found
 
 
+def stamps_of(file: Path) -> dict[str, tuple[int, int]]:
+    """The same of one file; nothing where it is not there."""
+    with contextlib.suppress(OSError):
+        status = file.stat()
+        return {str(file): (status.st_size, status.st_mtime_ns)}
+    return {}
+
+
 def written(work: Path, original: Path | None) -> list[str]:
     """What a run left in its folder that was not there, or is changed: as paths that ``state`` takes."""
     found = set()

@@ -147,6 +147,9 @@ class Undisturbed:
         for name in self.bench.value.files:
             if not (self.bench.work / name).exists():
                 return f"outputs: after an undisturbed run there is no {name} in the pipeline's folder"
+        for name, path in self.bench.value.embedded.items():
+            if not (self.bench.work / path).exists():
+                return f"stores.{name}: after an undisturbed run there is no {path} in the pipeline's folder"
         for name, content in files.items():
             if content.unreadable:
                 return f"outputs: {name} cannot be read after an undisturbed run: {content.unreadable}"

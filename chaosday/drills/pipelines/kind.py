@@ -13,7 +13,7 @@ from chaosday.drills.leftovers import COPY
 from chaosday.drills.pipelines.attempts import END, KILL, Attempt, Attempts
 from chaosday.drills.pipelines.bench import Bench
 from chaosday.drills.pipelines.drill import Budget, PipelineDrill
-from chaosday.drills.pipelines.folders import stamps
+from chaosday.drills.pipelines.folders import stamps, stamps_of
 from chaosday.drills.pipelines.golden import Golden, Undisturbed
 from chaosday.drills.pipelines.known import KnownCause, read, told
 from chaosday.drills.pipelines.lanes import lanes
@@ -149,7 +149,7 @@ class PipelineKind(Kind):
             return
         run.say("rollback", "taking the copies away")
         residue = bench.close()
-        changed = sorted(set(self._before.items()) ^ set(stamps(self.value.folder).items()))
+        changed = sorted(set(self._before.items()) ^ set(self._own().items()))
         errors = [f"{changed[0][0]} was changed during the drill, by it or by somebody else"] if changed else []
         clean = Clean(lease_id=f"cd-{run.directory.token}-pipeline", fault=ACT, target=TARGET, residue=residue,
                       errors=errors)  # fmt: skip
@@ -206,7 +206,7 @@ class PipelineKind(Kind):
         if not golden.points:
             return []
         stores = [
-            {"store": name, "database": value.database_of(name), "copied from": each.source or "nothing"}
+            {"store": name, "database": each.file or value.database_of(name), "copied from": each.source or "nothing"}
             for name, each in value.stores.items()
         ]
         outputs = [{"output": name, "rows": rows} for name, rows in golden.outputs.items()]
@@ -232,13 +232,19 @@ class PipelineKind(Kind):
         return text(self.value, look(bench, run.over))
 
     def _started(self, run: LiveRun) -> Bench:
-        self._before = stamps(self.value.folder)
+        self._before = self._own()
         scratch = _scratch(run.directory)
         run.say("baseline", "making copies of the stores")
         run.journal.append(COPY, folder=str(scratch), stores=sorted(self.value.stores))
         self._bench = Bench(self.value, scratch, run.directory.token)
         self._bench.start()
         return self._bench
+
+    def _own(self) -> dict[str, tuple[int, int]]:
+        """Size and time of change of what is the user's: the folder, and the files that stores are copied from."""
+        value = self.value
+        sources = {Path(value.stores[name].source) for name in value.embedded if value.stores[name].source}
+        return stamps(value.folder) | {name: stamp for file in sources for name, stamp in stamps_of(file).items()}
 
     def _undisturbed(self, run: LiveRun) -> None:
         self.golden = Undisturbed(self._started(run), partial(run.say, "baseline"), run.over).take()

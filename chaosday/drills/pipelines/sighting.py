@@ -10,6 +10,7 @@ from typing import Any
 from chaosday.drills.pipelines.comparing import Comparator, Table
 from chaosday.drills.pipelines.differences import CHANGED, DUPLICATED, LOST, ORPHAN, Difference
 from chaosday.drills.pipelines.planting_files import planted_files
+from chaosday.drills.pipelines.planting_stores import planted_stores
 
 GOLDEN = "golden"
 _PLANTED = {
@@ -75,7 +76,12 @@ def look(comparator: Comparator, over: Callable[[], bool] = lambda: False) -> li
                 return found
             with undone:
                 found.append(_told(comparator, name, damage))
-    for store in comparator.value.stores:
+    for name, damage, undone in planted_stores(comparator):
+        if over():
+            return found
+        with undone:
+            found.append(_told(comparator, name, damage))
+    for store in comparator.value.servers:
         with _undone(comparator, store):
             comparator.connection(store, "").execute("create table public.chaosday_orphan (n int)")
             found.append(_told(comparator, f"{store}.public.chaosday_orphan", ORPHAN))

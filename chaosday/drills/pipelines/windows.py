@@ -64,7 +64,7 @@ class Windows:
         comparator = Comparator(self.copies, self.value)
         found: Digests = {}
         try:
-            for store in self.value.stores:
+            for store in self.value.servers:
                 self._be_patient(comparator, store, until)
             for name, table in comparator.outputs("").items():
                 self._be_patient(comparator, table.store, until)

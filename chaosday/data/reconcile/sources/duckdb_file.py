@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from chaosday.data.reconcile.duckdb_types import described, exported
@@ -9,6 +10,13 @@ from chaosday.data.reconcile.sides import Side
 from chaosday.data.reconcile.sql import ident
 from chaosday.data.reconcile.workspace import Workspace
 from chaosday.errors import TargetUnreachable, UsageError
+
+_PART = re.compile(r'"((?:[^"]|"")*)"(?=\.|$)|([^.]+)')
+"""A part of a table's name: in quotes it may have a dot in it."""
+
+
+def _relation(table: str) -> str:
+    return ".".join(ident(part[1].replace('""', '"') or part[2]) for part in _PART.finditer(table))
 
 
 class DuckdbSource:
@@ -29,7 +37,7 @@ class DuckdbSource:
         except duckdb.Error as error:
             raise TargetUnreachable(f"the {label} side cannot be opened: {str(error).splitlines()[0]}") from None
         self.connection.execute("set timezone = 'UTC'")
-        self.relation = side.subquery if side.query else ".".join(map(ident, side.table.split(".")))
+        self.relation = side.subquery if side.query else _relation(side.table)
         try:
             self.fields = described(self.connection, self.relation, "duckdb")
         except duckdb.Error as error:
