@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
@@ -15,6 +16,8 @@ from chaosday.drills.pipelines.filed import BESIDE, TABLES, contents, suffix_of
 
 Plant = Callable[[Path, str], bool]
 _STRAY = "chaosday-stray.bin"
+_SPACE = re.compile(r"[ \t\r\n]*")
+_LINE = re.compile(r"[^\s][^\n]*", re.ASCII)
 
 
 def planted_files(folder: Path, names: Sequence[str]) -> Iterator[tuple[str, str, AbstractContextManager[None]]]:
@@ -96,16 +99,45 @@ def _lines(file: Path, damage: str) -> bool:
 
 
 def _json_rows(file: Path, damage: str) -> bool:
-    text = file.read_text(encoding="utf-8-sig")
-    whole = file.suffix.lower() == ".json"
-    rows = json.loads(text) if whole else [json.loads(line) for line in text.split("\n") if line.strip()]
-    if not isinstance(rows, list) or not rows or not isinstance(rows[-1], dict) or not rows[-1]:
+    """The last row; all others stay as they are spelled, since a number read and written is another one."""
+    text = file.read_bytes().decode("utf-8-sig")
+    found = _elements(text) if file.suffix.lower() == ".json" else [each.span() for each in _LINE.finditer(text)]
+    if not found:
         return False
-    last = rows.pop()
-    other = dict(last) | {next(iter(last)): "chaosday"}
-    rows += {DUPLICATED: [last, last], LOST: [], CHANGED: [other]}[damage]
-    file.write_text(json.dumps(rows) if whole else "".join(json.dumps(row) + "\n" for row in rows))
+    begin, end = found[-1]
+    row = json.loads(text[begin:end])
+    if not isinstance(row, dict) or not row:
+        return False
+    between = text[found[-2][1] : begin] if len(found) > 1 else (", " if file.suffix.lower() == ".json" else "\n")
+    changed = json.dumps(row | {next(iter(row)): "chaosday"})
+    before, after = text[:begin], text[end:]
+    damaged = {
+        DUPLICATED: text[:end] + between + text[begin:],
+        LOST: (text[: found[-2][1]] if len(found) > 1 else before) + after,
+        CHANGED: before + changed + after,
+    }
+    file.write_bytes(damaged[damage].encode())
     return True
+
+
+def _elements(text: str) -> list[tuple[int, int]]:
+    """Where the elements of an array stand; none where it is no array."""
+    found: list[tuple[int, int]] = []
+    at = _after_space(text, 0)
+    if text[at : at + 1] != "[":
+        return found
+    while (begin := _after_space(text, at + 1)) < len(text) and text[begin] != "]":
+        _, end = json.JSONDecoder().raw_decode(text, begin)
+        found.append((begin, end))
+        at = _after_space(text, end)
+        if text[at : at + 1] != ",":
+            break
+    return found
+
+
+def _after_space(text: str, at: int) -> int:
+    space = _SPACE.match(text, at)
+    return space.end() if space else at
 
 
 def _parquet(file: Path, damage: str) -> bool:

@@ -307,3 +307,38 @@ def test_what_would_be_read_with_loss_is_not_compared(tmp_path: Path, name: str)
     make(tmp_path / "o")
     (said,) = [one.unreadable for one in contents(tmp_path, ["o/"]).values()]
     assert words in said
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.json", '[{"a": 0.10000000000000000001}, {"a": 12345678901234567890.5, "b": [1]}]\n'),
+        ("a.json", ' [{"a": 1.00}]'),
+        ("a.jsonl", '{"a": 0.10000000000000000001}\n{"a": 2.50}\n'),
+        ("a.ndjson", '{"a": 1e400}\r\n{"a": 7}'),
+    ],
+)
+def test_damage_in_json_leaves_the_digits_of_other_rows(tmp_path: Path, name: str, text: str) -> None:
+    """A row is lost, doubled or changed, and no other one is; however its numbers are spelled."""
+    (tmp_path / name).write_bytes(text.encode())
+    (before,) = contents(tmp_path, [name]).values()
+    told = []
+    for _, damage, there in planted_files(tmp_path, [name]):
+        with there:
+            (found,) = contents(tmp_path, [name]).values()
+        assert not found.unreadable, found.unreadable
+        if found.columns == before.columns:
+            said = told_apart(before.rows, found.rows)
+            assert {kind: n for kind, (n, _) in said.items()} == {damage: 1}, (damage, found)
+        told.append(damage)
+    assert set(told) == {"lost", "duplicated", "changed"}
+
+
+@pytest.mark.kernel
+def test_a_folder_that_is_an_iceberg_table_is_refused(tmp_path: Path) -> None:
+    """Its files may be of snapshots that count no more; it says what would do."""
+    (tmp_path / "lake" / "orders" / "metadata").mkdir(parents=True)
+    (tmp_path / "lake" / "orders" / "metadata" / "00001-a.metadata.json").write_text("{}")
+    content = contents(tmp_path, ["lake"])["lake/orders/metadata"]
+    assert "an Iceberg table" in content.unreadable and "plain Parquet" in content.unreadable
