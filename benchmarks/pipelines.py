@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -290,40 +291,70 @@ def _proxy_ms(statements: int) -> float:
     return round(through - straight, 3)
 
 
-def _killed(times: int) -> dict[str, int]:
-    """The drill itself, killed after a while that differs from time to time: what is left of it."""
-    residue = 0
+_DRILL = """
+import sys, json
+from pathlib import Path
+from chaosday.clock import SystemClock
+from chaosday.drills.kinds import parse_run
+from chaosday.running.run import Run
+from chaosday.running.playing import complete
+from chaosday.record.run_directory import RunDirectory
+directory = RunDirectory.create(Path(sys.argv[1]), 'drill', SystemClock())
+with Run(parse_run(json.loads(sys.argv[2])), directory) as run: complete(run)
+"""
+_KINDS = ("copies", "processes", "folders", "mounts")
+
+
+def _killed(times: int) -> dict[str, Any]:
+    """The drill itself, killed after a while that differs from time to time: what is left of it, by kind."""
+    left: Counter[str] = Counter()
+    unkilled = 0
     for number in range(times):
         with _folder() as folder:
-            script = folder / "drill.py"
-            script.write_text(
-                "import sys, json\nfrom pathlib import Path\nfrom chaosday.clock import SystemClock\n"
-                "from chaosday.drills.kinds import parse_run\nfrom chaosday.running.run import Run\n"
-                "from chaosday.running.playing import complete\n"
-                "from chaosday.record.run_directory import RunDirectory\n"
-                "directory = RunDirectory.create(Path(sys.argv[1]), 'drill', SystemClock())\n"
-                "with Run(parse_run(json.loads(sys.argv[2])), directory) as run: complete(run)\n"
-            )
+            script, scratch = folder / "drill.py", folder / "scratch"
+            script.write_text(_DRILL)
+            scratch.mkdir(mode=0o1777)
+            scratch.chmod(0o1777)
             data = json.dumps(_data("apart key", folder))
-            started = subprocess.Popen([sys.executable, str(script), str(folder / "runs"), data],
-                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+            started = subprocess.Popen(
+                [sys.executable, str(script), str(folder / "runs"), data],
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                # What it makes beside its run's folder is seen there, and its processes are known by it.
+                env={**os.environ, "TMPDIR": str(scratch)},
+            )
             time.sleep(1 + 14 * (number % 10) / 10)
+            unkilled += started.poll() is not None
             started.send_signal(signal.SIGKILL)
             started.wait()
-            residue += _left(folder)
-    return {"drill_killed": times, "residue_after_kills": residue}
+            left += _left(folder)
+    return {
+        "drill_killed": times - unkilled,
+        "residue_after_kills": left.total(),
+        "residue": {kind: left[kind] for kind in _KINDS},
+    }
 
 
-def _left(folder: Path) -> int:
-    """Copies and processes that are there a minute after the end."""
+def _left(folder: Path) -> Counter[str]:
+    """What is there a minute after the end: copies of stores, processes, temporary folders, mounts."""
     until = time.monotonic() + 60
-    while time.monotonic() < until:
-        copies = list(folder.glob("runs/*/copy"))
-        running = [place for place in Path("/proc").glob("[0-9]*/cmdline") if str(folder).encode() in _read(place)]
-        if not copies and not running:
-            return 0
+    while True:
+        found = Counter(
+            {
+                "copies": len(list(folder.glob("runs/*/copy"))),
+                "processes": sum(_of_ours(place, str(folder).encode()) for place in Path("/proc").glob("[0-9]*")),
+                "folders": len(list((folder / "scratch").iterdir())),
+                "mounts": Path("/proc/self/mountinfo").read_text().count(str(folder)),
+            }
+        )
+        if not found.total() or time.monotonic() > until:
+            return found
         time.sleep(0.2)
-    return len(copies) + len(running)
+
+
+def _of_ours(place: Path, folder: bytes) -> bool:
+    """Whether a process was started by the drill, or works on its files; a zombie is one too."""
+    return any(folder in _read(place / name) for name in ("cmdline", "environ"))
 
 
 def _read(path: Path) -> bytes:
