@@ -8,6 +8,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextvars import ContextVar
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -17,6 +18,7 @@ from chaosday.errors import CapabilityMissing, EvidenceUnwritable
 
 _FULL = re.compile(r"no space left|disk quota|max_temp_directory_size|file too large", re.IGNORECASE)
 
+_PLACE: ContextVar[Path | None] = ContextVar("working_below", default=None)
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -36,6 +38,22 @@ def room() -> Iterator[None]:
         ) from None
 
 
+@contextlib.contextmanager
+def working_below(folder: Path) -> Iterator[None]:
+    """Inside, comparisons keep what they stage below ``folder``, which its owner takes away if this process is killed;
+    else it is among the temporary files, and stays."""
+    token = _PLACE.set(folder)
+    try:
+        yield
+    finally:
+        _PLACE.reset(token)
+
+
+def temporary_folder() -> Path | None:
+    """Where to make folders that are gone when a comparison is; None is among the temporary files."""
+    return _PLACE.get()
+
+
 class Workspace:
     """Spills to disk beyond ``memory_mb``; everything is gone when it is left.
 
@@ -46,7 +64,7 @@ class Workspace:
         import duckdb
 
         self.memory_mb = memory_mb
-        self.path = Path(tempfile.mkdtemp(prefix="chaosday-diff-"))
+        self.path = Path(tempfile.mkdtemp(prefix="chaosday-diff-", dir=temporary_folder()))
         settings: dict[str, str | bool | int | float | list[str]] = {
             "threads": threads,
             "memory_limit": f"{memory_mb}MB",

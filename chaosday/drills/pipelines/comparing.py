@@ -218,6 +218,7 @@ class Comparator:
         """Whether ``chaosday diff`` finds the table as it is now equal to the golden one; None where it cannot say."""
         from chaosday.data.reconcile import diff
         from chaosday.data.reconcile.sql import ident
+        from chaosday.data.reconcile.workspace import working_below
 
         ignored = frozenset(table.columns) - set(self.compared(table))
         with tempfile.TemporaryDirectory(dir=self.copies.folder) as folder:
@@ -225,7 +226,8 @@ class Comparator:
             quoted = f"{ident(table.schema)}.{ident(table.name)}"
             output = Path(folder) / "differences.parquet"
             try:
-                result = diff(f"{sides[0]}#{quoted}", f"{sides[1]}#{quoted}", ignored=ignored, output=output)
+                with working_below(Path(folder)):
+                    result = diff(f"{sides[0]}#{quoted}", f"{sides[1]}#{quoted}", ignored=ignored, output=output)
             except ChaosdayError:
                 return None
         return result.equal

@@ -75,8 +75,15 @@ class Content:
 def contents(folder: Path, names: Sequence[str], aside: Path | None = None) -> dict[str, Content]:
     """What is in the named files and folders of ``folder``: by path, ``FOLDER/*.SUFFIX``, or ``PATH#TABLE``.
 
-    Databases are read from copies below ``aside``, which goes when whoever reads is killed; None is any place.
+    What is staged meanwhile is below ``aside``, which goes when whoever reads is killed; None is any place.
     """
+    from chaosday.data.reconcile.workspace import working_below
+
+    with working_below(aside) if aside else contextlib.nullcontext():
+        return _contents(folder, names, aside)
+
+
+def _contents(folder: Path, names: Sequence[str], aside: Path | None) -> dict[str, Content]:
     found: dict[str, Content] = {}
     roots = [folder / name for name in names if not (folder / name).is_symlink()]
     for name in names:

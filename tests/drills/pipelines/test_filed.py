@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import sqlite3
 import sys
+import tempfile
 from collections.abc import Callable
 from contextlib import closing
 from decimal import Decimal
@@ -342,3 +343,26 @@ def test_a_folder_that_is_an_iceberg_table_is_refused(tmp_path: Path) -> None:
     (tmp_path / "lake" / "orders" / "metadata" / "00001-a.metadata.json").write_text("{}")
     content = contents(tmp_path, ["lake"])["lake/orders/metadata"]
     assert "an Iceberg table" in content.unreadable and "plain Parquet" in content.unreadable
+
+
+@pytest.mark.kernel
+def test_what_is_staged_to_compare_lies_in_the_folder_that_goes_when_we_are_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is made among the temporary files, where a killed drill would leave somebody's rows."""
+    places = {each: tmp_path / each for each in ("work", "aside", "temporary")}
+    for place in places.values():
+        place.mkdir()
+    for name in ("a.csv", "a.db", "a.duckdb"):
+        FILES[name][0](places["work"] / name)
+    made: list[str | None] = []
+    whole = tempfile.mkdtemp
+
+    def noted(suffix: str | None = None, prefix: str | None = None, dir: str | None = None) -> str:
+        made.append(dir)
+        return whole(suffix, prefix, dir)
+
+    monkeypatch.setattr(tempfile, "mkdtemp", noted)
+    found = contents(places["work"], ["a.csv", "a.db", "a.duckdb"], places["aside"])
+    assert all(not content.unreadable for content in found.values()) and len(made) >= 5
+    assert {str(each) for each in made} == {str(places["aside"])} and not list(places["aside"].iterdir())

@@ -18,7 +18,7 @@ from chaosday.data.reconcile.sides import Side
 from chaosday.data.reconcile.sources.csv_shape import CsvShape, examine
 from chaosday.data.reconcile.sources.parquet_losses import column_names, losses
 from chaosday.data.reconcile.sql import listed, literal, statement
-from chaosday.data.reconcile.workspace import Workspace
+from chaosday.data.reconcile.workspace import Workspace, temporary_folder
 from chaosday.errors import MalformedInput, TargetUnreachable
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class Parts:
 
         self.form, self.label = side.form, label
         self.shown = list(files.values())
-        self.folder = tempfile.TemporaryDirectory(prefix="chaosday-parts-")
+        self.folder = tempfile.TemporaryDirectory(prefix="chaosday-parts-", dir=temporary_folder())
         self.notes: list[str] = []
         try:
             self.paths = [self._linked(number, path) for number, path in enumerate(files)]
