@@ -94,18 +94,21 @@ def _mutate(name: str, source: str) -> None:
     """Put the mutant's code into the functions of the imported module.
 
     What a module does when it is imported (constants, defaults, class bodies) others hold already:
-    then all of ours is forgotten, and imported again with the other text.
+    then all of ours is forgotten, and imported again with the other text. So it is where no function that is found has
+    the code: a comprehension of the module's own has run by then, and a lambda in a table is not looked for.
     """
     module = sys.modules[name]
     file = module.__file__ or ""
     before = compile(Path(file).read_text(), file, "exec", dont_inherit=True)
     after = compile(source, file, "exec", dont_inherit=True)
     if _same_outside_functions(before, after):
-        changed = dict(zip(_functions_in(before), _functions_in(after), strict=True))
-        for function in _functions_of(module):
-            if function.__code__ in changed:
+        pairs = zip(_functions_in(before), _functions_in(after), strict=True)
+        changed = {one: other for one, other in pairs if one != other}
+        holders = [each for each in _functions_of(module) if each.__code__ in changed]
+        if changed.keys() == {each.__code__ for each in holders}:
+            for function in holders:
                 function.__code__ = changed[function.__code__]
-        return
+            return
     for loaded in [each for each in sys.modules if each.split(".")[0] in ("chaosday", "tests", "benchmarks")]:
         if loaded != __name__:
             del sys.modules[loaded]
