@@ -28,8 +28,8 @@ from benchmarks._mutant_runs import Outcome, Runner
 ROOT = Path(__file__).resolve().parent.parent
 EQUIVALENT = ROOT / "tests" / "mutants" / "equivalent.toml"
 
-_GOLDEN = ("tests/checkers/test_golden.py", "tests/checkers/test_rules.py")
-_VERDICTS = ("tests/judging/test_verdict.py", "tests/judging/test_proof.py")
+_GOLDEN = ("tests/checkers/test_golden.py", "tests/checkers/test_rules.py", "tests/checkers/test_parts.py")
+_VERDICTS = ("tests/judging/test_verdict.py", "tests/judging/test_proof.py", "tests/judging/test_sound.py")
 _TWINS = ("tests/data/physical/test_golden_twins.py",)
 _LEDGER = ("tests/clients/test_ledger.py", "tests/checks/test_ledger.py")
 _AGREES = "tests/checkers/oracles/test_oracles.py::test_a_check_agrees_with_brute_force"
@@ -77,12 +77,15 @@ TESTS: dict[str, tuple[str, ...]] = {
     ),
     "chaosday/checks/": _GOLDEN,
     "chaosday/clients/ledger": _LEDGER,
-    "chaosday/clients/bank.py": ("tests/checks/test_bank.py",),
+    "chaosday/clients/bank.py": ("tests/checks/test_bank.py", "tests/judging/test_sound.py"),
     "chaosday/statistics.py": ("tests/test_statistics.py",),
-    "chaosday/judging/simulated_bank.py": ("tests/checks/test_bank.py",),
+    "chaosday/judging/simulated_bank.py": ("tests/checks/test_bank.py", "tests/judging/test_sound.py"),
     "chaosday/judging/simulated_table.py": ("tests/corruptions/test_table.py",),
     "chaosday/judging/": _VERDICTS,
-    "chaosday/data/reconcile/canonical.py": ("tests/data/reconcile/test_canonical.py",),
+    **dict.fromkeys(
+        ("chaosday/data/reconcile/canonical.py", "chaosday/data/reconcile/json_text.py"),
+        ("tests/data/reconcile/test_canonical.py",),
+    ),
     "chaosday/data/reconcile/": ("tests/data/reconcile/test_diff_command.py",),
 }  # fmt: skip
 

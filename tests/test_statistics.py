@@ -136,4 +136,5 @@ def test_fisher_is_scipy_s(counts: tuple[int, int, int, int]) -> None:
 def test_holm_corrects_in_order() -> None:
     """The smallest p is multiplied by how many there are, the next by one fewer, and none falls below one before it."""
     assert statistics.holm([0.04, 0.01, 0.5]) == [pytest.approx(0.08), pytest.approx(0.03), 0.5]
+    assert statistics.holm([0.9, 0.8]) == [1.0, 1.0]
     assert statistics.holm([]) == []

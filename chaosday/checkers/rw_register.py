@@ -20,8 +20,8 @@ from chaosday.checkers.elle import EXPECTED, Expected, Timeline, add_order, elle
 from chaosday.checkers.graph import PROCESS, REALTIME, RW, WR, WW, Graph
 from chaosday.checkers.lookup import Ints, products, same_before
 from chaosday.checkers.versions import NO_SOURCES, Sources, Versions, versions
-from chaosday.model.history import History
-from chaosday.record.transactions import APPEND, READ, Transactions
+from chaosday.model.history import History, token_of
+from chaosday.record.transactions import APPEND, NIL, READ, Transactions
 
 _PAIRS = 40_000_000
 _STRONGEST = (WR, WW, RW, PROCESS, REALTIME)
@@ -40,6 +40,8 @@ def check_rw_register(
     found = versions(txns, timeline, sources)
     graph, unsure = _graph(found, timeline)
     anomalies = _single(found, timeline)
+    if not sources.excerpt:
+        anomalies["unwritten-read"] = _unwritten(found, timeline, sources.initial)
     ordered = add_order(graph, timeline, expected.order)
     if not ordered and graph.empty:
         anomalies["empty-transaction-graph"] = [True]
@@ -68,14 +70,28 @@ def _single(found: Versions, timeline: Timeline) -> dict[str, list[Any]]:
         by = writer[found.version[ok_reads]]
         bad = np.flatnonzero((by >= 0) & (by != owner[ok_reads]))
         anomalies[name] = [
-            {
-                "key": txns.key_names[int(txns.key[ok_reads[n]])],
-                "value": txns.name_of_value(int(txns.value[ok_reads[n]])),
-                "operations": [int(index[owner[ok_reads[n]]]), int(index[by[n]])],
-            }
-            for n in bad.tolist()
+            _read_case(found, ok_reads[n], [int(index[owner[ok_reads[n]]]), int(index[by[n]])]) for n in bad.tolist()
         ]
     return anomalies
+
+
+def _unwritten(found: Versions, timeline: Timeline, initial: Any) -> list[dict[str, Any]]:
+    """Reads of what nobody wrote, whatever became of their transactions: Elle takes such a history for valid."""
+    txns = found.txns
+    reads = np.flatnonzero((txns.f == READ) & timeline.ok[txns.owner] & (txns.value != NIL))
+    nowhere = reads[_writer(found, txns.f != READ)[found.version[reads]] < 0]
+    cases = [_read_case(found, int(mop), [int(timeline.index[txns.owner[mop]])]) for mop in nowhere]
+    return [case for case in cases if token_of(case["value"]) != token_of(initial)]
+
+
+def _read_case(found: Versions, mop: int, operations: list[int]) -> dict[str, Any]:
+    """What was read by a micro-operation, and the operations that show that it should not have been."""
+    txns = found.txns
+    return {
+        "key": txns.key_names[int(txns.key[mop])],
+        "value": txns.name_of_value(int(txns.value[mop])),
+        "operations": operations,
+    }
 
 
 def _writer(found: Versions, mops: NDArray[np.bool_]) -> Ints:

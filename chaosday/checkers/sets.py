@@ -61,7 +61,8 @@ def check_set_full(history: History, *, linearizable: bool = False) -> ResultMap
 
     A read concurrent with an add that sees the element proves it; one that does not see it proves
     nothing. ``stale`` elements became stable only after a read had missed them; with
-    ``linearizable`` that is an anomaly too. Latencies are in milliseconds.
+    ``linearizable`` that is an anomaly too. Latencies are in milliseconds. ``unexpected`` nobody added: Jepsen's passes
+    over it, though its own ``set`` does not.
     """
     tokens, lives, reads, duplicated, unexpected, nils = _lives(history)
     elements = list(map(value_of, tokens))
@@ -71,6 +72,7 @@ def check_set_full(history: History, *, linearizable: bool = False) -> ResultMap
     anomalies: dict[str, Sequence[Any]] = {
         "lost": [elements[n] for n in np.flatnonzero(lost)],
         "duplicated": _shown(duplicated),
+        "unexpected": list(map(value_of, in_order(unexpected))),
         "stale": [elements[n] for n in np.flatnonzero(stale)] if linearizable else [],
     }
     examined = len(elements) + reads

@@ -12,7 +12,7 @@ import numpy as np
 from chaosday.checkers.base import ResultMap, quiet, result_map
 from chaosday.checkers.sets import elements_read
 from chaosday.errors import MalformedHistory
-from chaosday.model.history import OK, History, to_json, token_of, value_of
+from chaosday.model.history import OK, History, Token, in_order, to_json, token_of, value_of
 from chaosday.record.transactions import COLUMN, Transactions
 
 
@@ -48,8 +48,8 @@ def check_bank(
 def check_long_fork(history: History, *, group_size: int = 2) -> ResultMap:
     """Of two reads of one group of keys, one must have seen all that the other saw (Jepsen's ``long-fork``).
 
-    Every key is written once. Reads of another size than ``group_size``, or of two values for one
-    key, mean that the history is not of that workload: unknown, with the reason.
+    Every key is written once; what nobody wrote is an ``unwritten-read``. Reads of another size than ``group_size``,
+    or of two values for one key, mean that the history is not of that workload: unknown, with the reason.
     """
     txns = Transactions.of(history)
     mops = [txns.mops(t) for t in range(len(txns))]
@@ -77,13 +77,21 @@ def check_long_fork(history: History, *, group_size: int = 2) -> ResultMap:
             break
     if unsure:
         return result_map({}, examined=examined, unsure=unsure, **counts)
+    written = {(token_of(key), token_of(value)) for one in mops for f, key, value in one if f != "r"}
+    nowhere = [
+        {"read": int(reads[n]), "values": mops[reads[n]]}
+        for n, one in enumerate(seen)
+        if any(value is not None and (key, value) not in written for key, value in one.items())
+    ]
     forks = [pair for members in groups.values() for pair in _forks([seen[n] for n in members], members)]
     cases = [{"reads": [int(reads[a]), int(reads[b])], "values": [mops[reads[a]], mops[reads[b]]]} for a, b in forks]
-    return result_map({"long-fork": cases}, examined=examined, **counts, forks=[case["values"] for case in cases])
+    found = {"long-fork": cases, "unwritten-read": nowhere}
+    return result_map(found, examined=examined, **counts, forks=[case["values"] for case in cases])
 
 
 def check_causal_reverse(history: History) -> ResultMap:
-    """Whoever sees a write also sees every write that had been acknowledged before that one began."""
+    """Whoever sees a write also sees every write that had been acknowledged before that one began; what nobody wrote
+    is ``unexpected``."""
     status, start, end = history.statuses(), history.integers("start_ns"), history.integers("end_ns", null=-1)
     writes = np.flatnonzero(history.is_f("write"))
     values = history.tokens("value")
@@ -93,12 +101,14 @@ def check_causal_reverse(history: History) -> ResultMap:
     done_at, done_value = end[done], [values[row] for row in done]
     reads = np.flatnonzero(history.is_f("read") & (status == OK))
     results, cases, nils = history.values("result"), [], 0
+    unexpected: set[Token | None] = set()
     for row in reads:
         read = elements_read(results, int(row))
         if read is None:
             nils += 1
             continue
         seen = set(read)
+        unexpected |= seen - began.keys()
         latest = max((began[item] for item in seen if item in began), default=-1)
         expected = done_value[: int(np.searchsorted(done_at, latest, side="left"))]
         missing = [item for item in expected if item not in seen]
@@ -107,7 +117,8 @@ def check_causal_reverse(history: History) -> ResultMap:
                 {"index": int(row), "missing": list(map(value_of, missing)), "expected-count": len(set(expected))}
             )
     unsure = [f"{nils} reads answered nil"] if nils else []
-    return result_map({"causal-reverse": cases}, examined=len(writes) + len(reads), unsure=unsure, errors=cases)
+    found = {"causal-reverse": cases, "unexpected": list(map(value_of, in_order(unexpected)))}
+    return result_map(found, examined=len(writes) + len(reads), unsure=unsure, errors=cases)
 
 
 def _balances(history: History) -> list[tuple[int, dict[str, Any]]]:

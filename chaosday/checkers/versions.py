@@ -26,13 +26,16 @@ class Sources:
 
     ``wfr_keys``: a transaction that reads and writes a key wrote after what it read.
     ``sequential_keys``: each process sees every key move on. ``linearizable_keys``: so does real
-    time. ``transaction_order``: from a transaction's index to its place.
+    time. ``transaction_order``: from a transaction's index to its place. ``excerpt``: what is read may be written
+    before the history began; otherwise nobody wrote it. ``initial``: what a key held then, beside nil.
     """
 
     wfr_keys: bool = False
     sequential_keys: bool = False
     linearizable_keys: bool = False
     transaction_order: Mapping[str, int] = field(default_factory=dict)
+    excerpt: bool = False
+    initial: Any = None
 
 
 NO_SOURCES = Sources()

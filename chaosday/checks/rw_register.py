@@ -33,7 +33,9 @@ class RwRegister(HistoryCheck):
     transaction_order: dict[str, int] = {}
     """From a transaction's index to its place in the order of writes, where that is known."""
     initial: JsonValue = None
-    """What a key holds before anybody writes it; only histories of sessions ask."""
+    """What a key holds before anybody writes it."""
+    excerpt: bool = False
+    """Whether what is read may have been written before the history began."""
 
     @field_validator("anomalies")
     @classmethod
@@ -45,5 +47,12 @@ class RwRegister(HistoryCheck):
         models = self.consistency_models or ()
         if sessions_only(history):
             return check_sessions(history, models, initial=self.initial)
-        sources = Sources(self.wfr_keys, self.sequential_keys, self.linearizable_keys, self.transaction_order)
+        sources = Sources(
+            self.wfr_keys,
+            self.sequential_keys,
+            self.linearizable_keys,
+            self.transaction_order,
+            self.excerpt,
+            self.initial,
+        )
         return check_rw_register(history, Expected(models, self.anomalies), sources)

@@ -100,8 +100,8 @@ GOLDEN: dict[str, tuple[str, str, str]] = {
         "wrong-total",
     ),
     "long-fork": (
-        "0 txn wx1 @0-1\n1 txn rx=1 ry= @2-3\n2 txn rx=1 ry=1 @2-3",
-        "0 txn rx=1 ry= @2-3\n1 txn rx= ry=1 @2-3",
+        "0 txn wx1 @0-1\n3 txn wy1 @0-9\n1 txn rx=1 ry= @2-3\n2 txn rx=1 ry=1 @2-3",
+        "2 txn wx1 @0-9\n3 txn wy1 @0-9\n0 txn rx=1 ry= @2-3\n1 txn rx= ry=1 @2-3",
         "long-fork",
     ),
     "causal-reverse": (

@@ -62,6 +62,8 @@ def read_case(text: str, *, independent: bool = False) -> Imported:
     if isinstance(case.get("test"), dict):
         options = {**case["test"], **options}
     stated = options.pop("independent", False) is True
+    # Its histories begin with what others wrote.
+    options.setdefault("excerpt", True)
     history, notes = paired(case["history"], lambda _: first, strict=False, independent=independent or stated)
     return Imported(history, "case", notes, options, published=True)
 
