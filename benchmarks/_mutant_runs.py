@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib
 import io
 import os
 import select
@@ -19,6 +20,8 @@ from typing import Any
 
 import pytest
 
+_NOT_RUN = 99
+"""Ends a child that could not be given its mutant: nothing was tried, which is no kill."""
 _OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "--hypothesis-seed=0", "--timeout=0")
 
 
@@ -44,7 +47,7 @@ class Runner:
     def run(self, module: str, source: str, tests: tuple[str, ...]) -> Outcome:
         """The outcome of ``tests`` with ``module`` as if its text were ``source``.
 
-        :raises RuntimeError: where the tests fail without a mutant
+        :raises RuntimeError: where the tests fail without a mutant, or the mutant could not be put into its module
         """
         if tests not in self._limit_s:
             began = time.monotonic()
@@ -54,6 +57,8 @@ class Runner:
         code = _ended(_started((module, source), tests), self._limit_s[tests])
         if code is None:
             return Outcome.TIMED_OUT
+        if code == _NOT_RUN:
+            raise RuntimeError(f"{module} could not be changed, so that nothing is known of its tests")
         return Outcome.SURVIVED if code == 0 else Outcome.KILLED
 
 
@@ -66,10 +71,11 @@ def _started(mutant: tuple[str, str] | None, tests: tuple[str, ...]) -> int:
     quiet = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(quiet, descriptor)
-    code = 3
+    code = _NOT_RUN
     try:
         if mutant is not None:
             _mutate(*mutant)
+        code = 3
         with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
             os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = folder
             code = int(pytest.main([*_OPTIONS, f"--basetemp={folder}/t", *tests]))
@@ -97,7 +103,7 @@ def _mutate(name: str, source: str) -> None:
     then all of ours is forgotten, and imported again with the other text. So it is where no function that is found has
     the code: a comprehension of the module's own has run by then, and a lambda in a table is not looked for.
     """
-    module = sys.modules[name]
+    module = importlib.import_module(name)
     file = module.__file__ or ""
     before = compile(Path(file).read_text(), file, "exec", dont_inherit=True)
     after = compile(source, file, "exec", dont_inherit=True)

@@ -64,7 +64,13 @@ TESTS: dict[str, tuple[str, ...]] = {
     "chaosday/checkers/counters.py": _checker("counter"),
     "chaosday/checkers/queues.py": _checker("queue", "fifo-queue"),
     "chaosday/checkers/sets.py": _checker("set-full"),
+    **dict.fromkeys(
+        (f"chaosday/checkers/{name}.py" for name in ("kafka", "log_orders", "log_steps")),
+        (*_GOLDEN, "tests/checkers/test_kafka.py"),
+    ),
+    "chaosday/checkers/change_stream.py": (*_GOLDEN, "tests/corruptions/test_stream.py"),
     "chaosday/checkers/": _GOLDEN,
+    "chaosday/checks/exactly_once.py": ("tests/checks/test_exactly_once.py",),
     "chaosday/checks/bank.py": ("tests/checks/test_bank.py",),
     "chaosday/checks/expectations.py": ("tests/checks/test_expectations.py",),
     "chaosday/checks/ledger.py": (*_LEDGER, "tests/judging/test_verdict.py"),
