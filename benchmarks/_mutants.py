@@ -215,10 +215,10 @@ class _Place:
         return hashlib.sha256("\0".join(key).encode()).digest()
 
     def mutant(self) -> Mutant | None:
-        """The mutant; none where it is the same program: annotations and docstrings are not run."""
+        """The mutant; none where it is no program, or the same: annotations and docstrings are not run."""
         source = (ROOT / self.path).read_text()
         mutated = mutate_code(source, get_operator(self.operator)(), self.occurrence)
-        if mutated is None or _program(mutated) == _program(source):
+        if mutated is None or _program(mutated) in ("", _program(source)):
             return None
         before, after = _changed(source, mutated)
         return Mutant(self.path, self.definition, self.operator, before, after, self.line, mutated)
@@ -250,11 +250,11 @@ class _Bare(ast.NodeTransformer):
 
 @cache
 def _program(source: str) -> str:
-    """What a module's text does when run, for comparison; a text that does not parse is itself."""
+    """What a module's text does when run, for comparison; of a text that does not parse, nothing."""
     try:
         return ast.dump(_Bare().visit(ast.parse(source)))
     except SyntaxError:
-        return source
+        return ""
 
 
 def _equivalent() -> set[tuple[str, str, str]]:
