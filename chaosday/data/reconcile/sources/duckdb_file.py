@@ -16,7 +16,7 @@ _PART = re.compile(r'"((?:[^"]|"")*)"(?=\.|$)|([^.]+)')
 
 
 def _relation(table: str) -> str:
-    return ".".join(ident(part[1].replace('""', '"') or part[2]) for part in _PART.finditer(table))
+    return ".".join(ident(part[2] if part[1] is None else part[1].replace('""', '"')) for part in _PART.finditer(table))
 
 
 class DuckdbSource:
