@@ -32,6 +32,10 @@ _GOLDEN = ("tests/checkers/test_golden.py", "tests/checkers/test_rules.py", "tes
 _VERDICTS = ("tests/judging/test_verdict.py", "tests/judging/test_proof.py", "tests/judging/test_sound.py")
 _TWINS = ("tests/data/physical/test_golden_twins.py",)
 _LEDGER = ("tests/clients/test_ledger.py", "tests/checks/test_ledger.py")
+_DIFFS = tuple(
+    f"tests/data/reconcile/test_{name}.py"
+    for name in ("diff_command", "names_and_nearness", "query", "never_equal", "cross_engine")
+)
 _AGREES = "tests/checkers/oracles/test_oracles.py::test_a_check_agrees_with_brute_force"
 
 
@@ -75,10 +79,11 @@ TESTS: dict[str, tuple[str, ...]] = {
     "chaosday/checks/expectations.py": ("tests/checks/test_expectations.py",),
     "chaosday/checks/ledger.py": (*_LEDGER, "tests/judging/test_verdict.py"),
     "chaosday/checks/replica_rows.py": ("tests/checks/test_replica_rows.py",),
+    "chaosday/checks/table_diff.py": ("tests/checks/test_table_diff.py", *_TWINS),
     **dict.fromkeys(
         (f"chaosday/checks/{name}.py" for name in
          ("detection", "manifest", "parquet_checksums", "pg_verifybackup", "recovery_objectives", "s3_checksums",
-          "sqlite_integrity", "table_diff")),
+          "sqlite_integrity")),
         _TWINS,
     ),
     "chaosday/checks/": _GOLDEN,
@@ -92,7 +97,12 @@ TESTS: dict[str, tuple[str, ...]] = {
         ("chaosday/data/reconcile/canonical.py", "chaosday/data/reconcile/json_text.py"),
         ("tests/data/reconcile/test_canonical.py",),
     ),
-    "chaosday/data/reconcile/": ("tests/data/reconcile/test_diff_command.py",),
+    **dict.fromkeys(
+        (f"chaosday/data/reconcile/{name}.py" for name in ("buckets", "differences")),
+        (*_DIFFS, "tests/data/reconcile/test_postgres_diff.py"),
+    ),
+    "chaosday/data/reconcile/sources/lake.py": (*_DIFFS, "tests/data/reconcile/test_lake_sides.py"),
+    "chaosday/data/reconcile/": _DIFFS,
 }  # fmt: skip
 
 # Judged by their tests against real servers only, which a sample of hundreds cannot start.

@@ -74,6 +74,9 @@ RULES: list[tuple[str, str, set[str]]] = [
     ("a failed send that a failed poll saw", "!0 x-a\n!1 <x0a", set()),
     ("what was sent is polled before it is committed", "0 x0a <x0a", {"precommitted-read"}),
     ("also where the transaction failed", "!0 x-a <x0a", {"precommitted-read"}),
+    ("and after others", "0 y0b\n1 x0a <x0a", {"precommitted-read", "unseen"}),
+    ("offsets spread wider than a number is",
+     "0 x0a\n0 x4611686018427387904b y0c\n1 <x0a,4611686018427387904b <y0c", set()),
     ("lost below the highest that was read", "0 x0a x1b\n1 <x1b", {"lost-write", "unseen"}),
     ("above it only unseen", "0 x0a x1b\n1 <x0a", {"unseen"}),
     ("an unknown send is due once another of its messages was seen", "?0 x-a y0b\n1 y1c\n2 <x0a\n3 <y1c",
@@ -88,6 +91,7 @@ RULES: list[tuple[str, str, set[str]]] = [
     ("nor does an unknown one", ABC + "1 <x0a\n?1 <x1b\n1 <x2c", {"poll-skip"}),
     ("the same again", ABC + "1 <x0a,1b\n1 <x1b", {"nonmonotonic-poll"}),
     ("a poll without anything of the key forgets where it was", ABC + "1 <x0a,1b\n1 <x\n1 <x0a", set()),
+    ("one with and one without anything of the key, in one operation", ABC + "1 <x0a <x\n1 <x2c", {"poll-skip"}),
     ("a poll without the key does not", ABC + "1 <x0a,1b\n1 <\n1 <x0a", {"nonmonotonic-poll"}),
     ("assigned to others meanwhile", ABC + "1 <x0a,1b\n1 =y\n1 <x0a", set()),
     ("assigned to it again", ABC + "1 <x0a,1b\n1 =xy\n1 <x0a", {"nonmonotonic-poll"}),
@@ -257,3 +261,11 @@ def test_what_nobody_could_read_is_not_unseen(ends: str, valid: object, found: l
 def test_what_is_lost_below_what_was_read_is_lost_wherever_reads_ended() -> None:
     """Its place was passed."""
     assert judged("0 x0a x1b\n9 <x1b\n9 @x-")["bad-error-types"] == ["lost-write"]
+
+
+def test_operations_of_a_case_are_those_that_show_it() -> None:
+    """The first of the history as any other, and none where nobody did it."""
+    (case,) = judged("0 x0a x1b\n1 <x1b")["anomalies"]["lost-write"]
+    assert 0 in case["operations"] and min(case["operations"]) == 0
+    (unwritten,) = judged("0 x0a\n1 <x0a,1z")["anomalies"]["unwritten-read"]
+    assert unwritten["operations"] == [1]

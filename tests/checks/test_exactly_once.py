@@ -12,6 +12,7 @@ from chaosday.errors import MalformedInput
 from chaosday.judging.proof import prove, sight_of
 from chaosday.model.evidence import Evidence
 from chaosday.model.finding import Outcome
+from tests.judging import planting
 
 pytestmark = pytest.mark.kernel
 
@@ -80,3 +81,20 @@ def test_another_observation_is_refused(tmp_path: Path) -> None:
     """What is no pipeline drill's is said to be none."""
     with pytest.raises(MalformedInput, match="not what a pipeline drill saw"):
         ExactlyOnce().judge(Evidence(tmp_path).replaced(observations={"pipeline": {"attempts": 3}}))
+
+
+def test_each_point_of_another_way_counts_and_is_told_with_its_own_causes() -> None:
+    """Two cut connections that end in one state are two; a cause of crash states is none of theirs."""
+    cut = [{**attempt(point, 1, "duplicated"), "way": "cut"} for point in ("1.cut", "2.cut")]
+    damage = [["shop.public.orders", "duplicated"]]
+    causes = [
+        {"damage": damage, "what": "cut connections", "words": "asked again"},
+        {"damage": damage, "what": "crash states", "words": "crashed"},
+        {"damage": damage, "words": "crashed, in the words of old"},
+    ]
+    finding = ExactlyOnce().judge(
+        Evidence(planting.NOWHERE).replaced(observations={"pipeline": seen(*SOUND, *cut, causes=causes)})
+    )
+    (anomaly,) = finding.anomalies
+    assert (anomaly.count, [each["words"] for each in anomaly.detail]) == (2, ["asked again"])
+    assert anomaly.name.startswith("of 2 cut connections leave")
