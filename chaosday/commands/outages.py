@@ -8,9 +8,11 @@ import click
 
 from chaosday.clock import SystemClock
 from chaosday.drills.gameday.day import load_day
+from chaosday.drills.gameday.foreseen import by_month, foreseen
 from chaosday.drills.gameday.outages import Span, today_utc, trend
 from chaosday.errors import EvidenceMissing
 from chaosday.record.inputs import InputPath
+from chaosday.record.run_directory import runs_root
 from chaosday.reporting.terminal import say, say_json
 
 
@@ -18,18 +20,27 @@ from chaosday.reporting.terminal import say, say_json
 @click.argument("file", type=InputPath())
 @click.option("--json", "as_json", is_flag=True, help="The trend as JSON.")
 def command(file: Path, as_json: bool) -> int:
-    """Read the ledger in the section 'outages' of FILE, and compare before with since."""
+    """Read the ledger in the section 'outages' of FILE, compare before with since, and say what experiments covered.
+
+    An outage may name the experiment that shows such a thing, by its title; its runs are those in chaosday-runs."""
+    from chaosday.campaign.catalogue import catalogue_of
+
     day = load_day(file)
     rates = {s.name: s.downtime_cost_per_minute for s in day.systems if s.downtime_cost_per_minute}
     found = trend(day.outages, rates, today_utc(SystemClock().wall_ns()))
     if found is None:
         raise EvidenceMissing(f"{file}: outages: give the days 'first' and 'since', neither of them in the future")
+    covered = foreseen(day.outages.outages, catalogue_of([runs_root()]).runs)
     if as_json:
-        say_json(found.model_dump(mode="json"))
+        months = [each.model_dump(mode="json") for each in by_month(covered)]
+        told = [each.model_dump(mode="json") for each in covered]
+        say_json({**found.model_dump(mode="json"), "covered": told, "covered_by_month": months})
         return 0
     say(f"before: {_line(found.before, found.currency)}")
     say(f"since:  {_line(found.since, found.currency)}")
     say(found.words)
+    for each in covered:
+        say(each.words)
     return 0
 
 

@@ -26,6 +26,8 @@ class Outage(Model):
     cost: float | None = Field(default=None, ge=0, title="Cost")
     """What it cost, where that is known; else minutes times the system's cost of a minute."""
     what: str = ""
+    experiment: str = ""
+    """Title of the experiment that shows such a thing; empty where there is none."""
 
 
 class OutageLedger(Model):
