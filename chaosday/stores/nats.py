@@ -15,6 +15,8 @@ from chaosday.processes.limits.messages import bounded_nats
 from chaosday.processes.limits.within import GARBLED, in_a_line
 
 BATCH = 500
+PAGES = 40
+"""Of 256 streams each."""
 DRAIN_S = 60.0
 CLOSE_S = 1.0
 
@@ -70,6 +72,17 @@ class NatsSession:
 
         with contextlib.suppress(NotFoundError):
             await self._client.jetstream(timeout=5).delete_stream(self._space)
+
+    async def streams(self) -> list[Any]:
+        """The configuration of every stream of the account, by pages, at most ``PAGES`` of them; nothing is changed."""
+        found: list[Any] = []
+        manager = self._client.jetstream(timeout=self._timeout_s)
+        for _ in range(PAGES):
+            page = await manager.streams_info(offset=len(found))
+            found += [each.config for each in page]
+            if not page:
+                break
+        return found
 
     def run(self, act: Coroutine[Any, Any, Any]) -> Any:
         """Run one of the above."""

@@ -38,9 +38,9 @@ class Nats(Target):
 
     def capabilities(self) -> Mapping[type[Any], Any]:
         """Store."""
-        return {Store: NatsStore(f"nats://{self.host}:{self.port}", self._how)}
+        return {Store: NatsStore(f"nats://{self.host}:{self.port}", self.how)}
 
-    def _how(self) -> dict[str, Any]:
+    def how(self) -> dict[str, Any]:
         """Account and TLS, in the library's words."""
         secret = self.password.get_secret_value() if self.password else os.environ.get(self.password_env) or None
         how: dict[str, Any] = {}
@@ -72,7 +72,7 @@ class Nats(Target):
             raise TargetUnreachable(f"NATS at {self.host}:{self.port} takes nobody without TLS: set tls")
         if self.tls is not None and not said.get("tls_required"):
             raise without_tls(f"nats://{self.host}:{self.port}")
-        if self._how() or said.get("auth_required"):
+        if self.how() or said.get("auth_required"):
             # What it says to everybody does not show whether it lets us in.
-            NatsSession(f"nats://{self.host}:{self.port}", "reach", 5, self._how).close()
+            NatsSession(f"nats://{self.host}:{self.port}", "reach", 5, self.how).close()
         return f"NATS {version}, at {self.host}:{self.port}"
