@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import Field, SecretStr, field_validator
@@ -83,6 +83,31 @@ class Kafka(Target):
 
     def metadata(self, timeout_s: float) -> Any:
         """What the cluster says of itself; errors are ours, in one line, without secrets."""
+        return self._asked(lambda admin: admin.list_topics(timeout=timeout_s))
+
+    def topic_settings(self, topics: Sequence[str], names: Sequence[str]) -> tuple[dict[str, dict[str, str]], str]:
+        """By topic the settings of these names, and why those of others could not be read."""
+        from confluent_kafka import KafkaException
+
+        def described(admin: Any) -> tuple[dict[str, dict[str, str]], str]:
+            from confluent_kafka.admin import ConfigResource  # type: ignore[attr-defined]
+
+            found, unread = dict[str, dict[str, str]](), ""
+            asked = admin.describe_configs(
+                [ConfigResource("topic", name) for name in topics], request_timeout=self.timeout_s
+            )
+            for resource, future in asked.items():
+                try:
+                    said = future.result(self.timeout_s)
+                except KafkaException as error:
+                    unread = str(refused(self._where(), error))
+                else:
+                    found[resource.name] = {name: str(said[name].value) for name in names if name in said}
+            return found, unread
+
+        return self._asked(described) if topics else ({}, "")
+
+    def _asked(self, ask: Callable[[Any], Any]) -> Any:
         try:
             from confluent_kafka import KafkaException
             from confluent_kafka.admin import AdminClient
@@ -95,7 +120,7 @@ class Kafka(Target):
         client = None
         try:
             client = AdminClient(self.settings() | {"error_cb": lambda error: heard.append(str(error.str()))})
-            return client.list_topics(timeout=timeout_s)
+            return ask(client)
         except KafkaException as error:
             if client is not None:
                 client.poll(0)  # what it heard of its connections is told only now

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import yaml
 
-from chaosday.drills.advice import etcd, files, mariadb, nats, postgresql, redis, s3
+from chaosday.drills.advice import etcd, files, kafka, mariadb, nats, postgresql, redis, s3
 from chaosday.drills.advice.rule import Rule, Settings
 from chaosday.errors import CapabilityMissing
 from chaosday.model.base import Model
@@ -31,6 +31,7 @@ SYSTEMS: Mapping[str, System] = {
     "redis": System(redis.read, redis.RULES),
     "sqlite_file": System(files.read_sqlite, files.SQLITE_RULES),
     "etcd": System(etcd.read, etcd.RULES),
+    "kafka": System(kafka.read, kafka.RULES),
     "nats": System(nats.read, nats.RULES),
     "s3_store": System(s3.read, s3.RULES),
     "duckdb_file": System(files.read_duckdb, files.MOUNT_RULES),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from chaosday.clients.answering import answering
-from chaosday.drills.advice.rule import Rule, Settings
+from chaosday.drills.advice.rule import Rule, Settings, some_of
 from chaosday.stores.nats import NatsSession
 from chaosday.targets.nats import Nats
 
@@ -15,8 +15,6 @@ MANUAL = "NATS manual"
 STREAMS = f"{MANUAL}, Streams: https://docs.nats.io/nats-concepts/jetstream/streams"
 SYNC = f"{MANUAL}, JetStream configuration: https://docs.nats.io/running-a-nats-service/configuration"
 ANSWER_S = 10.0
-NAMED = 3
-"""Streams named one by one; of the others, how many."""
 
 
 def read(target: Nats) -> Settings:
@@ -30,19 +28,13 @@ def read(target: Nats) -> Settings:
     ):
         streams = session.run(session.streams())
     values = {
-        "memory": _named(each.name for each in streams if str(each.storage) == "memory"),
-        "no_ack": _named(each.name for each in streams if each.no_ack),
-        "alone": _named(each.name for each in streams if (each.num_replicas or 1) < 2),
-        "even": _named(each.name for each in streams if (each.num_replicas or 1) in (2, 4)),
+        "memory": some_of(each.name for each in streams if str(each.storage) == "memory"),
+        "no_ack": some_of(each.name for each in streams if each.no_ack),
+        "alone": some_of(each.name for each in streams if (each.num_replicas or 1) < 2),
+        "even": some_of(each.name for each in streams if (each.num_replicas or 1) in (2, 4)),
     }
     unread = {"sync_interval": "a client is not told; as installed it is two minutes: look for 'sync_interval: always'"}
     return Settings(values, unread)
-
-
-def _named(names: Any) -> str:
-    listed = sorted(names)
-    more = f" and {len(listed) - NAMED} more" if len(listed) > NAMED else ""
-    return ", ".join(listed[:NAMED]) + more
 
 
 def _where(name: str, words: str) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -43,3 +43,14 @@ def unless(name: str, sound: tuple[str, ...], words: str) -> Callable[[Mapping[s
         return "" if value in sound else words.format(value=value)
 
     return loses
+
+
+NAMED = 3
+"""Named one by one, of many that are alike."""
+
+
+def some_of(names: Iterable[str]) -> str:
+    """The first of them by name, and how many more there are; empty for none."""
+    listed = sorted(names)
+    more = f" and {len(listed) - NAMED} more" if len(listed) > NAMED else ""
+    return ", ".join(listed[:NAMED]) + more
