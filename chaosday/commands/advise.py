@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import unquote, urlsplit
 
 import click
@@ -15,12 +15,16 @@ from chaosday.errors import UsageError
 from chaosday.model.target import Target
 from chaosday.record.inputs import refuse_special
 from chaosday.record.outputs import unwritable
+from chaosday.registry import member
 from chaosday.reporting.several import each_of
 from chaosday.reporting.terminal import say, say_json
 
 _KINDS = {"postgresql": "postgresql", "postgres": "postgresql", "mariadb": "mariadb", "mysql": "mariadb",
-          "redis": "redis", "etcd": "etcd"}  # fmt: skip
-_WRITTEN = "write postgresql://user@host/database, mariadb://..., redis://host, etcd://host, or name a file"
+          "redis": "redis", "etcd": "etcd", "nats": "nats", "kafka": "kafka"}  # fmt: skip
+_WRITTEN = (
+    "write postgresql://user@host/database, mariadb://..., redis://host, etcd://host, nats://host, kafka://host/topic,"
+    " or name a file"
+)
 
 
 @click.command("advise", short_help="Say what a system's settings can lose, and what would show it.")
@@ -33,9 +37,9 @@ _WRITTEN = "write postgresql://user@host/database, mariadb://..., redis://host, 
 def command(targets: tuple[str, ...], folder: Path | None, as_json: bool) -> int:
     """Read what decides whether each TARGET keeps what it acknowledged; nothing is changed.
 
-    A TARGET is an address (postgresql://user@host/database, mariadb://, redis://, etcd://), a SQLite or DuckDB file, or
-    an experiment, whose targets are looked at. Exits 0 where nothing was found, 2 where something can be lost or was
-    not to be read: it is proven or refuted by an experiment alone."""
+    A TARGET is an address (postgresql://user@host/database, mariadb://, redis://, etcd://, nats://, kafka://host/topic),
+    a SQLite or DuckDB file, or an experiment, whose targets are looked at. Exits 0 where nothing was found, 2 where
+    something can be lost or was not to be read: it is proven or refuted by an experiment alone."""
     named = [pair for word in targets for pair in _targets(word)]
     ours: set[Path] = set()
 
@@ -88,10 +92,6 @@ def _targets(word: str) -> Iterator[tuple[str, Target]]:
 
 def _address(word: str) -> tuple[str, Target]:
     from chaosday.model.experiment import validated
-    from chaosday.targets.etcd import Etcd
-    from chaosday.targets.mariadb import MariaDB
-    from chaosday.targets.postgresql import PostgreSQL
-    from chaosday.targets.redis import Redis
 
     try:
         parts = urlsplit(word)
@@ -109,15 +109,20 @@ def _address(word: str) -> tuple[str, Target]:
             "an address for advice is SCHEME://USER@HOST:PORT/DATABASE; what stands behind a ? (TLS, a socket, another "
             "port) goes into a file of targets, which is read as well"
         )
-    if kind in ("redis", "etcd") and parts.path.strip("/"):
+    if kind in ("redis", "etcd", "nats") and parts.path.strip("/"):
         raise UsageError(f"advice is on a whole {kind}: leave {parts.path} out of the address")
-    given = {"kind": kind, "host": parts.hostname, "port": port}
+    given: dict[str, Any] = {"kind": kind, "host": parts.hostname, "port": port}
+    if kind in ("postgresql", "mariadb", "nats", "kafka"):
+        given["user"] = parts.username and unquote(parts.username)
     if kind in ("postgresql", "mariadb"):
-        given |= {"user": parts.username and unquote(parts.username), "database": unquote(parts.path.strip("/"))}
+        given["database"] = unquote(parts.path.strip("/"))
+    if kind == "kafka":
+        host = given.pop("host") or "127.0.0.1"
+        at = f"[{host}]" if ":" in host else host
+        given |= {"brokers": f"{at}:{given.pop('port') or 9092}", "topic": unquote(parts.path.strip("/"))}
     fields = {name: value for name, value in given.items() if value}
     name = f"{kind} {parts.hostname or ''}{f':{port}' if port else ''}{parts.path}"
-    made: dict[str, type[Target]] = {"postgresql": PostgreSQL, "mariadb": MariaDB, "redis": Redis, "etcd": Etcd}
-    return name, validated(made[kind], fields)
+    return name, validated(cast("type[Target]", member("targets", kind)), fields)
 
 
 def _show(name: str, found: list[Advice], files: dict[str, str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from click.testing import CliRunner
 
-from chaosday.commands.advise import command
+from chaosday.commands.advise import _address, command
 from chaosday.drills.advice.etcd import _fsync
 from chaosday.drills.advice.postgresql import _is_off
 from chaosday.drills.advice.redis import _replicas
@@ -75,6 +75,9 @@ def test_an_object_lock_without_a_default_holds_nothing_by_itself() -> None:
         "redis://h/3",
         "etcd://h:2379/x",
         "postgresql://u:12/34@h/db",
+        "nats://h:4222/stream",
+        "kafka://h:9092/topic?acks=1",
+        "kafka://u:secret@h:9092/topic",
     ],
 )
 def test_a_part_of_an_address_that_would_be_dropped_is_refused(address: str) -> None:
@@ -82,3 +85,19 @@ def test_a_part_of_an_address_that_would_be_dropped_is_refused(address: str) -> 
     done = CliRunner().invoke(command, [address])
     assert done.exit_code != 0 and type(done.exception).__name__ in ("UsageError", "SystemExit")
     assert "34@h" not in str(done.exception)
+
+
+@pytest.mark.parametrize(
+    ("address", "fields"),
+    [
+        ("nats://ada@h:4333", {"kind": "nats", "host": "h", "port": 4333, "user": "ada"}),
+        ("kafka://h/orders", {"kind": "kafka", "brokers": "h:9092", "topic": "orders"}),
+        ("kafka://ada@[::1]:9093", {"kind": "kafka", "brokers": "[::1]:9093", "user": "ada", "topic": ""}),
+        ("redis://h:6380", {"kind": "redis", "host": "h", "port": 6380}),
+        ("postgresql://a%40b@h/shop", {"kind": "postgresql", "user": "a@b", "database": "shop"}),
+    ],
+)
+def test_an_address_is_read_as_its_system_writes_it(address: str, fields: dict[str, object]) -> None:
+    """Host, port, account, and a database or a topic."""
+    said = _address(address)[1].public()
+    assert {name: said.get(name, "") for name in fields} == fields
