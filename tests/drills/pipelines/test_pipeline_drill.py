@@ -113,7 +113,7 @@ def test_a_budget_that_is_too_small_is_said_before_anything_is_killed(folder: Pa
     ("changed", "words"),
     [
         ({"days": [{}]}, "days: at least two"),
-        ({"stores": {"shop": {"from": "mysql://a@b/c"}}}, "a mysql store cannot be copied yet"),
+        ({"stores": {"shop": {"from": "mysql://a@b/c"}}}, "MySQL cannot be drilled yet"),
         ({"stores": {"shop": {"from": "postgresql://a:secret@b/c"}}}, "leave the password out"),
         ({"stores": {"shop": {"from": "postgresql://a@b/c?password=secret"}}}, "leave the password out"),
         ({"stores": {"shop": {"from": "postgresql://a:secret/2@b/c"}}}, "the port in url is not a number"),
