@@ -32,7 +32,7 @@ def build(kind: str, file: Path, source: str) -> None:
         run_script(kind, file, original)
     elif not original.is_file():
         raise UsageError(f"there is no file {source} to fill {file.name} from")
-    elif (original.read_bytes()[:16].startswith(_HEAD)) is not (kind == SQLITE):
+    elif (_begins(original) == _HEAD) is not (kind == SQLITE):
         raise UsageError(f"{source} is no file of {kind}'s; what would do: one, or SQL in *.sql")
     elif kind == SQLITE:
         _copy_sqlite(original, file)
@@ -73,6 +73,11 @@ def refusals() -> tuple[type[Exception], ...]:
     import duckdb
 
     return sqlite3.Error, duckdb.Error
+
+
+def _begins(file: Path) -> bytes:
+    with file.open("rb") as opened_file:
+        return opened_file.read(len(_HEAD))
 
 
 def _copy_sqlite(original: Path, file: Path) -> None:
