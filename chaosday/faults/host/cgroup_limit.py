@@ -12,7 +12,7 @@ from chaosday.mechanisms.hosts import cgroup
 from chaosday.mechanisms.hosts.cgroup import Group
 from chaosday.mechanisms.hosts.means import Means
 from chaosday.mechanisms.hosts.script_fault import Prepared, ScriptFault
-from chaosday.mechanisms.hosts.tools import PATH, UPTIME_NS, ask
+from chaosday.mechanisms.hosts.tools import PATH, UPTIME_NS, ask, passed_s
 from chaosday.model.fault import Bite, FaultPlan, PlanContext, Reading
 from chaosday.model.target import Shell, Target
 from chaosday.model.words import ABSOLUTE, DEVICE
@@ -92,7 +92,7 @@ class HostCgroupLimit(ScriptFault):
         account = cgroup.account(Group(str(data["group"]), int(data["version"])), self.limit, str(data["device"]))
         script = f"{UPTIME_NS}; {account}; sleep 1; {UPTIME_NS}; {account}"
         t0, n0, t1, n1 = (int(word) for word in shell.run(PATH + script, sudo=True).out.split())
-        rate = (n1 - n0) / ((t1 - t0) / 1e9)
+        rate = (n1 - n0) / passed_s(t0, t1)
         if self.limit == "cpu":
             return Reading(value=round(rate / 1e9, 3), unit="cores", by="the group's own processor time")
         if self.limit == "memory":

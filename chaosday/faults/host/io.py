@@ -12,7 +12,7 @@ from chaosday.mechanisms.hosts.filling import free_bytes
 from chaosday.mechanisms.hosts.means import Means
 from chaosday.mechanisms.hosts.own_directory import OwnDirectory
 from chaosday.mechanisms.hosts.script_fault import Prepared, ScriptFault
-from chaosday.mechanisms.hosts.tools import PATH, UPTIME_NS, ask
+from chaosday.mechanisms.hosts.tools import PATH, UPTIME_NS, ask, passed_s
 from chaosday.model.fault import PlanContext, Reading
 from chaosday.model.target import Shell
 from chaosday.model.words import ABSOLUTE, said
@@ -66,7 +66,7 @@ class HostIo(ScriptFault):
         one = f"awk '$3 == \"{data['device']}\" {{ print ${field} }}' /proc/diskstats"
         script = f"{UPTIME_NS}; {one}; sleep 1; {UPTIME_NS}; {one}"
         t0, s0, t1, s1 = (int(word) for word in shell.run(PATH + script, sudo=True).out.split())
-        return Reading(value=round((s1 - s0) * 512 / 1e6 / ((t1 - t0) / 1e9), 3), unit="MB/s", by="/proc/diskstats")
+        return Reading(value=round((s1 - s0) * 512 / 1e6 / passed_s(t0, t1), 3), unit="MB/s", by="/proc/diskstats")
 
     def bites(self, baseline: Reading, during: Reading, data: dict[str, Any]) -> tuple[bool, str]:
         words = f"{self.mode} {during.value:g} MB/s on {data['device']}, before {baseline.value:g} MB/s"

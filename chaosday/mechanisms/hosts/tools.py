@@ -132,3 +132,10 @@ def act(shell: Shell, script: str, *, timeout_s: float = 30, stdin: str = "") ->
         said = " ".join((result.err or result.out).split())[:300]
         raise CapabilityMissing(f"the target could not do it (exit code {result.code}): {said or 'it said nothing'}")
     return result.out
+
+
+def passed_s(begin_ns: int, end_ns: int) -> float:
+    """Seconds between two readings of ``UPTIME_NS``; ``TargetUnreachable`` where none passed, and no rate is known."""
+    if end_ns <= begin_ns:
+        raise TargetUnreachable("the host's clock stood still between two looks at it: there is no rate to be told")
+    return (end_ns - begin_ns) / 1e9
