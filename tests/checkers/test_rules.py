@@ -128,6 +128,8 @@ RULES: list[tuple[str, str | History, dict[str, Any], list[str]]] = [
     ("set-full", "0 add 1 @0-1\n0 add 2 @0-1\n1 read -> [1, 2, 9] @2-3", {}, ["unexpected"]),
     # What a read of balances that failed showed is none.
     ("bank", "0 txn rx=5 ry=5 @0-1\n!1 txn rx=1 ry=1 @2-3", {}, []),
+    # Two that saw the same are in no order, and both come before whoever saw more.
+    ("monotonic", '0 read -> {"x": 1} @0-9\n1 read -> {"x": 1} @0-9\n2 read -> {"x": 2} @0-9', {}, []),
     # Opposite ways of two registers, seen beside a third reader.
     (
         "monotonic",
